@@ -1,0 +1,19 @@
+module github.com/connwarden/connwarden
+
+go 1.26.0
+
+require (
+	github.com/axiomhq/hyperloglog v0.3.0 // tally: distinct counts of bounded memory, error 1.2% at 16 KB
+	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
+	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
+	github.com/pelletier/go-toml/v2 v2.4.3 // cli: the configuration file; names the line of an unknown key
+	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
+	golang.org/x/sys v0.49.0 // conns, host, tail: netlink, namespaces, terminals without cgo
+)
+
+// tests only
+require (
+	github.com/google/go-cmp v0.7.0 // readable differences of large values
+	github.com/rogpeppe/go-internal v1.16.0 // testscript: the command line's specification runs the real program
+	go.uber.org/goleak v1.3.0 // no goroutine outlives its test
+)
