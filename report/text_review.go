@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Review writes d to w: what needs a person first, worst first; then the figures behind it.
+func (t *Text) Review(w io.Writer, d *Review) error {
+	t.begin()
+	t.masthead(d)
+	t.findings(d)
+	t.pressure(d.Pressure)
+	words := verdictWords(d.Peers)
+	if d.Conns != nil {
+		t.out.WriteByte('\n')
+		t.head("CONNECTIONS", thousands(d.Conns.Total), t.states(d.Conns.States))
+		t.connRows(d.Conns, words)
+		t.rest(d.Conns.Rest, "connections")
+		t.ports(d.Ports, d.Conns.Total)
+	}
+	if d.Pages != nil {
+		t.out.WriteByte('\n')
+		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
+		t.pageRows(d.Pages)
+		t.rest(d.Pages.Rest, "requests")
+		t.visitors(d)
+	}
+	if d.Errors != nil {
+		t.out.WriteByte('\n')
+		detail := ""
+		if d.Errors.First != nil && d.Errors.Last != nil {
+			detail = span(*d.Errors.First, *d.Errors.Last)
+		}
+		t.head("ERRORS", thousands(d.Errors.Counted), detail)
+		t.errorRows(d.Errors, false)
+		t.rest(d.Errors.Rest, "entries")
+	}
+	t.problems(d.Problems)
+	return t.end(w)
+}
+
+func (t *Text) masthead(d *Review) {
+	parts := []string{"connwarden", Clean(d.Host), d.Time.Format("2 Jan 15:04:05 MST")}
+	if d.Load != nil {
+		parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, plural(uint64(d.Load.Cores), "core", "cores")))
+	}
+	if d.Since != nil {
+		parts = append(parts, "since "+d.Since.Format("2 Jan 15:04"))
+	}
+	t.out.WriteString(cut(strings.Join(parts, t.dot()), t.Width, t.ellipsis()) + "\n")
+}
+
+// findings writes what needs a person. Infos are told in one line each, after what presses.
+func (t *Text) findings(d *Review) {
+	pressing := 0
+	for _, f := range d.Findings {
+		if f.Level != "info" {
+			pressing++
+		}
+	}
+	t.out.WriteByte('\n')
+	switch pressing {
+	case 0:
+		t.out.WriteString(t.paint("Nothing needs you.", bold) + " " + lookedAt(d) + "\n")
+	case 1:
+		t.out.WriteString(t.paint("1 thing needs you", bold) + "\n")
+	default:
+		t.out.WriteString(t.paint(strconv.Itoa(pressing)+" things need you", bold) + "\n")
+	}
+	for i, f := range d.Findings {
+		lead := fmt.Sprintf("%-3d", i+1)
+		in := strings.Repeat(" ", len(lead))
+		st := amber
+		switch f.Level {
+		case "critical":
+			st = red
+		case "info":
+			st = bold
+		}
+		t.out.WriteString("\n" + lead + t.paint(cut(Clean(f.Title), t.Width-len(lead), t.ellipsis()), st) + "\n")
+		t.words(in, Clean(f.Detail), plain)
+		for _, n := range f.Next {
+			t.out.WriteString(in + t.paint(t.arrow()+" "+Clean(n), accent) + "\n") // whole: it is there to be copied
+		}
+	}
+}
+
+func lookedAt(d *Review) string {
+	var parts []string
+	if d.Conns != nil {
+		parts = append(parts, plural(d.Conns.Total, "connection", "connections"))
+	}
+	if d.Pages != nil {
+		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Pages.Counted, "request", "requests"), plural(uint64(len(d.Pages.Files)), "log", "logs")))
+	}
+	if d.Errors != nil {
+		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
+	}
+	if len(parts) == 0 {
+		return "Nothing could be looked at."
+	}
+	return "Looked at " + strings.Join(parts, ", ") + "."
+}
+
+func (t *Text) pressure(ps []Pressure) {
+	tab := &table{cols: []column{{}, {right: true}, {}, {cut: 20}}}
+	for _, p := range ps {
+		if p.Level == "ok" {
+			continue
+		}
+		st := amber
+		if p.Level == "critical" {
+			st = red
+		}
+		limit := ""
+		if p.Limit > 0 {
+			limit = "of " + figure(p.Limit)
+		}
+		tab.add(field{strings.ReplaceAll(p.What, "_", " "), st}, field{figure(p.Value), bold}, field{limit, plain}, field{Clean(p.Why), plain})
+	}
+	if len(tab.rows) == 0 {
+		return
+	}
+	t.out.WriteByte('\n')
+	t.head("PRESSURE", "", "")
+	t.indent = "  "
+	t.table(tab)
+	t.indent = ""
+}
+
+func figure(f float64) string {
+	if f == float64(uint64(f)) {
+		return thousands(uint64(f))
+	}
+	return strconv.FormatFloat(f, 'f', 2, 64)
+}
+
+func verdictWords(peers []Peer) map[string]field {
+	m := make(map[string]field, len(peers))
+	for _, p := range peers {
+		m[p.Addr] = verdictField(p.Verdict)
+	}
+	return m
+}
+
+func verdictField(verdict string) field {
+	switch verdict {
+	case "malicious":
+		return field{verdict, red}
+	case "suspicious":
+		return field{verdict, amber}
+	case "normal":
+		return field{"", dim}
+	default:
+		return field{verdict, dim}
+	}
+}
+
+// ports tells the connections by service in one line for each direction.
+func (t *Text) ports(rows []ConnRow, total uint64) {
+	if len(rows) == 0 {
+		return
+	}
+	n := t.barWidth()
+	tab := &table{cols: []column{{title: "COUNT", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "PORT"}, {title: "STATES", cut: 12, drop: 1}}}
+	for _, r := range rows {
+		tab.add(field{thousands(r.Count), bold}, field{percent(Share(r.Count, total)), plain}, field{t.bar(Share(r.Count, total), n), plain},
+			field{portName(r), bold}, field{t.rowStates(r), dim})
+	}
+	t.indent = "  "
+	t.table(tab)
+	t.indent = ""
+}
+
+// visitors tells who asked for the pages.
+func (t *Text) visitors(d *Review) {
+	tab := &table{cols: []column{
+		{title: "REQUESTS", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "ADDRESS"}, {title: "", drop: 1}, {title: "BYTES", right: true, drop: 3}, {title: "4XX", right: true, drop: 4}, {title: "5XX", right: true, drop: 5},
+	}}
+	n := t.barWidth()
+	most := 8
+	for _, p := range d.Peers {
+		if p.Requests == 0 {
+			continue
+		}
+		if most--; most < 0 {
+			break
+		}
+		sh := Share(p.Requests, d.Pages.Counted)
+		tab.add(field{thousands(p.Requests), bold}, field{percent(sh), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
+			field{size(p.Bytes), plain}, field{nonzero(p.Status["4xx"]), plain}, field{nonzero(p.Status["5xx"]), plain})
+	}
+	if len(tab.rows) == 0 {
+		return
+	}
+	t.indent = "  "
+	t.table(tab)
+	t.indent = ""
+}
