@@ -3,7 +3,7 @@
 //
 // It never opens a file, never reads a clock and never starts a goroutine: bytes and times come in as arguments.
 // Readings borrow the block's bytes and are valid until the sink returns. A [Format] is immutable and may be shared; a
-// [Parser] belongs to one goroutine.
+// [Parser] belongs to one goroutine. It runs on every system.
 package logs
 
 import (
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/nets"
 )
 
 // Kind says what the lines of a format are.
@@ -28,12 +29,23 @@ type Format struct {
 	// Whole formats have entries that span lines: a source must be read in order, from its start, by one Parser.
 	Whole bool
 
-	// fits tells whether a line could be of this format; it may be called with any bytes.
+	// fits tells whether a line could be of this format; it may be called with any bytes. Formats with read need none.
 	fits func(line []byte) bool
-	// line reads one line (without its end) that starts at p.offset and emits what is complete.
+	// line reads one line (without its end) that starts at p.from and emits what is complete. Formats with read need none.
 	line func(p *Parser, line []byte) outcome
 	// flush emits the entry that is still open; nil when the format keeps none.
 	flush func(p *Parser)
+
+	// read fills p.req from one line of an access log and emits nothing.
+	read func(p *Parser, line []byte) grade
+	// bind returns a copy of the format that knows what the head of a file says of its columns; nil when heads say nothing.
+	bind func(f *Format, head []byte) *Format
+	// layout is what a compiled format reads by.
+	layout *layout
+	// columns is what W3C formats read by until a directive in the block says otherwise.
+	columns *columns
+	// strip removes what a carrier (syslog, Docker, CRI) wrote around each line; nil when there is none.
+	strip func(p *Parser, line []byte) (inner []byte, ok bool)
 }
 
 // outcome is what became of one line.
@@ -45,6 +57,16 @@ const (
 	continued         // belongs to the entry opened before
 )
 
+// grade is how well a line fitted an access format.
+type grade uint8
+
+const (
+	misfit   grade = iota
+	aside          // a line of the format that is no request: a directive, a comment
+	stump          // cut off or odd, but time and client are there: a reading too
+	complete       // every part that the format must have
+)
+
 // Options of a parser. The zero value reads everything, in UTC.
 type Options struct {
 	Want  connwarden.Fields // parts of a request that are needed; 0 means all
@@ -52,9 +74,16 @@ type Options struct {
 	Now   time.Time         // to find the year of dates written without one; zero: the year is taken from nothing and such times are zero
 	Site  []byte            // the site of lines that name none (a log a site); borrowed for the parser's life
 	Trust connwarden.Trust
+	// Proxies are trusted: when one of them is the direct peer, the client is the rightmost address of the line's
+	// forwarding header that is none of them, and Via is the direct peer. nil trusts nobody.
+	Proxies *nets.Set
+	// Auto tries the other formats of the same kind on a line that does not fit, and changes to one that fits
+	// switchAfter such lines in a row. Formats whose entries span lines are neither left nor entered.
+	Auto bool
 }
 
-// Stats counts lines. Lines = Parsed + Unparsed + Blank + continuation lines.
+// Stats counts lines. Lines = Parsed + Unparsed + Blank + continuation lines. Directives and comments of a format
+// ("#Fields: …") count as Blank.
 type Stats struct {
 	Lines, Parsed, Unparsed, Blank int64
 }
@@ -77,6 +106,14 @@ type Parser struct {
 	req   connwarden.Request
 	event connwarden.Event
 	fault connwarden.Fault
+
+	stamps  stamps
+	forward []byte   // the forwarding header of the line in hand
+	columns *columns // of W3C formats: the last directive seen
+	scratch scratch
+	other   *Format // the last format that Auto tried with success
+	strays  int     // lines in a row that only other could read
+	errs    errorState
 }
 
 // NewParser returns a parser of its own for one goroutine.
@@ -87,29 +124,47 @@ func (f *Format) NewParser(opt Options) *Parser {
 	if opt.Zone == nil {
 		opt.Zone = time.UTC
 	}
-	return &Parser{format: f, opt: opt}
+	return &Parser{format: f, opt: opt, columns: f.columns}
 }
+
+// Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read.
+func (p *Parser) Format() *Format { return p.format }
 
 // Parse reads a block of whole lines whose first byte stands at from.Offset (and, if known, on line from.Line). The
 // last line may lack its end. Each reading is pushed into sink before the next line is looked at.
+//
+// Lines end with LF, CR LF or, where a block has no LF at all, CR.
 func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sink) Stats {
 	var s Stats
 	p.from, p.sink = from, sink
 	p.from.Trust = p.opt.Trust
+	end := byte('\n')
 	for len(block) > 0 {
-		n := bytes.IndexByte(block, '\n')
-		line, rest := block, []byte(nil)
-		if n >= 0 {
-			line, rest = block[:n], block[n+1:]
+		n := bytes.IndexByte(block, end)
+		if n < 0 && end == '\n' && bytes.IndexByte(block, '\r') >= 0 {
+			end = '\r'
+			continue
 		}
-		used := int64(len(block) - len(rest))
-		if len(line) > 0 && line[len(line)-1] == '\r' {
-			line = line[:len(line)-1]
+		line, used := block, len(block)
+		if n >= 0 {
+			line, used = block[:n], n+1
+		}
+		if k := len(line); k > 0 && line[k-1] == '\r' {
+			line = line[:k-1]
 		}
 		s.Lines++
 		switch {
 		case len(line) == 0:
 			s.Blank++
+		case p.format.read != nil:
+			switch p.access(line) {
+			case misfit:
+				s.Unparsed++
+			case aside:
+				s.Blank++
+			default:
+				s.Parsed++
+			}
 		default:
 			switch p.format.line(p, line) {
 			case parsed:
@@ -118,11 +173,11 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 				s.Unparsed++
 			}
 		}
-		p.from.Offset += used
+		p.from.Offset += int64(used)
 		if p.from.Line > 0 {
 			p.from.Line++
 		}
-		block = rest
+		block = block[used:]
 	}
 	p.sink = nil
 	return s

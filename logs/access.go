@@ -1,0 +1,132 @@
+package logs
+
+import (
+	"net/netip"
+
+	"github.com/connwarden/connwarden"
+)
+
+// switchAfter is how many lines in a row another format must read before Auto changes to it: one odd line, or the few
+// that a client can forge with one request, must not; a real change is not slower for it, since the lines in between
+// are read by the other format all the same.
+const switchAfter = 8
+
+// access reads one line of an access log and pushes the request.
+func (p *Parser) access(line []byte) grade {
+	// After a crash a file system leaves holes of NUL bytes, often in front of the next whole line.
+	if line[0] == 0 {
+		n := 1
+		for n < len(line) && line[n] == 0 {
+			n++
+		}
+		if n == len(line) {
+			return misfit
+		}
+		p.from.Offset += int64(n)
+		g := p.access(line[n:])
+		p.from.Offset -= int64(n)
+		return g
+	}
+	g := p.grade(p.format, line)
+	if p.opt.Auto {
+		if g < complete && g != aside {
+			g = p.stray(line, g)
+		} else {
+			p.strays = 0
+		}
+	}
+	if g >= stump {
+		p.push(line)
+	}
+	return g
+}
+
+// grade reads a line as one of format f, into p.req.
+func (p *Parser) grade(f *Format, line []byte) grade {
+	if f.strip != nil {
+		inner, ok := f.strip(p, line)
+		if !ok || len(inner) == 0 {
+			return misfit
+		}
+		line = inner
+	}
+	return f.read(p, line)
+}
+
+// stray tries the other formats on a line that does not fit the present one. What it returns depends on the line and
+// on the present format alone, so that a log may be cut anywhere.
+func (p *Parser) stray(line []byte, own grade) grade {
+	try := func(f *Format) bool {
+		return f != nil && f != p.format && f.read != nil && p.grade(f, line) == complete
+	}
+	found := p.other
+	if !try(found) {
+		found = nil
+		for _, f := range accessFormats {
+			if try(f) {
+				found = f
+				break
+			}
+		}
+	}
+	if found == nil {
+		p.strays = 0
+		if own == stump {
+			p.grade(p.format, line)
+		}
+		return own
+	}
+	if found != p.other {
+		p.other, p.strays = found, 0
+	}
+	if p.strays++; p.strays >= switchAfter {
+		p.format, p.other, p.strays = found, p.format, 0
+	}
+	return complete
+}
+
+// push completes p.req and hands it to the sink.
+func (p *Parser) push(line []byte) {
+	r := &p.req
+	r.From = p.from
+	r.Raw = line
+	if p.opt.Proxies != nil && len(p.forward) > 0 && p.opt.Proxies.Contains(r.Client) {
+		if client := p.realClient(p.forward); client.IsValid() {
+			r.Via, r.Client = r.Client, client
+		}
+	}
+	p.sink.Request(r)
+}
+
+// begin empties p.req for the next line.
+func (p *Parser) begin() *connwarden.Request {
+	p.forward = nil
+	p.req = connwarden.Request{Size: -1, Took: -1}
+	return &p.req
+}
+
+// realClient is the rightmost address of a forwarding header that is no trusted proxy: what stands left of it was
+// written by that address and proves nothing. When all are trusted it is the leftmost, and invalid when the header is
+// no list of addresses up to there.
+func (p *Parser) realClient(header []byte) netip.Addr {
+	var client netip.Addr
+	for len(header) > 0 {
+		start := len(header)
+		for start > 0 && header[start-1] != ',' {
+			start--
+		}
+		a, ok := forwardedAddr(header[start:])
+		if !ok {
+			return client
+		}
+		client = a
+		if !p.opt.Proxies.Contains(a) {
+			return a
+		}
+		if start == 0 {
+			break
+		}
+		header = header[:start-1]
+	}
+	return client
+}

@@ -1,0 +1,190 @@
+package logs
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// parseAddr reads an address as logs write clients: IPv4 or IPv6, the latter perhaps in brackets or with a zone
+// (which is dropped), either perhaps with a port behind. IPv4 in IPv6 clothes becomes IPv4. It allocates nothing, which
+// is why netip.ParseAddr cannot serve: its error keeps the text.
+func parseAddr(b []byte) (netip.Addr, bool) {
+	if len(b) == 0 {
+		return netip.Addr{}, false
+	}
+	if b[0] == '[' {
+		end := bytes.IndexByte(b, ']')
+		if end < 0 || end+1 < len(b) && !isPort(b[end+1:]) {
+			return netip.Addr{}, false
+		}
+		return parseIPv6(b[1:end])
+	}
+	a, n := scanIPv4(b)
+	if n > 0 {
+		if n == len(b) || isPort(b[n:]) {
+			return a, true
+		}
+		return netip.Addr{}, false
+	}
+	return parseIPv6(b)
+}
+
+// isPort tells whether b is ":" and a port number.
+func isPort(b []byte) bool {
+	if len(b) < 2 || len(b) > 6 || b[0] != ':' {
+		return false
+	}
+	for _, c := range b[1:] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// scanIPv4 reads the IPv4 address that b begins with and how many bytes it takes, 0 when there is none. A digit or
+// dot must not follow.
+func scanIPv4(b []byte) (netip.Addr, int) {
+	var out [4]byte
+	i := 0
+	for part := 0; ; part++ {
+		start, v := i, 0
+		for i < len(b) {
+			d := int(b[i] - '0')
+			if d > 9 || d < 0 {
+				break
+			}
+			v = v*10 + d
+			i++
+			if v > 255 {
+				return netip.Addr{}, 0
+			}
+		}
+		if n := i - start; n == 0 || n > 3 {
+			return netip.Addr{}, 0
+		}
+		out[part] = byte(v)
+		if part == 3 {
+			break
+		}
+		if i >= len(b) || b[i] != '.' {
+			return netip.Addr{}, 0
+		}
+		i++
+	}
+	if i < len(b) && b[i] == '.' {
+		return netip.Addr{}, 0
+	}
+	return netip.AddrFrom4(out), i
+}
+
+func parseIPv6(b []byte) (netip.Addr, bool) {
+	if zone := bytes.IndexByte(b, '%'); zone >= 0 {
+		b = b[:zone]
+	}
+	if len(b) < 2 || len(b) > 45 {
+		return netip.Addr{}, false
+	}
+	var out [16]byte
+	n, gap, i := 0, -1, 0
+	if b[0] == ':' {
+		if b[1] != ':' {
+			return netip.Addr{}, false
+		}
+		gap, i = 0, 2
+	}
+	for i < len(b) {
+		if n == 16 {
+			return netip.Addr{}, false
+		}
+		start, v := i, 0
+		for i < len(b) && i-start < 5 {
+			d := hexDigit(b[i])
+			if d < 0 {
+				break
+			}
+			v = v<<4 | d
+			i++
+		}
+		if i < len(b) && b[i] == '.' && n <= 12 {
+			a, used := scanIPv4(b[start:])
+			if used == 0 || start+used != len(b) {
+				return netip.Addr{}, false
+			}
+			four := a.As4()
+			copy(out[n:], four[:])
+			n += 4
+			i = len(b)
+			break
+		}
+		if i == start || i-start > 4 {
+			return netip.Addr{}, false
+		}
+		out[n], out[n+1] = byte(v>>8), byte(v)
+		n += 2
+		if i == len(b) {
+			break
+		}
+		if b[i] != ':' || i+1 == len(b) {
+			return netip.Addr{}, false
+		}
+		i++
+		if b[i] == ':' {
+			if gap >= 0 {
+				return netip.Addr{}, false
+			}
+			gap = n
+			i++
+		}
+	}
+	if gap >= 0 {
+		if n == 16 {
+			return netip.Addr{}, false
+		}
+		tail := n - gap
+		copy(out[16-tail:], out[gap:n])
+		clear(out[gap : 16-tail])
+	} else if n != 16 {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom16(out).Unmap(), true
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// forwardedAddr reads one element of an X-Forwarded-For list, or of a Forwarded header (RFC 7239: `for="[2001:db8::1]:80"`
+// among other pairs).
+func forwardedAddr(b []byte) (netip.Addr, bool) {
+	b = bytes.TrimSpace(b)
+	if bytes.IndexByte(b, '=') >= 0 {
+		rest := b
+		for len(rest) > 0 {
+			pair := rest
+			if n := bytes.IndexByte(rest, ';'); n >= 0 {
+				pair, rest = rest[:n], rest[n+1:]
+			} else {
+				rest = nil
+			}
+			pair = bytes.TrimSpace(pair)
+			if len(pair) > 4 && pair[3] == '=' && pair[0]|0x20 == 'f' && pair[1]|0x20 == 'o' && pair[2]|0x20 == 'r' {
+				b = pair[4:]
+			}
+		}
+	}
+	// The quotes may stand as the log's daemon escaped them: \" or \x22.
+	b = bytes.TrimPrefix(bytes.TrimSuffix(b, quoteHex), quoteHex)
+	b = bytes.Trim(b, `"\`)
+	return parseAddr(b)
+}
+
+var quoteHex = []byte(`\x22`)

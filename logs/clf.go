@@ -1,0 +1,387 @@
+package logs
+
+import (
+	"bytes"
+
+	"github.com/connwarden/connwarden"
+)
+
+// The family of the common log format (Apache's mod_log_config, nginx's "combined", lighttpd, LiteSpeed, cPanel, Plesk,
+// Varnish): what stands before the time differs by a virtual host in front, what follows the size is optional. One
+// reader serves all, so that a log that gains or loses its last fields half-way is read all the same.
+var (
+	combined    = &Format{Name: "apache_combined", read: readCombined}
+	common      = &Format{Name: "apache_common", read: readCommon}
+	vhost       = &Format{Name: "apache_vhost_combined", read: readVhost}
+	vhostCommon = &Format{Name: "apache_vhost_common", read: readVhostCommon}
+)
+
+func readCombined(p *Parser, line []byte) grade    { return p.clf(line, false, true) }
+func readCommon(p *Parser, line []byte) grade      { return p.clf(line, false, false) }
+func readVhost(p *Parser, line []byte) grade       { return p.clf(line, true, true) }
+func readVhostCommon(p *Parser, line []byte) grade { return p.clf(line, true, false) }
+
+// clf reads a line of the family. Vhosted lines have the virtual host in front of the client; a line is complete only
+// if it has an agent where one is expected, and none where none is.
+func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
+	r := p.begin()
+	at := p.clfLead(line, vhosted)
+	if at < 0 {
+		return misfit
+	}
+	t, ok := p.stamps.clf(line[at:])
+	if !ok {
+		return misfit
+	}
+	r.Time = t
+	g, found := p.clfTail(line, at+clfLen)
+	if g == complete && found != agents {
+		return stump
+	}
+	return g
+}
+
+// clfLead reads what stands before the time and returns where the time begins, right behind its "[".
+func (p *Parser) clfLead(line []byte, vhosted bool) int {
+	r := &p.req
+	if !vhosted {
+		if a, n := scanIPv4(line); n > 0 && len(line) > n+6 && string(line[n:n+6]) == " - - [" {
+			r.Client = a
+			return n + 6
+		}
+	}
+	open := p.openTime(line)
+	if open < 0 {
+		return -1
+	}
+	lead := bytes.TrimRight(line[:open], " ")
+	if vhosted {
+		n := bytes.IndexByte(lead, ' ')
+		if n <= 0 {
+			return -1
+		}
+		if !isName(lead[:n]) {
+			return -1
+		}
+		r.Host = dash(hostOnly(lead[:n]))
+		lead = lead[n+1:]
+	}
+	if !p.clfClient(lead, vhosted) {
+		return -1
+	}
+	return open + 1
+}
+
+// openTime finds the "[" that opens the line's time. User names may hold brackets, quotes and spaces, so only one with
+// a valid time and "] " behind counts; of several the last before a request's quote.
+func (p *Parser) openTime(line []byte) int {
+	for from := 0; ; {
+		n := bytes.IndexByte(line[from:], '[')
+		if n < 0 {
+			return -1
+		}
+		open := from + n
+		if _, ok := p.stamps.clf(line[open+1:]); ok && open+1+clfLen < len(line) && line[open+1+clfLen] == ']' {
+			rest := line[open+2+clfLen:]
+			if len(rest) == 0 || rest[0] == ' ' && (len(rest) == 1 || rest[1] == '"') {
+				return open
+			}
+		}
+		from = open + 1
+	}
+}
+
+// clfClient reads "client ident user", of which the user may have spaces.
+func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
+	r := &p.req
+	client, rest := lead, []byte(nil)
+	if n := bytes.IndexByte(lead, ' '); n >= 0 {
+		client, rest = lead[:n], lead[n+1:]
+	}
+	// A forwarding header in the client's place is a list: "10.0.0.2, 10.0.0.1 - - [". Its rightmost address is the
+	// one that was not written by whom it names.
+	for len(client) > 0 && client[len(client)-1] == ',' && len(rest) > 0 {
+		n := bytes.IndexByte(rest, ' ')
+		if n < 0 {
+			n = len(rest)
+		}
+		client, rest = rest[:n], bytes.TrimPrefix(rest[n:], []byte(" "))
+	}
+	if len(client) == 0 {
+		return false
+	}
+	p.client(client)
+	ident, user := rest, []byte(nil)
+	if n := bytes.IndexByte(rest, ' '); n >= 0 {
+		ident, user = rest[:n], rest[n+1:]
+	}
+	if !vhosted && !r.Client.IsValid() && isSite(client) {
+		// "site:443 192.0.2.1 - -" is of the format with the virtual host in front.
+		if _, ok := parseAddr(ident); ok {
+			return false
+		}
+	}
+	// lighttpd writes the host where others have the name of RFC 1413, which no one has used for decades.
+	if len(ident) > 1 && len(r.Host) == 0 && bytes.IndexByte(ident, '.') > 0 {
+		r.Host = hostOnly(ident)
+	}
+	r.User = dash(user)
+	return true
+}
+
+// client sets the client from an address or name.
+func (p *Parser) client(b []byte) {
+	if a, ok := parseAddr(b); ok {
+		p.req.Client = a
+		return
+	}
+	p.req.Name = dash(b)
+}
+
+// isName tells whether b could be a virtual host or a client's name.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c == '"' || c == '[' && b[0] != '[' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// isSite tells whether b is a name with a port behind.
+func isSite(b []byte) bool {
+	n := bytes.LastIndexByte(b, ':')
+	return n > 0 && isPort(b[n:])
+}
+
+// clfTail reads what follows the time: `] "request" status size "referer" "agent" …`. It tells whether there was an agent.
+func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
+	r := &p.req
+	if at+3 > len(line) || line[at] != ']' || line[at+1] != ' ' || line[at+2] != '"' {
+		r.Kind = connwarden.ReqEmpty
+		if at == len(line) || line[at] == ']' && at+2 >= len(line) {
+			return stump, false
+		}
+		return misfit, false
+	}
+	at += 3
+	end := closeRequest(line, at)
+	if end < 0 {
+		p.requestLine(line[at:])
+		return stump, false
+	}
+	p.requestLine(line[at:end])
+	at = end + 2
+	at = p.statusSize(line, at)
+	if at < 0 {
+		return stump, false
+	}
+	if at >= len(line) {
+		return complete, false
+	}
+	return p.clfAgents(line, at)
+}
+
+// closeRequest finds the quote that ends a request line which begins at from: the first that no backslash escapes and
+// that a status follows. Daemons that escape nothing, and hostile requests, leave quotes inside.
+func closeRequest(line []byte, from int) int {
+	for at := from; ; {
+		n := bytes.IndexByte(line[at:], '"')
+		if n < 0 {
+			break
+		}
+		end := at + n
+		if statusFollows(line[end+1:]) && (end == from || line[end-1] != '\\' || !escaped(line[from:end])) {
+			return end
+		}
+		at = end + 1
+	}
+	// A backslash that the daemon did not escape may stand last in the request.
+	for at := from; ; {
+		n := bytes.IndexByte(line[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		if end := at + n; statusFollows(line[end+1:]) {
+			return end
+		}
+		at += n + 1
+	}
+}
+
+// escaped tells whether b ends in an odd number of backslashes.
+func escaped(b []byte) bool {
+	n := len(b)
+	for n > 0 && b[n-1] == '\\' {
+		n--
+	}
+	return (len(b)-n)&1 == 1
+}
+
+// statusFollows tells whether b begins with " 200 " or " - ".
+func statusFollows(b []byte) bool {
+	if len(b) >= 4 && b[0] == ' ' && isDigit(b[1]) && isDigit(b[2]) && isDigit(b[3]) {
+		return len(b) == 4 || b[4] == ' '
+	}
+	return len(b) >= 2 && b[0] == ' ' && b[1] == '-' && (len(b) == 2 || b[2] == ' ')
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// statusSize reads "200 2326" and returns where the space behind it stands, or the line's end; -1 when cut off.
+func (p *Parser) statusSize(line []byte, at int) int {
+	r := &p.req
+	if at < len(line) && line[at] == '-' {
+		at++
+	} else {
+		if at+3 > len(line) {
+			return -1
+		}
+		r.Status = uint16(line[at]-'0')*100 + uint16(line[at+1]-'0')*10 + uint16(line[at+2]-'0')
+		at += 3
+	}
+	if at >= len(line) {
+		return -1
+	}
+	at++
+	size, start := int64(0), at
+	for at < len(line) && isDigit(line[at]) && at-start < 18 {
+		size = size*10 + int64(line[at]-'0')
+		at++
+	}
+	if at == start && at < len(line) && line[at] == '-' {
+		at++
+	}
+	if at == start || at < len(line) && line[at] != ' ' {
+		return -1
+	}
+	r.Size = size
+	return at
+}
+
+// clfAgents reads ` "referer" "agent"` and whatever follows.
+func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
+	r := &p.req
+	if at+2 > len(line) || line[at+1] != '"' {
+		return complete, false
+	}
+	at += 2
+	end := closeReferer(line, at)
+	if end < 0 {
+		r.Referer = line[at:]
+		return stump, true
+	}
+	r.Referer = dash(line[at:end])
+	at = end + 3
+	end = closeAgent(line, at)
+	if end < 0 {
+		r.Agent = line[at:]
+		return stump, true
+	}
+	r.Agent = dash(line[at:end])
+	if end+1 < len(line) && p.opt.Proxies != nil {
+		p.forward = forwardIn(line[end+1:])
+	}
+	return complete, true
+}
+
+// closeReferer finds the quote that ends a referer which begins at from: `" "` or `" -`.
+func closeReferer(line []byte, from int) int {
+	for at := from; ; {
+		n := bytes.IndexByte(line[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		end := at + n
+		if end+2 < len(line) && line[end+1] == ' ' && line[end+2] == '"' && (end == from || line[end-1] != '\\' || !escaped(line[from:end])) {
+			return end
+		}
+		at = end + 1
+	}
+}
+
+// closeAgent finds the quote that ends an agent which begins at from: the last of the line, or the first behind which
+// only whole fields follow.
+func closeAgent(line []byte, from int) int {
+	for at := from; ; {
+		n := bytes.IndexByte(line[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		end := at + n
+		if end+1 == len(line) {
+			return end
+		}
+		if (end == from || line[end-1] != '\\' || !escaped(line[from:end])) && fieldsFollow(line[end+1:]) {
+			return end
+		}
+		at = end + 1
+	}
+}
+
+// fieldsFollow tells whether b is a list of fields, each with a space in front and every quote closed.
+func fieldsFollow(b []byte) bool {
+	for len(b) > 0 {
+		if b[0] != ' ' {
+			return false
+		}
+		b = b[1:]
+		if len(b) > 0 && b[0] == '"' {
+			n := bytes.IndexByte(b[1:], '"')
+			for n >= 0 && escaped(b[1:1+n]) {
+				m := bytes.IndexByte(b[n+2:], '"')
+				if m < 0 {
+					return false
+				}
+				n += m + 1
+			}
+			if n < 0 {
+				return false
+			}
+			b = b[n+2:]
+			continue
+		}
+		n := bytes.IndexByte(b, ' ')
+		if n < 0 {
+			n = len(b)
+		}
+		// A field of "key=\"value with spaces\"" has its quotes inside.
+		if m := bytes.IndexByte(b[:n], '"'); m >= 0 {
+			if m == 0 || b[m-1] != '=' {
+				return false
+			}
+			k := bytes.IndexByte(b[m+1:], '"')
+			if k < 0 {
+				return false
+			}
+			n = m + k + 2
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// forwardIn finds the first quoted field that is a list of addresses: nginx's "main" format and many others write
+// X-Forwarded-For behind the agent.
+func forwardIn(b []byte) []byte {
+	for len(b) > 0 {
+		n := bytes.IndexByte(b, '"')
+		if n < 0 {
+			return nil
+		}
+		b = b[n+1:]
+		n = bytes.IndexByte(b, '"')
+		if n < 0 {
+			return nil
+		}
+		last := b[:n]
+		if m := bytes.LastIndexByte(last, ','); m >= 0 {
+			last = last[m+1:]
+		}
+		if _, ok := forwardedAddr(last); ok {
+			return b[:n]
+		}
+		b = b[n+1:]
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package logs
+
+type scratch struct{}
+type layout struct{}
+type columns struct{}
