@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"strings"
 )
 
@@ -92,7 +93,11 @@ func (t *table) fit(room int) []int {
 }
 
 func (t *Text) table(tab *table) {
-	w := tab.fit(t.Width - len(t.indent))
+	room := t.Width - len(t.indent)
+	if t.Whole {
+		room = math.MaxInt / 2
+	}
+	w := tab.fit(room)
 	titles := make([]field, len(tab.cols))
 	some := false
 	for i, c := range tab.cols {

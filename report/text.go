@@ -14,6 +14,7 @@ type Text struct {
 	Width int  // columns of the terminal
 	Color bool // ANSI colours
 	ASCII bool // nothing beyond ASCII of our own: no bars of blocks, no middle dots
+	Whole bool // cut no cell and leave out no column: for a pipe; Width then only breaks paragraphs
 
 	out    strings.Builder
 	indent string

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/connwarden/connwarden/logs"
+	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/tally"
+	"github.com/connwarden/connwarden/watch"
+	"github.com/connwarden/connwarden/where"
+)
+
+func (c *command) pagesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pages [FILE|DIR...]",
+		Short: "Access logs, counted",
+		Long: `Counts the requests of access logs: those named, or those that this machine's servers write. - is standard input;
+.gz, .bz2, .xz and .zst are read as they are; the format of each log is recognised.
+
+--by takes path (without the query), url (with it), ip, net, site, status, method, agent, referer, user, minute, hour,
+day, or several joined by commas. --where takes comparisons of ip, net, path, url, query, site, host, method, status, bytes,
+took, agent, referer, user, kind and time, joined by and, or, not; given several times, all must hold.`,
+		Example: "  connwarden pages --by ip --since 1h\n  connwarden pages access.log --where 'status>=500' --by path,ip\n" +
+			"  zcat access.log.*.gz | connwarden pages - --by day",
+		RunE: c.pages,
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.flags.by, "by", "path", "count by `KEY`, or several joined by commas")
+	f.StringArrayVar(&c.flags.where, "where", nil, "count only requests for which `EXPR` holds: 'status>=500 and path~^/wp-'")
+	c.logFlags(cmd)
+	f.StringVar(&c.flags.format, "format", "", "format of the logs: a name, a LogFormat or a log_format `STRING`")
+	return cmd
+}
+
+func (c *command) logFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.flags.since, "since", "", "begin at `TIME`")
+	f.StringVar(&c.flags.until, "until", "", "end at `TIME`")
+	f.IntVar(&c.flags.top, "top", -1, "show `N` rows, 0 for all (default 10)")
+}
+
+func (c *command) pages(cmd *cobra.Command, args []string) error {
+	p, err := c.start()
+	if err != nil {
+		return err
+	}
+	keys, err := tally.ParseKeys(c.flags.by)
+	if err != nil {
+		return usage("one of path, url, ip, net, site, status, method, agent, referer, user, minute, hour, day, or several joined by commas", "--by: %w", err)
+	}
+	var filters []*where.Expr
+	for _, text := range c.flags.where {
+		e, err := where.Parse(text)
+		if err != nil {
+			return usage("compare a field with a value: status>=500, path~^/wp-, ip=203.0.113.0/24, agent~curl", "--where: %w", err)
+		}
+		filters = append(filters, e)
+	}
+	if c.flags.format != "" {
+		if _, err := logs.Lookup(c.flags.format); err != nil {
+			return usage("a name such as apache_combined, an Apache LogFormat or an nginx log_format", "--format: %w", err)
+		}
+	}
+	opt, err := c.options(p, args, c.flags.since)
+	if err != nil {
+		return err
+	}
+	d, missed, err := watch.Pages(cmd.Context(), watch.PagesOptions{Options: opt, By: keys, ByText: c.flags.by, Where: filters})
+	if err != nil {
+		return err
+	}
+	err = c.print(d, func(t *report.Text, w io.Writer) error { return t.Pages(w, d) }, func(v *report.CSV) error { return v.Pages(d) })
+	if err != nil {
+		return err
+	}
+	return c.partial(d.Problems, missed)
+}
+
+func (c *command) errorsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "errors [FILE|DIR...]",
+		Short: "Error logs, grouped, explained",
+		Long: `Groups the entries of error logs: those named, or those that this machine's servers write. Entries that differ only
+in names and numbers are one row; what is known of a fault is said, and what to do about it.
+
+--by takes fault, code, level, service, site, ip, file, minute, hour, day.`,
+		Example: "  connwarden errors\n  connwarden errors /var/log/apache2/error.log --since yesterday\n  connwarden errors --by hour",
+		RunE:    c.errors,
+	}
+	cmd.Flags().StringVar(&c.flags.by, "by", "fault", "group by `KEY`")
+	c.logFlags(cmd)
+	return cmd
+}
+
+func (c *command) errors(cmd *cobra.Command, args []string) error {
+	p, err := c.start()
+	if err != nil {
+		return err
+	}
+	opt, err := c.options(p, args, c.flags.since)
+	if err != nil {
+		return err
+	}
+	d, missed, err := watch.Errors(cmd.Context(), watch.ErrorsOptions{Options: opt, By: c.flags.by})
+	if err != nil {
+		return err
+	}
+	err = c.print(d, func(t *report.Text, w io.Writer) error { return t.Errors(w, d) }, func(v *report.CSV) error { return v.Errors(d) })
+	if err != nil {
+		return err
+	}
+	return c.partial(d.Problems, missed)
+}
