@@ -1,0 +1,402 @@
+package faults
+
+import (
+	"unicode/utf8"
+
+	"github.com/connwarden/connwarden"
+)
+
+// maxFingerprint bounds a fingerprint, in bytes. Messages of daemons say what is wrong within their first two
+// hundred bytes; the rest is context. The bound is also what an attacker can make one key of a table cost.
+const maxFingerprint = 512
+
+// maxWord is the longest word taken for a word; what is longer is a token, a key or noise. The longest word in the
+// messages of Apache, nginx, PHP and MariaDB is a directive of 38 bytes.
+const maxWord = 48
+
+// Fingerprint appends to dst what f is once everything that differs from case to case is taken out: service, code
+// (or "-") and the first line of the message, parted by one space. In the message
+//
+//   - numbers become {n}, hexadecimal ones {hex}, addresses {addr}, times and dates {n};
+//   - paths become {path}, URLs {url}, host and file names {name}, long random words {id};
+//   - what stands in quotes becomes "…", unless the quotes hold another daemon's message;
+//   - in messages of PHP, variables become $…, functions and methods {name}().
+//
+// At most 512 bytes are appended, always valid UTF-8 without control characters, cut between characters. It takes
+// time linear in the message and allocates nothing when dst has room.
+func Fingerprint(dst []byte, f *connwarden.Fault) []byte {
+	w := writer{out: dst, end: len(dst) + maxFingerprint}
+	w.text(f.Service)
+	w.byte(' ')
+	if len(f.Code) == 0 {
+		w.byte('-')
+	} else {
+		w.plain(f.Code, '_')
+	}
+	w.byte(' ')
+	w.start = len(w.out)
+	w.php = f.Service == "php"
+	w.message(f.Message)
+	for len(w.out) > w.start && w.out[len(w.out)-1] == ' ' {
+		w.out = w.out[:len(w.out)-1]
+	}
+	return w.out
+}
+
+// keyText is the part of a fingerprint that people read: the message.
+func keyText(print []byte) []byte {
+	for n, i := 0, 0; i < len(print); i++ {
+		if print[i] == ' ' {
+			if n++; n == 2 {
+				return print[i+1:]
+			}
+		}
+	}
+	return print
+}
+
+// writer appends to out until end.
+type writer struct {
+	out   []byte
+	end   int
+	start int  // where the message begins in out
+	php   bool // names are written as PHP writes them
+	// noClose tells that the rest of the message holds no closing quote of a kind, so that it is searched for once.
+	noClose [3]bool
+}
+
+func (w *writer) full() bool { return len(w.out) >= w.end }
+
+func (w *writer) byte(c byte) {
+	if len(w.out) < w.end {
+		w.out = append(w.out, c)
+	}
+}
+
+// text appends a whole text or, at the end, nothing: a placeholder is never cut.
+func (w *writer) text(s string) {
+	if len(w.out)+len(s) > w.end {
+		w.end = len(w.out)
+		return
+	}
+	w.out = append(w.out, s...)
+}
+
+// plain appends bytes with control characters and what is not UTF-8 replaced, and blanks by blank.
+func (w *writer) plain(b []byte, blank byte) {
+	for i := 0; i < len(b) && !w.full(); {
+		c := b[i]
+		switch {
+		case c <= ' ' || c == 0x7f:
+			w.byte(blank)
+			i++
+		case c < utf8.RuneSelf:
+			w.byte(c)
+			i++
+		default:
+			i += w.rune(b[i:])
+		}
+	}
+}
+
+// rune appends the character that b begins with and returns its size in b. C1 controls are control characters too.
+func (w *writer) rune(b []byte) int {
+	r, n := utf8.DecodeRune(b)
+	switch {
+	case r == utf8.RuneError && n <= 1, r >= 0x80 && r < 0xa0, r == 0x2028, r == 0x2029:
+		w.byte('?')
+	case len(w.out)+n > w.end:
+		w.end = len(w.out)
+	default:
+		w.out = append(w.out, b[:n]...)
+	}
+	return n
+}
+
+func (w *writer) message(m []byte) {
+	var last []byte // the word before
+	for i := 0; i < len(m) && !w.full(); {
+		c := m[i]
+		switch {
+		case c == '\n':
+			if len(w.out) > w.start {
+				return
+			}
+			i++
+		case c <= ' ' || c == 0x7f:
+			if n := len(w.out); n > w.start && w.out[n-1] != ' ' {
+				w.byte(' ')
+			}
+			i++
+		case c == '"' || c == '\'' || c == '`':
+			n := w.quoted(m, i)
+			if n == 0 {
+				w.byte(c)
+				n = 1
+			}
+			i += n
+		case wordByte[c]:
+			n := i + 1
+			for n < len(m) && wordByte[m[n]] {
+				n++
+			}
+			// A stop or a colon at the end belongs to the sentence.
+			for n > i+1 && (m[n-1] == '.' || m[n-1] == ':') {
+				n--
+			}
+			w.word(m[i:n], m[n:], last)
+			last = m[i:n]
+			i = n
+		case c < utf8.RuneSelf:
+			w.byte(c)
+			i++
+		default:
+			i += w.rune(m[i:])
+		}
+	}
+}
+
+// wordByte holds the bytes of words: those that names, numbers, paths and addresses are made of.
+var wordByte = func() (t [256]bool) {
+	for c := '0'; c <= '9'; c++ {
+		t[c] = true
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = true, true
+	}
+	for _, c := range `_-./:\$@%&?+#~*>` {
+		t[c] = true
+	}
+	return t
+}()
+
+func alnum(c byte) bool { return digit(c) || letter(c) }
+func digit(c byte) bool { return c-'0' <= 9 }
+func letter(c byte) bool {
+	c |= 0x20
+	return c >= 'a' && c <= 'z'
+}
+
+// quoted handles the quote at m[i] and returns how many bytes it took: 0 when it opens nothing (an apostrophe) or
+// holds a message that is worth reading.
+func (w *writer) quoted(m []byte, i int) int {
+	q := m[i]
+	if i > 0 && alnum(m[i-1]) {
+		return 0
+	}
+	// "Got error 'PHP message: …'", "FastCGI sent in stderr: "…"", "said into stderr: "…"".
+	rest := m[i+1:]
+	if hasPrefix(rest, "PHP message: ") || hasPrefix(rest, "PHP ") || hasPrefix(rest, "NOTICE: PHP message: ") {
+		w.php = true
+		return 0
+	}
+	if hasSuffix(m[:i], "stderr: ") || hasSuffix(m[:i], "Got error ") {
+		return 0
+	}
+	kind := 0
+	switch q {
+	case '\'':
+		kind = 1
+	case '`':
+		kind = 2
+	}
+	if w.noClose[kind] {
+		return 0
+	}
+	for j := 0; j < len(rest) && rest[j] != '\n'; j++ {
+		c := rest[j]
+		if c != q && (q != '`' || c != '\'') {
+			continue
+		}
+		// An apostrophe inside a word does not close, neither does an escaped quote.
+		if c == '\'' && j+1 < len(rest) && alnum(rest[j+1]) || j > 0 && rest[j-1] == '\\' {
+			continue
+		}
+		w.byte(q)
+		w.text("…")
+		w.byte(c)
+		return j + 2
+	}
+	w.noClose[kind] = true
+	return 0
+}
+
+// word appends a word or what stands for it. rest is what follows the word, last the word before it.
+func (w *writer) word(b, rest, last []byte) {
+	if len(b) == 3 && string(b) == "PHP" {
+		w.php = true
+	}
+	if len(last) == 4 && string(last) == "user" && letter(b[0]) {
+		w.text("{name}")
+		return
+	}
+	if w.php && w.phpWord(b, rest, last) {
+		return
+	}
+	switch classify(b) {
+	case isWord:
+		w.out = appendBounded(w.out, b, w.end)
+	case isMixed:
+		for i := 0; i < len(b); {
+			if digit(b[i]) {
+				for i < len(b) && digit(b[i]) {
+					i++
+				}
+				w.text("{n}")
+				continue
+			}
+			w.byte(b[i])
+			i++
+		}
+	case isNumber:
+		w.text("{n}")
+	case isHex:
+		w.text("{hex}")
+	case isAddr:
+		w.text("{addr}")
+	case isPath:
+		w.text("{path}")
+		w.lineNumber(b)
+	case isURL:
+		w.text("{url}")
+	case isName:
+		w.text("{name}")
+	case isID:
+		w.text("{id}")
+	}
+}
+
+// lineNumber keeps it visible that a path ended in a line number ("/x.php:3", "/x.php(3)").
+func (w *writer) lineNumber(b []byte) {
+	i := len(b)
+	for i > 0 && digit(b[i-1]) {
+		i--
+	}
+	if i < len(b) && i > 0 && b[i-1] == ':' {
+		w.text(":{n}")
+	}
+}
+
+// phpWord handles what only PHP's messages have; it tells whether it did.
+func (w *writer) phpWord(b, rest, last []byte) bool {
+	switch {
+	case b[0] == '$':
+		w.text("$…")
+		return true
+	case string(last) == "Uncaught":
+		// The class of an exception says what kind of fault it is.
+		if len(b) <= maxWord {
+			w.plain(b, '_')
+			return true
+		}
+	case contains(b, "::"), contains(b, "->"), contains(b, `\`):
+		w.text("{name}")
+		return true
+	case len(rest) > 0 && rest[0] == '(' && (letter(b[0]) || b[0] == '_'):
+		w.text("{name}")
+		return true
+	}
+	return false
+}
+
+type class uint8
+
+const (
+	isWord class = iota
+	isMixed
+	isNumber
+	isHex
+	isAddr
+	isPath
+	isURL
+	isName
+	isID
+)
+
+// classify looks once at every byte of a word.
+func classify(b []byte) class {
+	var digits, letters, hexes, dots, colons, slashes, scores, others, runs int
+	var dotLetter, scheme bool
+	for i, c := range b {
+		switch {
+		case digit(c):
+			digits++
+			if i == 0 || !digit(b[i-1]) {
+				runs++
+			}
+		case letter(c):
+			letters++
+			if c|0x20 <= 'f' {
+				hexes++
+			}
+			if i > 0 && b[i-1] == '.' {
+				dotLetter = true
+			}
+		case c == '.':
+			dots++
+		case c == ':':
+			colons++
+			if i+2 < len(b) && b[i+1] == '/' && b[i+2] == '/' {
+				scheme = true
+			}
+		case c == '/' || c == '\\':
+			slashes++
+		case c == '_':
+			scores++
+		default:
+			others++
+		}
+	}
+	switch {
+	case scheme:
+		return isURL
+	case slashes > 0 && (b[0] == '/' && len(b) > 1 || b[0] == '\\' || dotLetter || slashes > 2 || colons == 1 && b[1] == ':'):
+		return isPath
+	case digits == 0 && colons < 2:
+		switch {
+		case len(b) > maxWord:
+			return isID
+		case dotLetter && scores == 0 && letter(b[0]) && colons == 0 && slashes == 0:
+			return isName
+		}
+		return isWord
+	case letters == 0 && dots == 3 && slashes == 0 && digits >= 4 && runs >= 4:
+		return isAddr // with a port or without
+	case colons >= 2 && letters == hexes && others == 0 && slashes == 0 && scores == 0 && (letters > 0 || runs < colons+1 || colons > 2):
+		return isAddr
+	case digits > 0 && letters == 0:
+		return isNumber
+	case digits > 0 && len(b) > 2 && b[0] == '0' && b[1]|0x20 == 'x':
+		return isHex
+	case digits > 0 && letters == hexes && len(b) >= 8 && dots+colons+slashes+scores == 0:
+		return isHex
+	case digits > 0 && digit(b[0]) && letters <= 3 && runs == 1 && slashes == 0:
+		return isNumber // with a unit: 5ms, 128M, 30s
+	case len(b) > maxWord || runs >= 3 && slashes == 0 || digits > 0 && len(b) >= 20 && scores == 0 && dots+colons+slashes == 0:
+		return isID
+	case dotLetter && scores == 0 && colons <= 1 && slashes == 0 && digits > 0:
+		return isName
+	case digits > 0:
+		return isMixed
+	}
+	return isWord
+}
+
+func appendBounded(dst, b []byte, end int) []byte {
+	if n := end - len(dst); len(b) > n {
+		b = b[:n]
+	}
+	return append(dst, b...)
+}
+
+func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
+
+func contains(b []byte, s string) bool {
+	for i := 0; i+len(s) <= len(b); i++ {
+		if string(b[i:i+len(s)]) == s {
+			return true
+		}
+	}
+	return false
+}
