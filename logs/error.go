@@ -87,8 +87,8 @@ func (c *clock) at(zone *time.Location, year, month, day, second int, nsec int64
 	return time.Unix(c.unix+int64(second%60), nsec).In(zone)
 }
 
-// fraction reads the digits after a point that b begins with, as nanoseconds, and how many bytes they took.
-func fraction(b []byte) (nsec int64, n int) {
+// subsecond reads the digits after a point that b begins with, as nanoseconds, and how many bytes they took.
+func subsecond(b []byte) (nsec int64, n int) {
 	scale := int64(1e9)
 	for n < len(b) && b[n]-'0' <= 9 {
 		if scale > 1 {

@@ -76,7 +76,7 @@ func (p *Parser) apacheTime(b []byte) (time.Time, bool) {
 	b = b[19:]
 	nsec, n := int64(0), 0
 	if b[0] == '.' {
-		nsec, n = fraction(b[1:])
+		nsec, n = subsecond(b[1:])
 		n++
 	}
 	if len(b) != n+5 || b[n] != ' ' {
@@ -104,7 +104,7 @@ func (p *Parser) isoTime(b []byte) (time.Time, bool) {
 	nsec := int64(0)
 	if len(b) > 1 && (b[0] == '.' || b[0] == ',') {
 		n := 0
-		nsec, n = fraction(b[1:])
+		nsec, n = subsecond(b[1:])
 		b = b[n+1:]
 	}
 	if len(b) == 0 {

@@ -57,7 +57,7 @@ func readPHPHead(b []byte) (h phpHead, ok bool) {
 	b = b[21:]
 	if b[0] == '.' {
 		n := 0
-		h.nsec, n = fraction(b[1:])
+		h.nsec, n = subsecond(b[1:])
 		b = b[n+1:]
 	}
 	end := bytes.IndexByte(b[:min(len(b), 48)], ']')
