@@ -1,0 +1,263 @@
+package tally
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"net/netip"
+
+	"github.com/connwarden/connwarden"
+)
+
+// Conns counts connections. It is a [connwarden.Sink] that takes sockets and ignores all else.
+//
+// Every socket falls into a cell: its remote address, service port, state, direction, protocol and process. The table of
+// cells is all that is kept, so memory follows the distinct cells and not the sockets, and each view ([Conns.By]) is a sum
+// over cells. Tables of the same kind add up ([Conns.Merge]).
+//
+// The zero value counts; set Keep before the first connection. It is not safe for concurrent use. It keeps none of the
+// bytes that it is given.
+type Conns struct {
+	// Keep is how many single connections are remembered for [ConnByConn], the first in the order of their keys. 0: none.
+	Keep int
+
+	cells cellTable
+	total uint64
+
+	// names of what a cell holds only a number for; number 0 is "none".
+	procs     []connwarden.Process
+	procIndex map[connwarden.Process]uint32
+	cut       []string
+	cutIndex  map[string]uint32
+
+	kept keptConns
+}
+
+// maxNames bounds processes and truncated addresses, each. A machine has some thousands of processes; text can claim any
+// number, and past the bound they share one name.
+const maxNames = 1 << 17
+
+// otherNames is that name.
+const otherNames = "(others)"
+
+// cell is one distinct kind of connection and how many there are. It holds no pointer, so the collector never looks
+// into the table.
+type cell struct {
+	addr  [16]byte // IPv4 as ::ffff:a.b.c.d; zero bytes and cutBit: addr[12:] is a number in Conns.cut; all zero: none
+	proc  uint32   // a number in Conns.procs
+	port  uint16
+	meta  uint16 // state, direction, protocol, cutBit
+	count uint64
+}
+
+const (
+	metaStateBits = 4
+	metaDirShift  = metaStateBits
+	metaProtoBit  = 1 << (metaDirShift + 2)
+	metaCutBit    = metaProtoBit << 1
+	// metaZeroBit tells the address :: from none.
+	metaNoneBit = metaCutBit << 1
+)
+
+func (c *cell) state() connwarden.State   { return connwarden.State(c.meta & (1<<metaStateBits - 1)) }
+func (c *cell) dir() connwarden.Direction { return connwarden.Direction(c.meta >> metaDirShift & 3) }
+func (c *cell) proto() connwarden.Proto {
+	if c.meta&metaProtoBit != 0 {
+		return connwarden.UDP
+	}
+	return connwarden.TCP
+}
+
+// Conn counts one socket. NEW_SYN_RECV counts as SYN_RECV.
+func (t *Conns) Conn(c *connwarden.Conn) {
+	state := c.State
+	switch {
+	case state == connwarden.StateNewSynRecv:
+		state = connwarden.StateSynRecv
+	case state >= connwarden.NumStates:
+		state = connwarden.StateUnknown
+	}
+	k := cell{port: c.ServicePort(), meta: uint16(state) | uint16(c.Dir&3)<<metaDirShift}
+	if c.Proto == connwarden.UDP {
+		k.meta |= metaProtoBit
+	}
+	switch addr := c.Remote.Addr(); {
+	case addr.IsValid():
+		k.addr = addr.As16()
+	case c.Truncated != "":
+		k.meta |= metaCutBit
+		binary.BigEndian.PutUint32(k.addr[12:], t.cutNumber(c.Truncated))
+	default:
+		k.meta |= metaNoneBit
+	}
+	if c.Process.PID != 0 || c.Process.Name != "" {
+		k.proc = t.procNumber(c.Process)
+	}
+	t.cells.add(&k, 1)
+	t.total++
+	if t.Keep > 0 {
+		t.kept.offer(c, t.Keep)
+	}
+}
+
+// Request does nothing.
+func (t *Conns) Request(*connwarden.Request) {}
+
+// Event does nothing.
+func (t *Conns) Event(*connwarden.Event) {}
+
+// Fault does nothing.
+func (t *Conns) Fault(*connwarden.Fault) {}
+
+// Total returns how many connections were counted.
+func (t *Conns) Total() uint64 { return t.total }
+
+// Merge adds what o counted. o is not changed.
+func (t *Conns) Merge(o *Conns) {
+	for i := range o.cells.len() {
+		k := *o.cells.at(i)
+		if k.proc != 0 {
+			k.proc = t.procNumber(o.procs[k.proc])
+		}
+		if k.meta&metaCutBit != 0 {
+			n := binary.BigEndian.Uint32(k.addr[12:])
+			binary.BigEndian.PutUint32(k.addr[12:], t.cutNumber(o.cut[n]))
+		}
+		t.cells.add(&k, k.count)
+	}
+	t.total += o.total
+	if t.Keep > 0 {
+		t.kept.merge(&o.kept, t.Keep)
+	}
+}
+
+func (t *Conns) procNumber(p connwarden.Process) uint32 {
+	if n, ok := t.procIndex[p]; ok {
+		return n
+	}
+	if t.procIndex == nil {
+		t.procIndex = make(map[connwarden.Process]uint32)
+		t.procs = append(t.procs, connwarden.Process{})
+	}
+	if len(t.procs) > maxNames {
+		p = connwarden.Process{Name: otherNames}
+		if n, ok := t.procIndex[p]; ok {
+			return n
+		}
+	}
+	n := uint32(len(t.procs))
+	t.procs = append(t.procs, p)
+	t.procIndex[p] = n
+	return n
+}
+
+func (t *Conns) cutNumber(s string) uint32 {
+	if n, ok := t.cutIndex[s]; ok {
+		return n
+	}
+	if t.cutIndex == nil {
+		t.cutIndex = make(map[string]uint32)
+	}
+	if len(t.cut) >= maxNames {
+		s = otherNames
+		if n, ok := t.cutIndex[s]; ok {
+			return n
+		}
+	}
+	n := uint32(len(t.cut))
+	t.cut = append(t.cut, s)
+	t.cutIndex[s] = n
+	return n
+}
+
+// remote returns the address of a cell, or the invalid address and what to print instead.
+func (t *Conns) remote(c *cell) (netip.Addr, string) {
+	switch {
+	case c.meta&metaCutBit != 0:
+		return netip.Addr{}, t.cut[binary.BigEndian.Uint32(c.addr[12:])]
+	case c.meta&metaNoneBit != 0:
+		return netip.Addr{}, noRemote
+	}
+	return netip.AddrFrom16(c.addr).Unmap(), ""
+}
+
+// noRemote is the key of sockets without a remote end, which are listeners: as ss prints it.
+const noRemote = "*"
+
+// cellTable is an open-addressing index over cells that lie in chunks. Growing copies only the index, four bytes a slot:
+// the cells stay where they are, so memory never holds the table twice.
+type cellTable struct {
+	chunks []*[chunkCells]cell
+	n      int
+	index  []uint32 // number of a cell plus one; 0 is empty
+	seed   [2]uint64
+}
+
+const (
+	chunkShift = 11
+	// chunkCells keeps what is allocated ahead to 64 KiB.
+	chunkCells = 1 << chunkShift
+	minIndex   = 1 << 8
+)
+
+func (t *cellTable) len() int       { return t.n }
+func (t *cellTable) at(i int) *cell { return &t.chunks[i>>chunkShift][i&(chunkCells-1)] }
+
+// add adds n to the cell with the key of k.
+func (t *cellTable) add(k *cell, n uint64) {
+	// Three quarters full is where linear probing stays short.
+	if t.n >= len(t.index)/4*3 {
+		t.grow()
+	}
+	mask := uint64(len(t.index) - 1)
+	for slot := t.hash(k) & mask; ; slot = (slot + 1) & mask {
+		i := t.index[slot]
+		if i == 0 {
+			if t.n&(chunkCells-1) == 0 {
+				t.chunks = append(t.chunks, new([chunkCells]cell))
+			}
+			c := t.at(t.n)
+			*c = *k
+			c.count = n
+			t.n++
+			t.index[slot] = uint32(t.n)
+			return
+		}
+		c := t.at(int(i - 1))
+		if c.addr == k.addr && c.proc == k.proc && c.port == k.port && c.meta == k.meta {
+			c.count += n
+			return
+		}
+	}
+}
+
+func (t *cellTable) grow() {
+	if t.index == nil {
+		t.seed = newSeed()
+	}
+	t.index = make([]uint32, max(2*len(t.index), minIndex))
+	mask := uint64(len(t.index) - 1)
+	for i := range t.n {
+		slot := t.hash(t.at(i)) & mask
+		for t.index[slot] != 0 {
+			slot = (slot + 1) & mask
+		}
+		t.index[slot] = uint32(i + 1)
+	}
+}
+
+// newSeed draws what hashes begin with: peers choose their addresses and ports, and must not be able to choose slots.
+func newSeed() [2]uint64 {
+	return [2]uint64{maphash.Bytes(maphash.MakeSeed(), nil) | 1, maphash.Bytes(maphash.MakeSeed(), nil) | 1}
+}
+
+// hash mixes the key by multiplying its halves, each keyed by the seed, and folding the product (as wyhash does).
+func (t *cellTable) hash(k *cell) uint64 {
+	rest := uint64(k.proc)<<32 | uint64(k.port)<<16 | uint64(k.meta)
+	return mix(mix(binary.LittleEndian.Uint64(k.addr[:])^t.seed[0], binary.LittleEndian.Uint64(k.addr[8:])^t.seed[1]), rest^t.seed[1])
+}
+
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
