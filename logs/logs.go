@@ -124,7 +124,9 @@ func (f *Format) NewParser(opt Options) *Parser {
 	if opt.Zone == nil {
 		opt.Zone = time.UTC
 	}
-	return &Parser{format: f, opt: opt, columns: f.columns}
+	p := &Parser{format: f, opt: opt, columns: f.columns}
+	p.stamps = stamps{where: opt.Zone, now: opt.Now, text: make([]byte, 0, maxTime)}
+	return p
 }
 
 // Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read.

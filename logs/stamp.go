@@ -7,19 +7,30 @@ type stamps struct {
 	clfText [clfLen]byte // the last whole time of the common log format
 	clfTime time.Time
 
-	text []byte // the last time in any other form
+	text []byte // the last time in any other form, at most maxTime bytes
 	last time.Time
 
 	dayText [11]byte // "17/May/2015"
 	dayUnix int64    // its midnight in UTC
-	zones   [8]zone  // offsets met so far; a log has one or two, by the season
-	used    int
+	isoText [10]byte // the same of "2015-05-17"
+	isoUnix int64
+
+	where   *time.Location // of times written without a zone
+	now     time.Time      // to find the year of dates written without one
+	quarter int64          // the last quarter of an hour in where, and its offset
+	off     int
+
+	zones [8]zone // offsets met so far; a log has one or two, by the season
+	used  int
 }
 
 type zone struct {
 	seconds int
 	where   *time.Location
 }
+
+// maxTime holds the longest time that is remembered: RFC 3339 with nanoseconds and an offset takes 35 bytes.
+const maxTime = 40
 
 // clfLen is the length of "17/May/2015:10:05:03 +0000".
 const clfLen = 26
