@@ -1,0 +1,547 @@
+package host
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+)
+
+// apache reads Apache's configuration (the manual's "Configuration Files", mod_log_config, core's ErrorLog) for its
+// logs. Which modules are loaded and which names are defined on the command line is not known without running the
+// server, so <IfModule>, <IfDefine>, <IfVersion> and <IfFile> are read as if true, the negated ones too: a log that a
+// branch not in force names is not there, and a format defined twice is taken from its last definition.
+type apache struct {
+	book   *book
+	root   string            // ServerRoot
+	vars   map[string]string // Define, and the environment the server is started with
+	main   *vhost
+	hosts  []*vhost
+	logs   []apacheLog
+	macros map[string]*macro
+}
+
+// vhost is a <VirtualHost>, or the server around them.
+type vhost struct {
+	name, alias string
+	formats     map[string]string // LogFormat with a nickname
+	plain       string            // LogFormat without: what TransferLog uses
+	errors      string            // ErrorLogFormat
+}
+
+// apacheLog is a directive that names a log; formats are looked up when all is read, as Apache does.
+type apacheLog struct {
+	kind     Kind
+	service  string
+	name     string
+	format   string // a nickname or the string itself
+	transfer bool   // TransferLog
+	only     string
+	at       position
+	host     *vhost
+}
+
+type macro struct {
+	params []string
+	lines  []apacheLine
+}
+
+type apacheLine struct {
+	text string
+	at   position
+}
+
+// commonLog is what Apache uses when nothing is said (mod_log_config.c, DEFAULT_LOG_FORMAT).
+const commonLog = `%h %l %u %t "%r" %>s %b`
+
+// maxLine bounds one line of a configuration with its continuations. The longest real ones are lists of ciphers and
+// rewrite rules.
+const maxLine = 64 << 10
+
+// readApache reads the configuration that begins in file. env is the server's environment.
+func (s *scan) readApache(file, root string, env map[string]string) *apache {
+	if root == "" {
+		root = path.Dir(file)
+		if path.Base(root) == "conf" {
+			root = path.Dir(root)
+		}
+	}
+	a := &apache{
+		book: s.book(), root: root, vars: env,
+		main:   &vhost{formats: map[string]string{"CLF": commonLog}, plain: commonLog},
+		macros: map[string]*macro{},
+	}
+	if a.vars == nil {
+		a.vars = map[string]string{}
+	}
+	a.file(file, 0, "", a.main)
+	a.emit()
+	return a
+}
+
+func (a *apache) file(name string, depth int, from string, host *vhost) {
+	a.book.with(name, depth, from, func(text []byte) {
+		a.lines(apacheLines(text, name, a.book.scan), depth, host)
+	})
+}
+
+// apacheLines joins lines that end in a backslash and drops blank ones and comments.
+func apacheLines(text []byte, file string, s *scan) []apacheLine {
+	var out []apacheLine
+	var joined []byte
+	n, begin, long := 0, 0, false
+	for len(text) > 0 {
+		line, rest, _ := bytes.Cut(text, []byte{'\n'})
+		text = rest
+		n++
+		if begin == 0 {
+			begin = n
+		}
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		more := bytes.HasSuffix(line, []byte{'\\'})
+		if more {
+			line = line[:len(line)-1]
+		}
+		if len(joined)+len(line) > maxLine {
+			long = true
+		} else {
+			joined = append(joined, line...)
+		}
+		if more && len(text) > 0 {
+			continue
+		}
+		at := position{file, begin}
+		if long {
+			s.problem(at.String(), "a line of over 64 KiB is not read")
+		} else if t := strings.TrimSpace(string(joined)); t != "" && t[0] != '#' {
+			out = append(out, apacheLine{t, at})
+		}
+		joined, begin, long = joined[:0], 0, false
+	}
+	return out
+}
+
+// lines carries out what lines say, in the context of a virtual host.
+func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
+	outer := host
+	for i := 0; i < len(lines); i++ {
+		l := lines[i]
+		if a.book.scan.ctx.Err() != nil {
+			return
+		}
+		if l.text[0] == '<' {
+			name, args := section(a.expand(l.text))
+			switch name {
+			case "virtualhost":
+				host = &vhost{formats: map[string]string{}}
+				a.hosts = append(a.hosts, host)
+			case "/virtualhost":
+				host = outer
+			case "macro":
+				i = a.define(args, lines, i)
+			}
+			continue
+		}
+		a.directive(l, depth, host)
+	}
+}
+
+// define keeps the body of a <Macro> (mod_macro) that begins at line i and returns its last line.
+func (a *apache) define(args []string, lines []apacheLine, i int) int {
+	var m macro
+	for i++; i < len(lines); i++ {
+		if lines[i].text[0] == '<' {
+			if name, _ := section(lines[i].text); name == "/macro" {
+				break
+			}
+		}
+		m.lines = append(m.lines, lines[i])
+	}
+	if len(args) > 0 {
+		m.params = args[1:]
+		a.macros[strings.ToLower(args[0])] = &m
+	}
+	return i
+}
+
+// use carries out the body of a macro with its parameters replaced.
+func (a *apache) use(args []string, at position, depth int, host *vhost) {
+	s := a.book.scan
+	if len(args) == 0 {
+		return
+	}
+	m := a.macros[strings.ToLower(args[0])]
+	switch {
+	case m == nil:
+		s.problem(at.String(), "uses macro "+args[0]+", which is not defined before")
+		return
+	case depth >= s.lim.depth || a.book.reads >= s.lim.files:
+		s.problem(at.String(), "macros inside macros too deep or too many: not read")
+		return
+	}
+	a.book.reads++ // a body costs as much as a file: the same bound ends what doubles itself
+	var pairs []string
+	for i, p := range m.params {
+		if i+1 < len(args) && p != "" {
+			pairs = append(pairs, p, args[i+1])
+		}
+	}
+	replacer := strings.NewReplacer(pairs...)
+	body := make([]apacheLine, 0, len(m.lines))
+	for _, l := range m.lines {
+		if t := strings.TrimSpace(replacer.Replace(l.text)); t != "" && len(t) <= maxLine {
+			body = append(body, apacheLine{t, l.at})
+		}
+	}
+	a.lines(body, depth+1, host)
+}
+
+// section reads "<Name args>"; the name is in lower case.
+func section(text string) (name string, args []string) {
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "<"), ">")
+	word, rest := firstWord(text)
+	return strings.ToLower(word), apacheWords(rest)
+}
+
+func firstWord(text string) (word, rest string) {
+	if i := strings.IndexAny(text, " \t"); i >= 0 {
+		return text[:i], strings.TrimLeft(text[i:], " \t")
+	}
+	return text, ""
+}
+
+func (a *apache) directive(l apacheLine, depth int, host *vhost) {
+	word, rest := firstWord(l.text)
+	word = strings.ToLower(word)
+	if !apacheKnown[word] {
+		return
+	}
+	args := apacheWords(a.expand(rest))
+	arg := func(i int) string {
+		if i < len(args) {
+			return args[i]
+		}
+		return ""
+	}
+	switch word {
+	case "serverroot":
+		if strings.HasPrefix(arg(0), "/") {
+			a.root = path.Clean(arg(0))
+		}
+	case "define":
+		if len(args) > 0 {
+			a.vars[arg(0)] = arg(1)
+		}
+	case "undefine":
+		delete(a.vars, arg(0))
+	case "servername":
+		host.name = hostName(arg(0))
+	case "serveralias":
+		if host.alias == "" {
+			host.alias = hostName(arg(0))
+		}
+	case "include", "includeoptional":
+		if arg(0) == "" || a.unresolved(arg(0), l.at) {
+			return
+		}
+		a.book.include(arg(0), a.root, l.at, depth, true, word == "includeoptional", func(name string) {
+			a.file(name, depth+1, l.at.String(), host)
+		})
+	case "use":
+		a.use(args, l.at, depth, host)
+	case "logformat":
+		if arg(1) != "" {
+			host.formats[arg(1)] = arg(0)
+		} else {
+			host.plain = arg(0)
+		}
+	case "errorlogformat":
+		if len(args) == 1 {
+			host.errors = arg(0)
+		}
+	case "customlog", "globallog":
+		if word == "globallog" {
+			host = &vhost{formats: host.formats}
+		}
+		a.logs = append(a.logs, apacheLog{service: "apache", name: arg(0), format: arg(1), only: arg(2), at: l.at, host: host})
+	case "transferlog":
+		a.logs = append(a.logs, apacheLog{service: "apache", name: arg(0), transfer: true, at: l.at, host: host})
+	case "errorlog":
+		a.logs = append(a.logs, apacheLog{kind: Error, service: "apache", name: arg(0), at: l.at, host: host})
+	case "php_admin_value", "php_value":
+		if strings.EqualFold(arg(0), "error_log") {
+			a.logs = append(a.logs, apacheLog{kind: Error, service: "php", name: arg(1), at: l.at, host: host})
+		}
+	}
+}
+
+var apacheKnown = map[string]bool{
+	"serverroot": true, "define": true, "undefine": true, "servername": true, "serveralias": true, "include": true,
+	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
+	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true,
+}
+
+// hostName takes the name out of ServerName's [scheme://]name[:port].
+func hostName(s string) string {
+	if _, after, ok := strings.Cut(s, "://"); ok {
+		s = after
+	}
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && digits(s[i+1:]) {
+		s = s[:i]
+	}
+	return strings.ToLower(strings.TrimSuffix(s, "."))
+}
+
+// expand replaces ${NAME}; a name that is not known stays, as in Apache.
+func (a *apache) expand(text string) string {
+	if !strings.Contains(text, "${") {
+		return text
+	}
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(text, "${")
+		b.WriteString(before)
+		if !ok {
+			break
+		}
+		name, rest, closed := strings.Cut(after, "}")
+		value, known := a.vars[name]
+		if !closed || !known || b.Len()+len(value) > maxLine {
+			b.WriteString("${")
+			text = after
+			continue
+		}
+		b.WriteString(value)
+		text = rest
+	}
+	return b.String()
+}
+
+func (a *apache) unresolved(name string, at position) bool {
+	_, after, ok := strings.Cut(name, "${")
+	if !ok {
+		return false
+	}
+	variable, _, _ := strings.Cut(after, "}")
+	a.book.scan.problem(at.String(), "${"+variable+"} is not known: "+name+" is not looked for")
+	return true
+}
+
+// apacheWords splits arguments as ap_getword_conf (server/util.c) does: words in either quote, in which a backslash
+// keeps a backslash or the quote.
+func apacheWords(s string) []string {
+	var out []string
+	for {
+		s = strings.TrimLeft(s, " \t")
+		if s == "" {
+			return out
+		}
+		quote := s[0]
+		if quote != '"' && quote != '\'' {
+			word, rest := firstWord(s)
+			out = append(out, strings.ReplaceAll(word, `\\`, `\`))
+			s = rest
+			continue
+		}
+		var b strings.Builder
+		i := 1
+		for ; i < len(s) && s[i] != quote; i++ {
+			if s[i] == '\\' && i+1 < len(s) && (s[i+1] == '\\' || s[i+1] == quote) {
+				i++
+			}
+			b.WriteByte(s[i])
+		}
+		out = append(out, b.String())
+		s = s[min(i+1, len(s)):]
+	}
+}
+
+// emit hands over the logs, with formats and sites, which may have been defined after the logs.
+func (a *apache) emit() {
+	s := a.book.scan
+	first := map[*vhost]string{} // the log that holds all requests of a host
+	for _, l := range a.logs {
+		c := candidate{
+			kind: l.kind, service: l.service, configured: true, only: l.only, site: l.host.name,
+			from: "apache configuration " + l.at.String(),
+		}
+		if c.site == "" {
+			c.site = l.host.alias
+		}
+		if l.kind == Access && !a.format(&c, l) {
+			continue
+		}
+		if l.kind == Error && l.service == "apache" {
+			c.format = l.host.errors
+			if c.format == "" {
+				c.format = a.main.errors
+			}
+		}
+		if !a.target(&c, l) {
+			continue
+		}
+		if l.kind == Access && c.only == "" {
+			if twin, ok := first[l.host]; ok {
+				c.twin = twin
+			} else {
+				first[l.host] = c.name
+			}
+		}
+		s.found = append(s.found, c)
+	}
+}
+
+// format finds a log's format. It returns false for a log of something else than requests: cPanel's bytes_log,
+// lists of referers, RHEL's ssl_request_log.
+func (a *apache) format(c *candidate, l apacheLog) bool {
+	switch {
+	case l.transfer || l.format == "":
+		c.format = l.host.plain
+		if c.format == "" {
+			c.format = a.main.plain
+		}
+	default:
+		for _, h := range [...]*vhost{l.host, a.main} {
+			if f, ok := h.formats[l.format]; ok {
+				c.format, c.nick = f, l.format
+				break
+			}
+		}
+	}
+	if c.format == "" {
+		c.format = l.format
+		if !strings.Contains(l.format, "%") {
+			a.book.scan.problem(l.at.String(), "log format "+l.format+" is not defined: the lines' format is to be recognised")
+			c.format = ""
+			return true
+		}
+	}
+	if has := apacheFields(c.format); has['v'] || has['V'] {
+		c.site = "" // each line names its own
+	}
+	return requestFormat(c.format)
+}
+
+// target finds the file of a log.
+func (a *apache) target(c *candidate, l apacheLog) bool {
+	s := a.book.scan
+	c.name = l.name
+	switch {
+	case l.name == "" || l.name == "/dev/null" || a.unresolved(l.name, l.at):
+		return false
+	case strings.HasPrefix(l.name, "|"):
+		p := readPipe(l.name[1:])
+		if p.name == "" {
+			if !p.quiet {
+				s.problem(l.at.String(), c.kind.String()+" log "+p.why)
+			}
+			return false
+		}
+		c.name, c.newest, c.glob = p.name, p.newest, hasMeta(p.name)
+	case l.name == "syslog" || strings.HasPrefix(l.name, "syslog:"):
+		s.problem(l.at.String(), c.service+" writes its "+c.kind.String()+" log to syslog: not read here")
+		return false
+	case strings.HasPrefix(l.name, "/dev/"), l.name == "stderr":
+		s.problem(l.at.String(), c.service+" writes its "+c.kind.String()+" log to "+l.name+": not a file")
+		return false
+	}
+	if provider, _, ok := strings.Cut(c.name, ":"); ok && !strings.Contains(provider, "/") && !strings.HasPrefix(l.name, "|") {
+		s.problem(l.at.String(), c.service+" writes its "+c.kind.String()+" log to provider "+provider+": not read here")
+		return false
+	}
+	if c.service == "php" && !strings.HasPrefix(c.name, "/") {
+		s.problem(l.at.String(), "PHP writes its error log to "+c.name+" in the folder of each script: not looked for")
+		return false
+	}
+	if !strings.HasPrefix(c.name, "/") {
+		c.name = path.Join(a.root, c.name)
+	}
+	return !skipped(c.name)
+}
+
+// apacheFields tells which plain letters a LogFormat holds; "%{Referer}i" and its kind do not count.
+func apacheFields(format string) (has [256]bool) {
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		i++
+		for i < len(format) && strings.IndexByte("!,<>0123456789", format[i]) >= 0 {
+			i++
+		}
+		if i < len(format) && format[i] == '{' {
+			end := strings.IndexByte(format[i:], '}')
+			if end < 0 {
+				return has
+			}
+			i += end + 1
+			continue
+		}
+		if i < len(format) {
+			has[format[i]] = true
+		}
+	}
+	return has
+}
+
+// requestFormat tells whether lines of a format say what was asked for and what was answered.
+func requestFormat(format string) bool {
+	has := apacheFields(format)
+	return has['s'] && (has['r'] || has['U'])
+}
+
+// envvars reads Debian's /etc/apache2/envvars: assignments, with or without export. Its shell is not run; a
+// ${SUFFIX} that depends on the name of the configuration folder is empty for the usual one.
+func envvars(text []byte) map[string]string {
+	vars := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || name == "" || strings.ContainsAny(name, " \t#$\"'[") {
+			continue
+		}
+		if value != "" && (value[0] == '"' || value[0] == '\'') {
+			if end := strings.IndexByte(value[1:], value[0]); end >= 0 {
+				value = value[1 : end+1]
+			}
+		} else {
+			value, _ = firstWord(value)
+		}
+		value = shellExpand(value, vars)
+		if len(vars) < 1000 && len(value) < maxLine {
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
+// shellExpand replaces $NAME and ${NAME}; what is not set is empty, as in a shell.
+func shellExpand(s string, vars map[string]string) string {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, "$")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		if strings.HasPrefix(after, "{") {
+			name, rest, closed := strings.Cut(after[1:], "}")
+			if closed {
+				b.WriteString(vars[name])
+				s = rest
+				continue
+			}
+		}
+		end := slices.IndexFunc([]byte(after), func(c byte) bool { return !wordByte(c) })
+		if end < 0 {
+			end = len(after)
+		}
+		b.WriteString(vars[after[:end]])
+		s = after[end:]
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
