@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/connwarden/connwarden/faults"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/tally"
@@ -103,7 +104,11 @@ func (c *command) errors(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, missed, err := watch.Errors(cmd.Context(), watch.ErrorsOptions{Options: opt, By: c.flags.by})
+	by, err := faults.ParseBy(c.flags.by)
+	if err != nil {
+		return usage("see connwarden errors --help", "--by: %w", err)
+	}
+	d, missed, err := watch.Errors(cmd.Context(), watch.ErrorsOptions{Options: opt, By: by})
 	if err != nil {
 		return err
 	}

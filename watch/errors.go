@@ -1,0 +1,96 @@
+package watch
+
+import (
+	"context"
+	"time"
+
+	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/logs"
+	"github.com/connwarden/connwarden/report"
+)
+
+// ErrorsOptions say what is grouped by what.
+type ErrorsOptions struct {
+	Options
+	By faults.By
+}
+
+// Errors groups error logs. missed tells that a source which the user named could not be read.
+func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bool, err error) {
+	var p problems
+	s, err := gather(ctx, &opt.Options, func(k logs.Kind) bool { return k == logs.Error }, &p)
+	if s != nil {
+		defer s.close()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if len(opt.Files) == 0 && len(s.list) == 0 {
+		p.say("error logs", "none was found on this machine; name them: connwarden errors FILE")
+	}
+	folds, files, err := s.read(ctx, 0, func() *fold {
+		return &fold{faults: faults.NewTable(opt.By, faults.Options{Zone: opt.Zone})}
+	}, opt.Progress, &p)
+	if err != nil {
+		return nil, false, err
+	}
+	mergeFaults(folds)
+	d = errorsDocument(folds[0], opt.By, opt.Top, files, opt.Zone, &p)
+	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
+		p.say("window", "no line of these logs is in it")
+	}
+	s.samples(ctx, errorSamples(d), &p)
+	d.Problems = p.done()
+	return d, p.missed, nil
+}
+
+func mergeFaults(folds []*fold) {
+	sum := folds[0]
+	for _, f := range folds[1:] {
+		sum.faults.Merge(f.faults)
+		if sum.first.IsZero() || !f.first.IsZero() && f.first.Before(sum.first) {
+			sum.first = f.first
+		}
+		sum.last = latest(sum.last, &f.last)
+	}
+}
+
+func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone *time.Location, p *problems) *report.Errors {
+	t := sum.faults
+	d := &report.Errors{
+		Schema: report.SchemaErrors, By: by.String(), Counted: t.Total(), First: report.When(in(sum.first, zone)), Last: report.When(in(sum.last, zone)),
+		Distinct: uint64(t.Distinct()), Rows: []report.ErrorRow{}, Files: files,
+	}
+	d.Lines, d.Parsed, d.Unparsed = totals(files)
+	shown := uint64(0)
+	for _, r := range t.Top(top) {
+		row := report.ErrorRow{
+			Key: report.Clean(r.Key), Code: report.Clean(r.Code), Service: r.Service, Level: r.Level.String(), Count: r.Count,
+			Share: report.Share(r.Count, d.Counted), First: report.When(in(r.First, zone)), Last: report.When(in(r.Last, zone)), IPs: uint64(r.IPs),
+			Meaning: report.Clean(r.Meaning()), Remedy: report.Clean(r.Remedy()),
+		}
+		if r.Sample.From.Name != "" {
+			row.Sample = &report.Sample{File: r.Sample.From.Name, Offset: r.Sample.From.Offset, Text: report.Clean(r.Sample.Text)}
+			if n := r.Sample.From.Line; n > 0 {
+				row.Sample.Line = &n
+			}
+		}
+		shown += r.Count
+		d.Rows = append(d.Rows, row)
+	}
+	d.Rest = report.Rest{Rows: d.Distinct - uint64(len(d.Rows)), Count: d.Counted - shown}
+	if rows, most := t.Lost(); rows > 0 {
+		p.say("errors", "too many different ones: the %d rarest were let go, so that a count may be %d too low", rows, most)
+	}
+	return d
+}
+
+func errorSamples(d *report.Errors) []*report.Sample {
+	var list []*report.Sample
+	for _, r := range d.Rows {
+		if r.Sample != nil && r.Sample.Line == nil {
+			list = append(list, r.Sample)
+		}
+	}
+	return list
+}

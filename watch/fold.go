@@ -1,0 +1,198 @@
+package watch
+
+import (
+	"context"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/logs"
+	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/tail"
+	"github.com/connwarden/connwarden/tally"
+	"github.com/connwarden/connwarden/where"
+)
+
+// fold is what one worker makes of the lines that it reads. Tables that are nil are not wanted.
+type fold struct {
+	bounds   *bounds
+	anytime  bool
+	where    []*where.Expr
+	pages    *tally.Pages
+	ledgers  *judge.Table
+	faults   *faults.Table
+	distinct *tally.Distinct
+	holders  *tally.Pages    // requests to outlying paths, by path and address
+	outlying map[string]bool // the paths that holders counts
+	first    time.Time       // of faults
+	last     time.Time
+	parsers  []*logs.Parser // by source
+	stats    []logs.Stats   // by source
+}
+
+func (f *fold) Conn(*connwarden.Conn)   {}
+func (f *fold) Event(*connwarden.Event) {}
+
+func (f *fold) Request(r *connwarden.Request) {
+	if !f.anytime && !f.bounds.holds(r.Time) {
+		return
+	}
+	for _, e := range f.where {
+		if !e.Match(r) {
+			return
+		}
+	}
+	if f.pages != nil {
+		f.pages.Request(r)
+	}
+	if f.ledgers != nil {
+		f.ledgers.Request(r)
+	}
+	if f.distinct != nil {
+		f.distinct.Request(r)
+	}
+	if f.holders != nil && f.outlying[string(r.Path)] {
+		f.holders.Request(r)
+	}
+}
+
+func (f *fold) Fault(t *connwarden.Fault) {
+	// An entry without a time belongs to the window unless one was asked for.
+	if f.faults == nil || !f.anytime && !f.bounds.holds(t.Time) {
+		return
+	}
+	f.faults.Fault(t)
+	if t.Time.IsZero() {
+		return
+	}
+	if f.first.IsZero() || t.Time.Before(f.first) {
+		f.first = t.Time
+	}
+	if t.Time.After(f.last) {
+		f.last = t.Time
+	}
+}
+
+// read runs all sources through the folds, one a worker. fresh makes an empty fold; fields are the parts of a request
+// that it needs. It returns the folds to be merged, the counts of each source, and what could not be read.
+func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func() *fold, progress func(done, total int64), p *problems) ([]*fold, []report.File, error) {
+	jobs := make([]tail.Job, len(s.list))
+	for i, one := range s.list {
+		jobs[i] = tail.Job{File: one.file, From: one.from, Whole: one.format.Whole}
+	}
+	folds := make([]*fold, workers(len(jobs)))
+	for i := range folds {
+		f := fresh()
+		f.bounds, f.anytime = &s.bounds, s.bounds.open()
+		f.parsers = make([]*logs.Parser, len(jobs))
+		f.stats = make([]logs.Stats, len(jobs))
+		folds[i] = f
+	}
+	results := tail.Scan(ctx, jobs, tail.ScanOptions{Workers: len(folds), Progress: progress}, func(worker int, b *tail.Block) {
+		f, one := folds[worker], s.list[b.Job]
+		parser := f.parsers[b.Job]
+		if parser == nil {
+			parser = s.parser(one, fields)
+			f.parsers[b.Job] = parser
+		}
+		if b.Last {
+			parser.Flush(f)
+			return
+		}
+		f.stats[b.Job].Add(parser.Parse(connwarden.Source{Name: one.log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, f))
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	files := make([]report.File, len(jobs))
+	for i, r := range results {
+		one := s.list[i]
+		files[i] = s.file(one, i, folds, r)
+		if r.Err != nil {
+			p.add(connwarden.Problem{What: one.log.Shown, Why: reason(r.Err), Named: one.named})
+		}
+		if r.Shrunk {
+			p.say(one.log.Shown, "became shorter while it was read; what was there was counted")
+		}
+		if r.Cut > 0 {
+			p.say(one.log.Shown, "%d lines over 1 MiB were cut", r.Cut)
+		}
+	}
+	return folds, files, nil
+}
+
+func (s *sources) file(one *source, i int, folds []*fold, r tail.Result) report.File {
+	var sum logs.Stats
+	name := ""
+	for _, f := range folds {
+		sum.Add(f.stats[i])
+		if f.parsers[i] != nil {
+			name = f.parsers[i].Format().Name
+		}
+	}
+	if name == "" || !one.known {
+		name = one.format.Name
+		if !one.known && sum.Parsed == 0 {
+			name = ""
+		}
+	}
+	return report.File{Name: one.log.Shown, Format: name, Lines: sum.Lines - sum.Blank, Unparsed: sum.Unparsed, Cut: r.Cut}
+}
+
+// totals adds up the files.
+func totals(files []report.File) (lines, parsed, unparsed int64) {
+	for _, f := range files {
+		lines += f.Lines
+		unparsed += f.Unparsed
+	}
+	return lines, lines - unparsed, unparsed
+}
+
+// only returns the sources of one kind with their files.
+func (s *sources) only(files []report.File, kind logs.Kind) []report.File {
+	list := []report.File{}
+	for i, one := range s.list {
+		if one.format.Kind == kind {
+			list = append(list, files[i])
+		}
+	}
+	return list
+}
+
+// samples fills texts and line numbers of samples in, each source being asked once.
+func (s *sources) samples(ctx context.Context, wanted []*report.Sample, p *problems) {
+	byName := map[string][]*report.Sample{}
+	for _, w := range wanted {
+		byName[w.File] = append(byName[w.File], w)
+	}
+	for _, one := range s.list {
+		list := byName[one.log.Shown]
+		if len(list) == 0 {
+			continue
+		}
+		delete(byName, one.log.Shown)
+		offsets := make([]int64, len(list))
+		for i, w := range list {
+			offsets[i] = w.Offset
+		}
+		found, err := tail.Samples(ctx, one.file, offsets, sampleText)
+		if err != nil {
+			p.say(one.log.Shown, "its lines could not be shown: %v", err)
+			continue
+		}
+		for i, w := range list {
+			if i < len(found) {
+				if w.Text == "" {
+					w.Text = report.Clean(string(found[i].Text))
+				}
+				if found[i].Line > 0 {
+					w.Line = &found[i].Line
+				}
+			}
+		}
+	}
+}
+
+// sampleText bounds a line that is shown as evidence, in bytes.
+const sampleText = 2048

@@ -1,0 +1,132 @@
+package watch
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/logs"
+	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/tally"
+	"github.com/connwarden/connwarden/where"
+)
+
+// pagesBound is how many different keys a worker counts exactly; beyond it counts have a stated error.
+const pagesBound = 1 << 19
+
+// PagesOptions say what is counted.
+type PagesOptions struct {
+	Options
+	By     tally.Keys
+	ByText string // By as the user wrote it
+	Where  []*where.Expr
+}
+
+func workers(jobs int) int { return max(1, runtime.GOMAXPROCS(0)) }
+
+func fieldsOf(filters []*where.Expr) connwarden.Fields {
+	var f connwarden.Fields
+	for _, e := range filters {
+		f |= e.Fields()
+	}
+	return f
+}
+
+// Pages counts access logs. missed tells that a source which the user named could not be read.
+func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool, err error) {
+	var p problems
+	s, err := gather(ctx, &opt.Options, func(k logs.Kind) bool { return k == logs.Access }, &p)
+	if s != nil {
+		defer s.close()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if len(opt.Files) == 0 && len(s.list) == 0 {
+		p.say("access logs", "none was found on this machine; name them: connwarden pages FILE")
+	}
+	keys := opt.By.In(opt.Zone)
+	needed := keys.Fields() | fieldsOf(opt.Where) | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize
+	folds, files, err := s.read(ctx, needed, func() *fold {
+		return &fold{where: opt.Where, pages: tally.NewPages(keys, pagesBound)}
+	}, opt.Progress, &p)
+	if err != nil {
+		return nil, false, err
+	}
+	sum := folds[0].pages
+	for _, f := range folds[1:] {
+		sum.Merge(f.pages)
+	}
+	d = pagesDocument(sum, opt.ByText, opt.Top, files, opt.Zone)
+	if err := s.clients(ctx, keys, opt.Where, d, &p); err != nil {
+		return nil, false, err
+	}
+	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
+		p.say("window", "no line of these logs is in it")
+	}
+	d.Problems = p.done()
+	return d, p.missed, nil
+}
+
+// pagesDocument makes a table into a document; the distinct clients of its rows are still missing.
+func pagesDocument(sum *tally.Pages, by string, top int, files []report.File, zone *time.Location) *report.Pages {
+	d := &report.Pages{
+		Schema: report.SchemaPages, By: by, Counted: sum.Lines(), Bytes: sum.Bytes(), Status: report.Classes(sum.Class()),
+		First: report.When(in(sum.First(), zone)), Last: report.When(in(sum.Last(), zone)), Rows: []report.PageRow{}, Files: files,
+	}
+	d.Lines, d.Parsed, d.Unparsed = totals(files)
+	d.Distinct, _ = sum.Distinct()
+	for _, r := range sum.Top(top) {
+		row := report.PageRow{
+			Key: report.Clean(r.Key), Count: r.Count, Share: report.Share(r.Count, d.Counted), Bytes: r.Bytes, Status: report.Classes(r.Class), MaxError: r.MaxError,
+		}
+		if len(r.Parts) > 1 {
+			row.Keys = make([]string, len(r.Parts))
+			for i, part := range r.Parts {
+				row.Keys[i] = report.Clean(part)
+			}
+		}
+		d.MaxError = max(d.MaxError, r.MaxError)
+		d.Rows = append(d.Rows, row)
+		d.Rest.Count += r.Count
+	}
+	d.Rest = report.Rest{Rows: d.Distinct - min(d.Distinct, uint64(len(d.Rows))), Count: d.Counted - min(d.Counted, d.Rest.Count)}
+	return d
+}
+
+// clients fills in how many distinct addresses stand behind each row that is shown: a second look at the logs, since
+// a set for every path there is would not fit into memory.
+func (s *sources) clients(ctx context.Context, keys tally.Keys, filters []*where.Expr, d *report.Pages, p *problems) error {
+	if len(d.Rows) == 0 {
+		return nil
+	}
+	rows := make([]string, len(d.Rows))
+	for i, r := range d.Rows {
+		rows[i] = r.Key
+	}
+	var ignored problems // the first look has told them
+	fields := keys.Fields() | fieldsOf(filters) | connwarden.FieldTime | connwarden.FieldClient
+	folds, _, err := s.read(ctx, fields, func() *fold {
+		return &fold{where: filters, distinct: tally.NewDistinct(keys, rows)}
+	}, nil, &ignored)
+	if err != nil {
+		return err
+	}
+	sum := folds[0].distinct
+	for _, f := range folds[1:] {
+		sum.Merge(f.distinct)
+	}
+	for i, key := range rows {
+		d.Rows[i].IPs, _ = sum.Count(key)
+	}
+	return nil
+}
+
+// latest is the later of two times of which either may be missing.
+func latest(a time.Time, b *time.Time) time.Time {
+	if b != nil && b.After(a) {
+		return *b
+	}
+	return a
+}

@@ -1,0 +1,296 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/conns"
+	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/logs"
+	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/tally"
+)
+
+// ReviewOptions say what a review looks at.
+type ReviewOptions struct {
+	Options
+	Conns bool   // look at connections
+	From  string // in this saved text instead of the kernel
+	Logs  bool   // read logs
+	Netns string // other network namespaces, as conns.Options has it
+}
+
+// portRows is how many services a review tells of; most machines have fewer.
+const portRows = 8
+
+// review is one review under way.
+type review struct {
+	opt  ReviewOptions
+	p    problems
+	doc  *report.Review
+	now  time.Time
+	host machine
+
+	cells   *tally.Conns
+	found   *conns.Result
+	sources *sources
+	files   []report.File
+	sum     *fold
+	keys    tally.Keys
+	paths   []judge.PathOutlier
+	holders []connwarden.Verdict
+}
+
+// Review looks once: at connections, access logs and error logs, and judges the addresses in them.
+func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
+	r := &review{opt: opt, doc: &report.Review{Schema: report.SchemaReview, Host: hostname()}, now: opt.Clock()}
+	if !opt.Now.IsZero() {
+		r.now = opt.Now
+	}
+	seen := make(chan error, 1)
+	go func() { seen <- r.look(ctx) }()
+	var err error
+	if opt.Logs {
+		err = r.read(ctx)
+	}
+	if r.sources != nil {
+		defer r.sources.close()
+	}
+	if e := <-seen; err == nil {
+		err = e
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.again(ctx); err != nil {
+		return nil, err
+	}
+	r.assemble(ctx)
+	return r.doc, nil
+}
+
+// look reads the connections and what the machine says of itself. It runs beside read and has problems of its own.
+func (r *review) look(ctx context.Context) error {
+	live := r.opt.From == "" && (r.opt.Conns || len(r.opt.Files) == 0)
+	if live {
+		r.host.begin(r.opt.Host)
+	}
+	if !r.opt.Conns {
+		return nil
+	}
+	o := r.connsOptions()
+	var err error
+	r.cells, r.found, err = look(ctx, &o, &r.host.p)
+	if err != nil && r.opt.From == "" && ctx.Err() == nil {
+		r.host.p.say("connections", "%s", reason(err)) // the logs can still be reviewed
+		return nil
+	}
+	return err
+}
+
+func (r *review) connsOptions() ConnsOptions {
+	return ConnsOptions{
+		From: r.opt.From, Stdin: r.opt.Stdin, Top: r.opt.Top, Clock: r.opt.Clock, By: tally.ConnByIP, Conns: conns.Options{Namespace: r.opt.Netns},
+	}
+}
+
+// read reads the logs once.
+func (r *review) read(ctx context.Context) error {
+	var err error
+	r.sources, err = gather(ctx, &r.opt.Options, func(logs.Kind) bool { return true }, &r.p)
+	if err != nil {
+		return err
+	}
+	r.keys, err = tally.ParseKeys("path")
+	if err != nil {
+		return err
+	}
+	needed := r.keys.Fields() | connwarden.FieldTime | connwarden.FieldClient | connwarden.FieldMethod | connwarden.FieldStatus | connwarden.FieldSize
+	folds, files, err := r.sources.read(ctx, needed, func() *fold {
+		return &fold{
+			pages: tally.NewPages(r.keys, pagesBound), ledgers: judge.New(),
+			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}),
+		}
+	}, r.opt.Progress, &r.p)
+	if err != nil {
+		return err
+	}
+	r.files, r.sum = files, folds[0]
+	for _, f := range folds[1:] {
+		r.sum.pages.Merge(f.pages)
+		r.sum.ledgers.Merge(f.ledgers)
+	}
+	mergeFaults(folds)
+	if n := r.sum.ledgers.Evicted(); n > 0 {
+		r.p.say("addresses", "too many to keep: the %d that asked for least were let go", n)
+	}
+	if len(r.opt.Files) > 0 && r.opt.Now.IsZero() {
+		if end := latest(r.sum.pages.Last(), &r.sum.last); !end.IsZero() {
+			r.now = end
+		}
+	}
+	return nil
+}
+
+// again looks a second time at what the first look found worth it: who is behind the paths that are shown.
+func (r *review) again(ctx context.Context) error {
+	if r.sum == nil {
+		return nil
+	}
+	access := r.sources.only(r.files, logs.Access)
+	r.doc.Pages = pagesDocument(r.sum.pages, "path", r.opt.Top, access, r.opt.Zone)
+	ranked := r.sum.pages.Top(rankedPaths)
+	counts := make([]judge.PathCount, len(ranked))
+	for i, row := range ranked {
+		counts[i] = judge.PathCount{Path: row.Key, Count: row.Count}
+	}
+	r.paths = judge.Paths(counts)
+	outlying := map[string]bool{}
+	for _, o := range r.paths {
+		outlying[o.Path] = true
+	}
+	rows := make([]string, len(r.doc.Pages.Rows))
+	for i := range rows {
+		rows[i] = ranked[i].Key
+	}
+	pair, err := tally.ParseKeys("path,ip")
+	if err != nil {
+		return err
+	}
+	var told problems
+	folds, _, err := r.sources.read(ctx, pair.Fields()|connwarden.FieldTime, func() *fold {
+		f := &fold{distinct: tally.NewDistinct(r.keys, rows)}
+		if len(outlying) > 0 {
+			f.holders, f.outlying = tally.NewPages(pair, holdersBound), outlying
+		}
+		return f
+	}, nil, &told)
+	if err != nil {
+		return err
+	}
+	sum := folds[0]
+	for _, f := range folds[1:] {
+		sum.distinct.Merge(f.distinct)
+		if f.holders != nil {
+			sum.holders.Merge(f.holders)
+		}
+	}
+	for i, key := range rows {
+		r.doc.Pages.Rows[i].IPs, _ = sum.distinct.Count(key)
+	}
+	if sum.holders == nil {
+		return nil
+	}
+	shares := map[string][]judge.PathShare{}
+	for _, row := range sum.holders.Top(holdersShown) {
+		if a, err := netip.ParseAddr(row.Parts[1]); err == nil {
+			shares[row.Parts[0]] = append(shares[row.Parts[0]], judge.PathShare{Addr: a, Count: row.Count})
+		}
+	}
+	for _, o := range r.paths {
+		r.holders = append(r.holders, judge.PathHolders(o, shares[o.Path])...)
+	}
+	return nil
+}
+
+const (
+	rankedPaths  = 200     // paths that are compared with their neighbours
+	holdersBound = 1 << 16 // pairs of outlying path and address that are counted exactly
+	holdersShown = 1000
+)
+
+// assemble judges and writes the document.
+func (r *review) assemble(ctx context.Context) {
+	d := r.doc
+	d.Time = r.now.In(r.opt.Zone)
+	if r.sources != nil {
+		d.Since = report.When(in(r.sources.bounds.since, r.opt.Zone))
+	}
+	var verdicts []connwarden.Verdict
+	open := map[netip.Addr]uint64{}
+	if r.cells != nil {
+		o := r.connsOptions()
+		d.Conns = connsDocument(r.cells, r.found, &o, d.Time)
+		d.Conns.Problems = []report.Problem{}
+		ports := r.cells.By(tally.ConnByPort, portRows)
+		d.Ports = connRows(&ports, tally.ConnByPort, false)
+		var incoming []judge.Open
+		for _, row := range r.cells.By(tally.ConnByIP, 0).Rows {
+			if !row.Addr.IsValid() {
+				continue
+			}
+			open[row.Addr] = row.Count
+			if row.In > 0 && !row.Addr.IsLoopback() {
+				incoming = append(incoming, judge.Open{Addr: row.Addr, Count: row.In})
+			}
+		}
+		verdicts = append(verdicts, judge.Holders(incoming)...)
+	}
+	if r.sum != nil {
+		verdicts = append(verdicts, r.sum.ledgers.Logins(r.now)...)
+		verdicts = append(verdicts, r.holders...)
+		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
+	}
+	r.peers(judge.Combine(verdicts), open)
+	r.host.end(r)
+	r.findings()
+	r.lines(ctx)
+	r.p.list = append(r.p.list, r.host.p.list...)
+	r.p.missed = r.p.missed || r.host.p.missed
+	if r.opt.Logs && r.sources != nil && len(r.sources.list) == 0 && len(r.opt.Files) == 0 {
+		r.p.say("logs", "none was found on this machine; name them: connwarden review FILE")
+	}
+	d.Partial = r.p.missed
+	d.Problems = r.p.done()
+	d.Groups = []report.Peer{}
+}
+
+func in(t time.Time, zone *time.Location) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(zone)
+}
+
+// lines fills the texts of all samples in.
+func (r *review) lines(ctx context.Context) {
+	if r.sources == nil {
+		return
+	}
+	wanted := errorSamples(r.doc.Errors)
+	for i := range r.doc.Peers {
+		for j := range r.doc.Peers[i].Evidence {
+			samples := r.doc.Peers[i].Evidence[j].Samples
+			for k := range samples {
+				wanted = append(wanted, &samples[k])
+			}
+		}
+	}
+	r.sources.samples(ctx, wanted, &r.p)
+}
+
+func evidence(list []connwarden.Evidence, zone *time.Location) []report.Evidence {
+	out := make([]report.Evidence, len(list))
+	for i, e := range list {
+		out[i] = report.Evidence{
+			Rule: e.Rule, Why: report.Clean(e.Why), Score: e.Score, Count: e.Count, Window: e.Window.Seconds(),
+			First: report.When(in(e.First, zone)), Last: report.When(in(e.Last, zone)), Samples: make([]report.Sample, len(e.Samples)),
+		}
+		for j, s := range e.Samples {
+			out[i].Samples[j] = report.Sample{File: report.Clean(s.From.Name), Offset: s.From.Offset}
+			if n := s.From.Line; n > 0 {
+				out[i].Samples[j].Line = &n
+			}
+		}
+	}
+	return out
+}
+
+// percentOf prints a share for a sentence.
+func percentOf(part, whole uint64) string {
+	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(max(whole, 1)))
+}
