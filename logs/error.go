@@ -25,38 +25,38 @@ type errorState struct {
 	joined []byte // a message put together from two places of the line
 }
 
-// open begins an entry with line. A caller flushes the one before.
-func (p *Parser) open(line []byte) {
+// beginEntry begins an entry with line. A caller flushes the one before.
+func (p *Parser) beginEntry(line []byte) {
 	e := &p.errs
 	e.entry = append(e.entry[:0], line[:min(len(line), maxEntry)]...)
 	e.first, e.from, e.held = len(e.entry), p.from, false
 }
 
-// more adds line to the open entry.
-func (p *Parser) more(line []byte) {
+// addLine adds line to the open entry.
+func (p *Parser) addLine(line []byte) {
 	e := &p.errs
 	if n := maxEntry - len(e.entry) - 1; n > 0 {
 		e.entry = append(append(e.entry, '\n'), line[:min(len(line), n)]...)
 	}
 }
 
-// take closes the open entry and returns its text; the fault's Raw and From must then be its own.
-func (p *Parser) take() (entry, first []byte, from connwarden.Source) {
+// endEntry closes the open entry and returns its text; the fault's Raw and From must then be its own.
+func (p *Parser) endEntry() (entry, first []byte, from connwarden.Source) {
 	e := &p.errs
 	entry, first = e.entry, e.entry[:e.first]
 	e.first, e.held = 0, false
 	return entry, first, e.from
 }
 
-// blame starts the fault of an entry: everything that does not come from its text.
-func (p *Parser) blame(service string, raw []byte, from connwarden.Source) *connwarden.Fault {
+// startFault starts the fault of an entry: everything that does not come from its text.
+func (p *Parser) startFault(service string, raw []byte, from connwarden.Source) *connwarden.Fault {
 	p.fault = connwarden.Fault{Service: service, Site: p.opt.Site, From: from, Raw: raw}
 	return &p.fault
 }
 
-// emit pushes the fault, and the event that it is too when kind is not EventOther. An event without a client is none:
+// pushFault pushes the fault, and the event that it is too when kind is not EventOther. An event without a client is none:
 // it accuses nobody.
-func (p *Parser) emit(kind connwarden.EventKind, user, detail []byte) {
+func (p *Parser) pushFault(kind connwarden.EventKind, user, detail []byte) {
 	f := &p.fault
 	if kind != connwarden.EventOther && f.Client.IsValid() {
 		p.event = connwarden.Event{
@@ -85,19 +85,6 @@ func (c *clock) at(zone *time.Location, year, month, day, second int, nsec int64
 		c.minute, c.zone = key, zone
 	}
 	return time.Unix(c.unix+int64(second%60), nsec).In(zone)
-}
-
-// subsecond reads the digits after a point that b begins with, as nanoseconds, and how many bytes they took.
-func subsecond(b []byte) (nsec int64, n int) {
-	scale := int64(1e9)
-	for n < len(b) && b[n]-'0' <= 9 {
-		if scale > 1 {
-			scale /= 10
-			nsec += int64(b[n]-'0') * scale
-		}
-		n++
-	}
-	return nsec, n
 }
 
 // two reads two digits; -1 when they are none.

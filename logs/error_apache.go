@@ -58,7 +58,8 @@ func apacheTimeLen(line []byte) int {
 // blank, or ISO 8601 as %{cu}t writes it.
 func (p *Parser) apacheTime(b []byte) (time.Time, bool) {
 	if b[4] == '-' {
-		return p.isoTime(b)
+		at, n := p.stamps.any(b)
+		return at, n == len(b) && !at.IsZero()
 	}
 	if len(b) < 24 || b[3] != ' ' || b[7] != ' ' || b[10] != ' ' {
 		return time.Time{}, false
@@ -74,11 +75,7 @@ func (p *Parser) apacheTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	b = b[19:]
-	nsec, n := int64(0), 0
-	if b[0] == '.' {
-		nsec, n = subsecond(b[1:])
-		n++
-	}
+	nsec, n := decimals(b)
 	if len(b) != n+5 || b[n] != ' ' {
 		return time.Time{}, false
 	}
@@ -87,34 +84,6 @@ func (p *Parser) apacheTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return p.errs.clock.at(p.opt.Zone, year, mon, day, sec, nsec), true
-}
-
-// isoTime reads "2026-11-22 14:03:07.123456", with 'T' or a blank, perhaps with an offset.
-func (p *Parser) isoTime(b []byte) (time.Time, bool) {
-	if len(b) < 19 || b[4] != '-' && b[4] != '/' || b[7] != b[4] || b[10] != ' ' && b[10] != 'T' {
-		return time.Time{}, false
-	}
-	year, ok := digits(b[:4])
-	mon, day := two(b[5:7]), two(b[8:10])
-	sec, ok2 := hms(b[11:19])
-	if !ok || !ok2 || mon < 1 || mon > 12 || day < 1 || day > daysIn(year, mon) {
-		return time.Time{}, false
-	}
-	b = b[19:]
-	nsec := int64(0)
-	if len(b) > 1 && (b[0] == '.' || b[0] == ',') {
-		n := 0
-		nsec, n = subsecond(b[1:])
-		b = b[n+1:]
-	}
-	if len(b) == 0 {
-		return p.errs.clock.at(p.opt.Zone, year, mon, day, sec, nsec), true
-	}
-	off, ok := offset(b)
-	if !ok {
-		return time.Time{}, false
-	}
-	return p.stamps.at(unixDay(year, mon, day)+int64(sec)-int64(off), nsec, off), true
 }
 
 func apacheLine(p *Parser, line []byte) outcome {
@@ -127,11 +96,11 @@ func apacheLine(p *Parser, line []byte) outcome {
 		return unparsed
 	}
 	p.errs.last = at
-	f := p.blame("apache", line, p.from)
+	f := p.startFault("apache", line, p.from)
 	f.Time = at
 	rest := p.apacheHead(skipBlank(line[n:]))
 	kind, user, detail := p.apacheMessage(rest)
-	p.emit(kind, user, detail)
+	p.pushFault(kind, user, detail)
 	return parsed
 }
 
@@ -140,11 +109,11 @@ func (p *Parser) apachePlain(line []byte) outcome {
 	if !printable(line) {
 		return unparsed
 	}
-	f := p.blame("apache", line, p.from)
+	f := p.startFault("apache", line, p.from)
 	f.Time = p.errs.last
 	p.apacheMessage(line)
 	f.Client = netip.Addr{} // nothing here stands where Apache writes a client
-	p.emit(connwarden.EventOther, nil, nil)
+	p.pushFault(connwarden.EventOther, nil, nil)
 	return parsed
 }
 

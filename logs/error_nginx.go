@@ -69,7 +69,7 @@ func nginxLine(p *Parser, line []byte) outcome {
 	e := &p.errs
 	fits := fitsNginx(line)
 	if e.first > 0 && (e.held && len(e.entry) < nginxCut || !fits) {
-		p.more(line)
+		p.addLine(line)
 		if nginxWhole(e.entry) {
 			nginxFlush(p)
 		}
@@ -83,7 +83,7 @@ func nginxLine(p *Parser, line []byte) outcome {
 	if !starts(m, "*") || bytes.Contains(m, []byte(nginxClient)) || len(line) >= nginxCut || nginxAlone(line, m) {
 		return p.nginxEntry(line, line, p.from)
 	}
-	p.open(line)
+	p.beginEntry(line)
 	e.held = bytes.IndexByte(m, '"') >= 0
 	return parsed
 }
@@ -112,7 +112,7 @@ func nginxWhole(entry []byte) bool {
 
 func nginxFlush(p *Parser) {
 	if p.errs.first > 0 {
-		entry, first, from := p.take()
+		entry, first, from := p.endEntry()
 		p.nginxEntry(entry, first, from)
 	}
 }
@@ -125,7 +125,7 @@ func (p *Parser) nginxEntry(entry, first []byte, from connwarden.Source) outcome
 	if !ok1 || !ok2 || mon < 1 || mon > 12 || day < 1 || day > daysIn(year, mon) {
 		return unparsed
 	}
-	f := p.blame("nginx", first, from)
+	f := p.startFault("nginx", first, from)
 	f.Time = p.errs.clock.at(p.opt.Zone, year, mon, day, sec, 0)
 	rest := entry[nginxHeadLen:]
 	f.Level = level(rest[:bytes.IndexByte(rest, ']')])
@@ -142,7 +142,7 @@ func (p *Parser) nginxEntry(entry, first []byte, from connwarden.Source) outcome
 	}
 	f.Message = m
 	kind, user := p.nginxMessage(m)
-	p.emit(kind, user, m)
+	p.pushFault(kind, user, m)
 	return parsed
 }
 

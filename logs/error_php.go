@@ -55,11 +55,8 @@ func readPHPHead(b []byte) (h phpHead, ok bool) {
 		return h, false
 	}
 	b = b[21:]
-	if b[0] == '.' {
-		n := 0
-		h.nsec, n = subsecond(b[1:])
-		b = b[n+1:]
-	}
+	nsec, n := decimals(b)
+	h.nsec, b = nsec, b[n:]
 	end := bytes.IndexByte(b[:min(len(b), 48)], ']')
 	if end < 0 || end > 0 && b[0] != ' ' {
 		return h, false
@@ -104,12 +101,12 @@ func phpLine(p *Parser, line []byte) outcome {
 		if p.errs.first == 0 {
 			return unparsed
 		}
-		p.more(line)
+		p.addLine(line)
 		return continued
 	}
 	// Xdebug writes its own trace behind an entry, a time in front of every line.
 	if p.errs.first > 0 && (starts(h.rest, "PHP Stack trace:") || starts(h.rest, "PHP   ")) {
-		p.more(h.rest)
+		p.addLine(h.rest)
 		return continued
 	}
 	phpFlush(p)
@@ -118,7 +115,7 @@ func phpLine(p *Parser, line []byte) outcome {
 		p.phpEntry(&h, line, line, p.from)
 		return parsed
 	}
-	p.open(line)
+	p.beginEntry(line)
 	return parsed
 }
 
@@ -136,7 +133,7 @@ func phpFlush(p *Parser) {
 	if p.errs.first == 0 {
 		return
 	}
-	entry, first, from := p.take()
+	entry, first, from := p.endEntry()
 	if h, ok := readPHPHead(first); ok {
 		h.rest = entry[len(first)-len(h.rest):]
 		p.phpEntry(&h, entry, first, from)
@@ -147,18 +144,18 @@ func phpFlush(p *Parser) {
 func (p *Parser) phpEntry(h *phpHead, entry, first []byte, from connwarden.Source) {
 	at := h.time(p)
 	if l := fpmLevel(h.rest); l != connwarden.LevelUnknown && len(h.zone) == 0 {
-		f := p.blame("php-fpm", first, from)
+		f := p.startFault("php-fpm", first, from)
 		f.Time, f.Level = at, l
 		f.Message = after(h.rest, ": ")
 		p.fpmMessage()
 	} else {
-		f := p.blame("php", first, from)
+		f := p.startFault("php", first, from)
 		f.Time = at
 		f.Message = h.rest
 		f.Level = phpLevel(h.rest)
 		f.Script = phpScript(h.rest)
 	}
-	p.emit(connwarden.EventOther, nil, nil)
+	p.pushFault(connwarden.EventOther, nil, nil)
 }
 
 // phpLevel reads how grave a message of PHP is from its first words (main/main.c, error_type_str).
