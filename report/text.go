@@ -55,14 +55,21 @@ func (t *Text) Conns(w io.Writer, d *Conns) error {
 }
 
 func (t *Text) head(title, figure, detail string) {
-	t.out.WriteString(t.paint(title, bold))
+	lead := title
 	if figure != "" {
-		t.out.WriteString("  " + t.paint(figure, bold))
+		lead += "  " + figure
 	}
-	if detail != "" {
-		t.out.WriteString("   " + detail)
+	t.out.WriteString(t.paint(lead, bold))
+	if detail == "" {
+		t.out.WriteByte('\n')
+		return
+	}
+	if width(lead)+3+width(detail) <= t.Width {
+		t.out.WriteString("   " + detail + "\n")
+		return
 	}
 	t.out.WriteByte('\n')
+	t.words("  ", detail, plain)
 }
 
 // stateOrder is the order in which states are told: what serves first, then what begins, then what ends.
@@ -93,12 +100,12 @@ func (t *Text) connRows(d *Conns, words map[string]field) {
 		{title: "SHARE", right: true},
 		{title: "", drop: 4},
 		{title: strings.ToUpper(keyTitle(d.By)), cut: keyCut(d.By)},
-		{title: "IN", right: true, drop: 5},
-		{title: "OUT", right: true, drop: 5},
-		{title: "", drop: 9},
-		{title: "PORTS", cut: 6, drop: 6},
-		{title: "STATES", cut: 12, drop: 7},
-		{title: "PROCESSES", cut: 8, drop: 8},
+		{title: "", drop: 2},
+		{title: "IN", right: true, drop: 6},
+		{title: "OUT", right: true, drop: 7},
+		{title: "PORTS", cut: 9, drop: 5},
+		{title: "PROCESSES", cut: 10, drop: 3},
+		{title: "STATES", cut: 20, drop: 8},
 	}}
 	for _, r := range d.Rows {
 		key := Clean(r.Key)
@@ -106,8 +113,8 @@ func (t *Text) connRows(d *Conns, words map[string]field) {
 			key = portName(r)
 		}
 		tab.add(field{thousands(r.Count), bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
-			field{nonzero(r.In), plain}, field{nonzero(r.Out), plain}, words[r.Key], field{counts(r.Ports, r.Count), plain}, field{t.rowStates(r), dim},
-			field{counts(r.Processes, r.Count), plain})
+			words[r.Key], field{nonzero(r.In), plain}, field{nonzero(r.Out), plain}, field{counts(r.Ports, r.Count), plain},
+			field{counts(r.Processes, r.Count), plain}, field{t.rowStates(r), dim})
 	}
 	tab.omitEmpty(d.By)
 	t.indent = "  "
@@ -356,7 +363,7 @@ func (t *Text) errorBlock(r ErrorRow) {
 
 func (t *Text) rest(r Rest, what string) {
 	if r.Rows > 0 {
-		t.out.WriteString("  " + t.paint(fmt.Sprintf("%s more rows with %s %s (--top 0 shows all)", thousands(r.Rows), thousands(r.Count), what), dim) + "\n")
+		t.words("  ", fmt.Sprintf("%s more rows with %s %s (--top 0 shows all)", thousands(r.Rows), thousands(r.Count), what), dim)
 	}
 }
 

@@ -12,7 +12,6 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	t.begin()
 	t.masthead(d)
 	t.findings(d)
-	t.pressure(d.Pressure)
 	words := verdictWords(d.Peers)
 	if d.Conns != nil {
 		t.out.WriteByte('\n')
@@ -50,7 +49,7 @@ func (t *Text) masthead(d *Review) {
 	if d.Since != nil {
 		parts = append(parts, "since "+d.Since.Format("2 Jan 15:04"))
 	}
-	t.out.WriteString(cut(strings.Join(parts, t.dot()), t.Width, t.ellipsis()) + "\n")
+	t.words("", strings.Join(parts, t.dot()), plain)
 }
 
 // findings writes what needs a person. Infos are told in one line each, after what presses.
@@ -103,39 +102,6 @@ func lookedAt(d *Review) string {
 		return "Nothing could be looked at."
 	}
 	return "Looked at " + strings.Join(parts, ", ") + "."
-}
-
-func (t *Text) pressure(ps []Pressure) {
-	tab := &table{cols: []column{{}, {right: true}, {}, {cut: 20}}}
-	for _, p := range ps {
-		if p.Level == "ok" {
-			continue
-		}
-		st := amber
-		if p.Level == "critical" {
-			st = red
-		}
-		limit := ""
-		if p.Limit > 0 {
-			limit = "of " + figure(p.Limit)
-		}
-		tab.add(field{strings.ReplaceAll(p.What, "_", " "), st}, field{figure(p.Value), bold}, field{limit, plain}, field{Clean(p.Why), plain})
-	}
-	if len(tab.rows) == 0 {
-		return
-	}
-	t.out.WriteByte('\n')
-	t.head("PRESSURE", "", "")
-	t.indent = "  "
-	t.table(tab)
-	t.indent = ""
-}
-
-func figure(f float64) string {
-	if f == float64(uint64(f)) {
-		return thousands(uint64(f))
-	}
-	return strconv.FormatFloat(f, 'f', 2, 64)
 }
 
 func verdictWords(peers []Peer) map[string]field {
