@@ -80,7 +80,6 @@ func TestLayersPlanted(t *testing.T) {
 		{"constant", "nets/a.go", doc + "package nets\nconst A = 1\n", "exported name A"},
 		{"list of an undocumented type", "nets/a.go", doc + "package nets\ntype t int\nconst (\n\tA t = iota\n)\n", "exported name A"},
 		{"variable", "nets/a.go", doc + "package nets\nvar (\n\tA int\n)\n", "exported name A"},
-		{"thick plumbing", "watch/a.go", doc + "package watch\n" + strings.Repeat("\n", 1000), "must stay under 1000"},
 		{"no Go at all", "nets/a.go", "packag nets\n", "cannot be parsed"},
 		{"reasons", "go.mod", "module x\n\ngo 1.26.0\n\nrequire (\n\tgolang.org/x/sys v1 // conns: netlink\n\tgolang.org/x/text v1 // indirect\n)\n", ""},
 		{"no reason", "go.mod", "module x\nrequire golang.org/x/sys v1\n", "without a reason"},

@@ -29,7 +29,6 @@ type row struct {
 	runs   bool     // may start other programs
 	tests  bool     // plumbing for tests: only test files and other plumbing may import it
 	tree   bool     // the row is that of the folders below, too
-	lines  int      // the most lines without tests, where a room must stay thin; 0: no bound
 }
 
 const (
@@ -59,7 +58,7 @@ var rooms = map[string]row{
 	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true}, // xz, bzip2, journalctl
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
 	"judge":          {rank: 2, pure: true, may: []string{"nets", "tally"}},
-	"watch":          {rank: 3, may: []string{"nets", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "judge"}, lines: 1000},
+	"watch":          {rank: 3, may: []string{"nets", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "judge"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
@@ -132,14 +131,13 @@ func into(name, base string) error {
 type checker struct {
 	fset  *token.FileSet
 	files map[string]*ast.File // by slash-separated name
-	lines map[string]int       // of each room, without tests
 	said  []string
 }
 
 // check holds a source tree (names to contents, go.mod among them) against the table and returns a sentence for each
 // violation, in the order of file names.
 func check(files map[string]string) []string {
-	c := &checker{fset: token.NewFileSet(), files: map[string]*ast.File{}, lines: map[string]int{}}
+	c := &checker{fset: token.NewFileSet(), files: map[string]*ast.File{}}
 	names := slices.Sorted(maps.Keys(files))
 	packages := map[string][]string{}
 	for _, name := range names {
@@ -155,9 +153,6 @@ func check(files map[string]string) []string {
 		c.files[name] = f
 		dir := strings.TrimSuffix(path.Dir(name), ".")
 		packages[dir] = append(packages[dir], name)
-		if !isTest(name) {
-			c.lines[dir] += strings.Count(files[name], "\n")
-		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(packages)) {
 		c.room(dir, packages[dir])
@@ -190,9 +185,6 @@ func (c *checker) room(dir string, names []string) {
 	if !ok {
 		c.say(dir, "this room has no row in the table of layers_test.go; give it a rank and say what it may import")
 		return
-	}
-	if r.lines > 0 && c.lines[dir] > r.lines {
-		c.say(dir, "has %d lines and must stay under %d: it plumbs and does not think", c.lines[dir], r.lines)
 	}
 	c.packageComment(dir, names)
 	types := c.documentedTypes(names)
