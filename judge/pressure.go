@@ -1,6 +1,9 @@
 package judge
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Gauge is a figure of the machine that has, or has not, a limit.
 type Gauge struct {
@@ -8,6 +11,9 @@ type Gauge struct {
 	About string // which one, when there are several: "0.0.0.0:443 nginx"
 	Value float64
 	Limit float64 // 0: none, or not known
+	// Rate and Uptime are of a counter: what it grew by in a second just now, and how long it has been counting.
+	Rate   float64
+	Uptime time.Duration
 }
 
 // Pressure is a gauge with what is thought of it.
@@ -17,59 +23,93 @@ type Pressure struct {
 	Why   string
 }
 
-// gauges says from where on a gauge presses, as a share of its limit or, without limit, as a figure, and what that
-// means. Sources: tcp(7) and the kernel's ip-sysctl documentation for what is dropped when.
+// scale is how a gauge is read.
+type scale uint8
+
+const (
+	ofLimit scale = iota // its share of the limit
+	figure               // its value
+	counter              // its rate: a second, just now
+)
+
+// sinceBoot is the mean rate from which a counter presses although nothing was added just now: one a minute for all
+// the time that the machine runs is more than bad luck.
+const sinceBoot = 1.0 / 60
+
+// gauges says from where on a gauge presses, and what that means. Sources: tcp(7) and the kernel's ip-sysctl
+// documentation for what is dropped when.
 var gauges = map[string]struct {
 	warn, crit float64
-	ratio      bool
+	scale      scale
 	why        string
 }{
-	"syn_recv":            {0.1, 0.75, true, "half-open connections against net.ipv4.tcp_max_syn_backlog; a SYN flood, or clients far away"},
-	"syn_cookies_sent":    {1, 1000, false, "a second: a SYN queue was full, so connections are answered from cookies: a SYN flood or a listener that is too slow"},
-	"listen_overflows":    {1, 100, false, "a second: connections dropped because the accept queue was full: the server process is too slow or its backlog too small"},
-	"listen_drops":        {1, 100, false, "a second: connection attempts dropped at a listening socket"},
-	"accept_queue":        {0.5, 1, true, "connections wait for the server process to accept them"},
-	"close_wait":          {100, 1000, false, "connections that the peer closed and a local process has not: it is stuck or leaks them"},
-	"conntrack":           {0.8, 0.95, true, "entries of the connection tracking table; when it is full new connections are dropped (net.netfilter.nf_conntrack_max)"},
-	"file_descriptors":    {0.8, 0.95, true, "open files of all processes against fs.file-max"},
-	"load":                {1.5, 4, true, "processes that run or wait, against the processor cores"},
-	"memory":              {0.9, 0.97, true, "bytes in use that cannot be reclaimed, against all there is"},
-	"tcp_memory":          {0.8, 0.95, true, "pages held by TCP buffers against net.ipv4.tcp_mem"},
-	"swap":                {0.5, 0.9, true, "bytes swapped out, against all swap"},
-	"php_fpm_children":    {0.8, 1, true, "busy or idle children of the pool against pm.max_children"},
-	"waiting_for_cpu":     {40, 80, false, "% of the last ten seconds in which some task waited for a processor (PSI)"},
-	"waiting_for_memory":  {10, 40, false, "% of the last ten seconds in which some task waited for memory (PSI)"},
-	"waiting_for_storage": {40, 80, false, "% of the last ten seconds in which some task waited for storage (PSI)"},
+	"syn_recv":            {0.1, 0.75, ofLimit, "half-open connections against net.ipv4.tcp_max_syn_backlog: a SYN flood, or clients far away"},
+	"syn_cookies_sent":    {1, 100, counter, "a SYN queue was full, so that connections were answered with cookies: a SYN flood, or a server process that is too slow"},
+	"syn_queue_drops":     {1, 100, counter, "connection attempts dropped because a SYN queue was full"},
+	"listen_overflows":    {1, 100, counter, "connections dropped because an accept queue was full: a server process is too slow or its backlog too small"},
+	"listen_drops":        {1, 100, counter, "connection attempts dropped at a listening socket"},
+	"accept_queue":        {0.5, 1, ofLimit, "connections wait for the server process to accept them"},
+	"close_wait":          {100, 1000, figure, "connections that the peer has closed and a process here has not: it is stuck or leaks them"},
+	"conntrack":           {0.8, 0.95, ofLimit, "entries of the connection tracking table against net.netfilter.nf_conntrack_max; when it is full new connections are dropped"},
+	"orphans":             {0.5, 0.9, ofLimit, "connections without a process against net.ipv4.tcp_max_orphans; beyond it they are reset"},
+	"file_descriptors":    {0.8, 0.95, ofLimit, "open files of all processes against fs.file-max"},
+	"load":                {1.5, 4, ofLimit, "processes that run or wait, against the processor cores"},
+	"memory":              {0.9, 0.97, ofLimit, "bytes in use that cannot be had back, against all there are"},
+	"tcp_memory":          {0.8, 0.95, ofLimit, "pages held by TCP buffers against net.ipv4.tcp_mem"},
+	"swap":                {0.5, 0.9, ofLimit, "bytes swapped out, against all swap"},
+	"waiting_for_cpu":     {40, 80, figure, "% of the last ten seconds in which some task waited for a processor (PSI)"},
+	"waiting_for_memory":  {10, 40, figure, "% of the last ten seconds in which some task waited for memory (PSI)"},
+	"waiting_for_storage": {40, 80, figure, "% of the last ten seconds in which some task waited for storage (PSI)"},
 }
 
-// Weigh judges gauges, in their order. A gauge without a row in the table is ok and says so.
+// Weigh judges gauges, in their order. A gauge without a row in the table is ok.
 func Weigh(gs []Gauge) []Pressure {
 	ps := make([]Pressure, 0, len(gs))
 	for _, g := range gs {
-		p := Pressure{Gauge: g, Level: "ok"}
-		if row, known := gauges[g.What]; known {
-			p.Why = row.why
-			value := g.Value
-			if row.ratio {
-				if g.Limit <= 0 {
-					value = 0
-				} else {
-					value = g.Value / g.Limit
+		row := gauges[g.What]
+		p := Pressure{Gauge: g, Level: "ok", Why: row.why}
+		value := g.Value
+		switch row.scale {
+		case ofLimit:
+			value = 0
+			if g.Limit > 0 {
+				value = g.Value / g.Limit
+			}
+		case counter:
+			value = g.Rate
+			p.Why += fmt.Sprintf("; %.0f a second now", g.Rate)
+			if seconds := g.Uptime.Seconds(); seconds > 0 && g.Value > 0 {
+				p.Why += fmt.Sprintf(", %.0f since the machine started %s ago", g.Value, ago(g.Uptime))
+				if g.Value/seconds >= sinceBoot {
+					p.Level = "warning"
 				}
 			}
-			switch {
-			case value >= row.crit:
-				p.Level = "critical"
-			case value >= row.warn:
-				p.Level = "warning"
-			}
+		}
+		switch {
+		case row.warn == 0:
+		case value >= row.crit:
+			p.Level = "critical"
+		case value >= row.warn:
+			p.Level = "warning"
 		}
 		if g.About != "" {
-			p.Why = fmt.Sprintf("%s: %s", g.About, p.Why)
+			p.Why = g.About + ": " + p.Why
 		}
 		ps = append(ps, p)
 	}
 	return ps
+}
+
+// ago prints a span as a person says it.
+func ago(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	default:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
 }
 
 // MaxChildren computes a pool's pm.max_children from what a child takes and what is free: the children there are,

@@ -182,10 +182,10 @@ type Review struct {
 
 // Load is how busy the machine is.
 type Load struct {
-	One   float64 `json:"one"` // load average of a minute
-	Five  float64 `json:"five"`
-	Ten5  float64 `json:"fifteen"`
-	Cores int     `json:"cores"`
+	One     float64 `json:"one"` // load average of a minute
+	Five    float64 `json:"five"`
+	Fifteen float64 `json:"fifteen"`
+	Cores   int     `json:"cores"`
 }
 
 // Pressure is a limit of the machine and how near it is.

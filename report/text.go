@@ -492,7 +492,15 @@ func percent(share float64) string {
 	}
 }
 
-// size prints bytes in powers of 1000 with the SI letter.
+// Size prints bytes in powers of 1000 with the SI letter: "52 MB".
+func Size(n uint64) string {
+	if n == 0 {
+		return "0 B"
+	}
+	return size(n)
+}
+
+// size is Size for a cell: nothing for nothing.
 func size(n uint64) string {
 	if n == 0 {
 		return ""

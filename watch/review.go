@@ -77,7 +77,7 @@ func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
 func (r *review) look(ctx context.Context) error {
 	live := r.opt.From == "" && (r.opt.Conns || len(r.opt.Files) == 0)
 	if live {
-		r.host.begin(r.opt.Host)
+		r.host.begin(r.opt.Clock)
 	}
 	if !r.opt.Conns {
 		return nil
