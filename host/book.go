@@ -92,7 +92,7 @@ func (b *book) include(arg, base string, from position, depth int, folders, quie
 	}
 	names, more, err := s.tree.glob(arg, s.lim.entries)
 	if err != nil {
-		s.problem(arg, why(err)+" (included by "+from.String()+")")
+		s.problem(blame(err, arg), why(err)+" (included by "+from.String()+")")
 	}
 	if more {
 		s.problem(arg, fmt.Sprintf("more than %d matches: the rest is not read (included by %s)", s.lim.entries, from))

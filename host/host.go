@@ -28,9 +28,9 @@ type Host struct {
 	// Root is the folder to treat as "/"; "" or "/" is the machine itself.
 	Root string
 
-	owner  func(fs.FileInfo) owner // tests set it; nil means the file system's own answer
-	limits limits                  // tests lower it; zero fields mean the defaults
-	getenv func(string) string     // tests set it; nil means the environment (PATH)
+	owner    func(fs.FileInfo) owner // tests set it; nil means the file system's own answer
+	limits   limits                  // tests lower it; zero fields mean the defaults
+	programs []string                // folders of programs; tests set it; nil means the system's own
 }
 
 // New returns the host whose files stand under root.

@@ -146,7 +146,7 @@ func (r *resolver) take(c *candidate) {
 	}
 	names, more, err := r.tree.glob(c.name, r.lim.entries)
 	if err != nil {
-		r.problem(c.name, why(err))
+		r.problem(blame(err, c.name), why(err))
 	}
 	if more {
 		r.problem(c.name, fmt.Sprintf("more than %d matches: the rest is not looked at (%s)", r.lim.entries, c.from))

@@ -94,7 +94,7 @@ func (s *scan) usualPlaces() {
 		}
 		names, more, err := s.tree.glob(p.pattern, s.lim.entries)
 		if err != nil {
-			s.problem(p.pattern, why(err))
+			s.problem(blame(err, p.pattern), why(err))
 		}
 		if more {
 			s.problem(p.pattern, "too many matches: the rest is not looked at")

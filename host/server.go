@@ -89,7 +89,7 @@ func (s *scan) begin(service string, usual []string) []master {
 	for _, pattern := range usual {
 		names, _, err := s.tree.glob(pattern, s.lim.entries)
 		if err != nil {
-			s.problem(pattern, why(err))
+			s.problem(blame(err, pattern), why(err))
 		}
 		for _, name := range names {
 			all = append(all, master{file: name})

@@ -161,7 +161,7 @@ func (t *tree) walk(s spot, name string) (spot, fs.FileInfo, error) {
 		var err error
 		info, err = os.Lstat(t.real(next))
 		if err != nil {
-			return spot{}, nil, err
+			return spot{}, nil, shownError(err, next)
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			o := t.owner(info)
@@ -173,7 +173,7 @@ func (t *tree) walk(s spot, name string) (spot, fs.FileInfo, error) {
 			}
 			target, err := os.Readlink(t.real(next))
 			if err != nil {
-				return spot{}, nil, err
+				return spot{}, nil, shownError(err, next)
 			}
 			target = filepath.ToSlash(target)
 			if strings.HasPrefix(target, "/") {
@@ -191,7 +191,7 @@ func (t *tree) walk(s spot, name string) (spot, fs.FileInfo, error) {
 	if info == nil {
 		var err error
 		if info, err = os.Lstat(t.real(s.at)); err != nil {
-			return spot{}, nil, err
+			return spot{}, nil, shownError(err, s.at)
 		}
 	}
 	return s, info, nil
@@ -208,7 +208,7 @@ func (t *tree) open(name string) (*os.File, error) {
 	}
 	f, err := openFile(t.real(s.at))
 	if err != nil {
-		return nil, err
+		return nil, shownError(err, name)
 	}
 	if again, err := f.Stat(); err != nil || !again.Mode().IsRegular() {
 		_ = f.Close()
@@ -242,7 +242,7 @@ func (t *tree) list(name string, limit int) (entries []fs.DirEntry, more bool, e
 	}
 	f, err := os.Open(t.real(s.at))
 	if err != nil {
-		return nil, false, err
+		return nil, false, shownError(err, s.at)
 	}
 	defer f.Close()
 	entries, err = f.ReadDir(limit + 1)
@@ -321,6 +321,24 @@ func isNotFolder(err error) bool {
 func (t *tree) exists(name string) bool {
 	_, _, err := t.find(name)
 	return err == nil
+}
+
+// shownError names the place as it is shown.
+func shownError(err error, name string) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return &fs.PathError{Op: p.Op, Path: name, Err: p.Err}
+	}
+	return err
+}
+
+// blame is the place that an error is about.
+func blame(err error, otherwise string) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Path
+	}
+	return otherwise
 }
 
 // why puts an error into the words of a problem.
