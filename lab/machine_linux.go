@@ -70,9 +70,10 @@ func New(t testing.TB) *Lab {
 	}
 
 	var err error
-	l.machine, err = newThread(unix.CLONE_NEWNET|unix.CLONE_NEWNS, l.mount)
+	l.machine, err = newThread(unix.CLONE_NEWNET|unix.CLONE_NEWNS|unix.CLONE_NEWPID, l.mount)
 	l.check(err)
 	t.Cleanup(l.machine.end)
+	l.boot()
 	l.world, err = newThread(unix.CLONE_NEWNET, nil)
 	l.check(err)
 	t.Cleanup(l.world.end)
@@ -87,7 +88,7 @@ func (l *Lab) mount() error {
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	for _, dir := range []string{"usr", "dev", "proc"} {
+	for _, dir := range []string{"usr", "dev"} {
 		to := filepath.Join(l.Root, dir)
 		if err := unix.Mount("/"+dir, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return fmt.Errorf("mount /%s: %w", dir, err)
@@ -97,6 +98,27 @@ func (l *Lab) mount() error {
 		return fmt.Errorf("mount /usr read-only: %w", err)
 	}
 	return nil
+}
+
+// boot starts the machine's first process. When that is killed the kernel kills all others, and it is killed when the
+// machine's thread ends, whatever becomes of the test: nothing can be left behind. Then /proc can be mounted, by a
+// process that lives among those that it shows.
+func (l *Lab) boot() {
+	l.t.Helper()
+	// Package os tries once, with a child that ends at once, whether the kernel knows process descriptors. That child must
+	// not be the first process here.
+	_, err := os.FindProcess(os.Getpid())
+	l.check(err)
+	first := exec.Command("/usr/bin/sleep", "infinity") //nolint:noctx // lives as long as the machine
+	first.Dir, first.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: l.Root, Pdeathsig: syscall.SIGKILL}
+	l.check(l.machine.do(first.Start))
+	l.t.Cleanup(func() {
+		l.check(first.Process.Kill())
+		_ = first.Wait() // says that it was killed
+	})
+	if r := l.Run(nil, "/usr/bin/mount", "-t", "proc", "proc", "/proc"); r.Code != 0 {
+		l.t.Fatalf("mount /proc: %s", r.Stderr)
+	}
 }
 
 // The machine's own addresses, from the ranges kept for documentation (RFC 5737, RFC 3849).
@@ -180,7 +202,7 @@ func (l *Lab) Run(env []string, name string, args ...string) Result {
 	return l.run(&syscall.SysProcAttr{Chroot: l.Root}, env, name, args)
 }
 
-// RunOutside runs a program of the host in the machine's network, but with the host's files.
+// RunOutside runs a program of the host in the machine's network, but with the host's files, its /proc among them.
 func (l *Lab) RunOutside(env []string, name string, args ...string) Result {
 	l.t.Helper()
 	return l.run(nil, env, name, args)
@@ -221,8 +243,8 @@ func (l *Lab) start(pidFile, name string, env []string, args ...string) {
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = "/", s.said, s.said
 	s.cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin", "LANG=C"}, env...)
 	s.cmd.ExtraFiles = []*os.File{held}
-	// A group of its own, so that it can be ended whole; and it dies with the machine's thread, whatever happens to the test.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: l.Root, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// A group of its own: Apache ends its whole group, which would be the test's.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: l.Root, Setpgid: true}
 	l.check(l.machine.do(s.cmd.Start))
 	l.check(held.Close())
 	go func() {
@@ -274,11 +296,7 @@ func (l *Lab) stop() {
 			l.t.Error(err)
 		}
 		if _, err := s.alive.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			l.t.Errorf("%s left processes behind: %v", s.name, err)
-			// The group is ours: it was made with the server.
-			if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL); err != nil {
-				l.t.Errorf("kill what %s left: %v", s.name, err)
-			}
+			l.t.Errorf("%s left processes behind, which the end of the machine kills: %v", s.name, err)
 		}
 		s.alive.Close()
 	}
