@@ -127,6 +127,9 @@ func (d *door) add(m minute) {
 }
 
 func (d *door) keep(s sample) {
+	if n := len(d.samples); n == samplesKept && s.at > d.samples[n-1].at {
+		return // the usual case, in a log that is in order
+	}
 	i, _ := slices.BinarySearchFunc(d.samples, s, earlier)
 	if i >= samplesKept {
 		return

@@ -51,7 +51,7 @@ func Holders(open []Open) []connwarden.Verdict {
 		if others < fewNeighbors && o.Count < connsLone || o.Count < outlying*usual {
 			continue
 		}
-		why := fmt.Sprintf("holds %d of %d connections that came in; other addresses hold %d", o.Count, total, usual)
+		why := fmt.Sprintf("holds %d of %d connections that came in; the median of the other addresses is %d", o.Count, total, usual)
 		if others == 0 {
 			why = fmt.Sprintf("holds all %d connections that came in", o.Count)
 		}
