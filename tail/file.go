@@ -138,6 +138,17 @@ func (f *File) sniff() error {
 	return nil
 }
 
+// disk is a regular file.
+type disk struct{ *os.File }
+
+func (d disk) data(at, size int64) int64 { return nextData(d.File, at, size) }
+
+// holed is a handle that knows where its holes are.
+type holed interface {
+	// data returns the first offset from at on that is not in a hole; size when there is none.
+	data(at, size int64) int64
+}
+
 // borrowed is a handle that somebody else closes.
 type borrowed struct{ io.ReaderAt }
 
@@ -189,7 +200,7 @@ func (f *File) same(name string) (handle, error) {
 		h.Close()
 		return nil, err
 	}
-	return h, nil
+	return disk{h}, nil
 }
 
 // Name is the name that Open was given.
