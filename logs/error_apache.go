@@ -27,7 +27,7 @@ func fitsApache24(line []byte) bool {
 
 func fitsApache22(line []byte) bool {
 	n := apacheTimeLen(line)
-	return n > 0 && apacheOldLevel(line[n+1:])
+	return n > 0 && starts(line[n:], " [") && apacheOldLevel(line[n+1:])
 }
 
 // apacheOldLevel tells whether b begins with a level alone, "[error] ", and not "[core:error] ". Apache 2.4 writes
@@ -306,17 +306,17 @@ func apacheUser(m []byte) (user []byte, ok bool) {
 	return nil, false
 }
 
-// modSecurity reads a line of mod_security 2 or 3 (the connector for Apache): a sentence, then tags as
+// modSecurity reads a message of mod_security 2 or of ModSecurity 3 behind a connector: a sentence, then tags as
 // [name "value"].
 func (p *Parser) modSecurity(m []byte) (kind connwarden.EventKind, user, detail []byte) {
 	f := &p.fault
-	if f.Module == nil || len(f.Module) == 0 {
+	if len(f.Module) == 0 {
 		f.Module = modSecurityName
 	}
 	if id := after(m, `[id "`); id != nil {
 		f.Code = until(id[:min(len(id), 16)], `"`)
 	}
-	if host := after(m, `[hostname "`); host != nil {
+	if host := after(m, `[hostname "`); host != nil && len(f.Site) == 0 {
 		f.Site = until(host, `"`)
 	}
 	if starts(m, "ModSecurity: Access denied") {
@@ -325,4 +325,4 @@ func (p *Parser) modSecurity(m []byte) (kind connwarden.EventKind, user, detail 
 	return connwarden.EventOther, nil, nil
 }
 
-var modSecurityName = []byte("security2")
+var modSecurityName = []byte("modsecurity")

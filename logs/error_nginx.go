@@ -136,8 +136,18 @@ func (p *Parser) nginxEntry(entry, first []byte, from connwarden.Source) outcome
 		}
 		// Only entries about a connection have a context, and those of level debug have none.
 		if at, sure := nginxContext(m, len(entry)); at >= 0 && f.Level != connwarden.LevelDebug {
-			p.nginxFields(m[at+len(nginxClient):], sure)
+			if sure {
+				p.nginxFields(m[at+len(nginxClient):])
+			}
 			m = m[:at]
+		}
+	}
+	// ModSecurity's connector writes the client in front of its own message, where nothing can be forged.
+	if starts(m, "[client ") {
+		if n := bytes.Index(m, []byte("] ModSecurity: ")); n > 0 && n < 64 {
+			if addr, ok := parseAddr(m[len("[client "):n]); ok {
+				f.Client, m = addr, m[n+2:]
+			}
 		}
 	}
 	f.Message = m
@@ -157,8 +167,8 @@ func nginxContext(m []byte, size int) (at int, sure bool) {
 	again := bytes.Contains(m[at+1:], []byte(nginxClient))
 	switch spans := bytes.IndexByte(m, '\n') >= 0; {
 	case starts(msg, `FastCGI sent in stderr: "`) || spans:
-		// The backend's words, at length. The last context is nginx's unless the request forged it, too: show that
-		// one, and be sure only when there is no other.
+		// The backend's words, at length. The last context is nginx's unless the request forged it, too: be sure
+		// only when there is no other.
 		if again {
 			at = bytes.LastIndex(m, []byte(nginxClient))
 		}
@@ -175,26 +185,31 @@ func nginxContext(m []byte, size int) (at int, sure bool) {
 	return at, true
 }
 
-// nginxEnds tells whether msg, which the first of several ", client: " ends, is a whole message of a form that ends in
-// words that stand in m only once: a user's name or a path that forges an end makes it two.
+// The ends of messages that quote what a client sent. A name or a path that forges an end makes it two.
+var (
+	nginxForbidden = []byte(`" is forbidden`)
+	nginxMismatch  = []byte(`": password mismatch`)
+	nginxUnknown   = []byte(`" was not found in "`)
+)
+
+// nginxEnds tells whether msg, which the first of several ", client: " ends, is a whole message of a form whose end
+// stands nowhere else in m.
 func nginxEnds(m, msg []byte) bool {
-	var end string
 	switch {
 	case starts(msg, `directory index of "`):
-		end = `" is forbidden`
-	case starts(msg, `user "`) && bytes.HasSuffix(msg, []byte(`": password mismatch`)):
-		end = `": password mismatch`
+		return bytes.HasSuffix(msg, nginxForbidden) && bytes.Count(m, nginxForbidden) == 1
 	case starts(msg, `user "`):
-		end = `" was not found in "`
-		i := bytes.Index(msg, []byte(end))
-		if i < 0 || bytes.IndexByte(msg[i+len(end):], '"') != len(msg)-i-len(end)-1 {
+		// Either end may be forged inside a message that has the other.
+		if bytes.Count(m, nginxMismatch)+bytes.Count(m, nginxUnknown) != 1 {
 			return false
 		}
-		return bytes.Count(m, []byte(end)) == 1
-	default:
-		return false
+		if i := bytes.Index(msg, nginxUnknown); i >= 0 {
+			file := msg[i+len(nginxUnknown):]
+			return bytes.IndexByte(file, '"') == len(file)-1
+		}
+		return bytes.HasSuffix(msg, nginxMismatch)
 	}
-	return bytes.HasSuffix(msg, []byte(end)) && bytes.Count(m, []byte(end)) == 1
+	return false
 }
 
 // nginxPlain tells that a message with quotes holds nothing of the client's: the zones of limits are named in the
@@ -206,16 +221,13 @@ func nginxPlain(m []byte) bool {
 }
 
 // nginxFields reads the context, from behind ", client: " on.
-func (p *Parser) nginxFields(b []byte, sure bool) {
+func (p *Parser) nginxFields(b []byte) {
 	f := &p.fault
 	end := bytes.Index(b, []byte(", "))
 	if end < 0 {
 		end = len(b)
 	}
-	addr, ok := parseAddr(b[:end])
-	if sure && ok {
-		f.Client = addr
-	}
+	f.Client, _ = parseAddr(b[:end])
 	b = b[end:]
 	var server []byte
 	if starts(b, ", server: ") {
@@ -295,8 +307,9 @@ func (p *Parser) nginxMessage(m []byte) (kind connwarden.EventKind, user []byte)
 		}
 	case starts(m, "client sent invalid method"), starts(m, "client sent invalid request"), starts(m, "client sent invalid version"):
 		return connwarden.EventBadHandshake, nil
-	case starts(m, "ModSecurity: Access denied"):
-		return connwarden.EventNotAllowed, nil
+	case starts(m, "ModSecurity: "):
+		kind, _, _ = p.modSecurity(m)
+		return kind, nil
 	case starts(m, `FastCGI sent in stderr: "`):
 		m = m[len(`FastCGI sent in stderr: "`):]
 		if starts(m, "Primary script unknown") {

@@ -99,7 +99,7 @@ func phpLine(p *Parser, line []byte) outcome {
 	h, ok := readPHPHead(line)
 	if !ok {
 		if p.errs.first == 0 {
-			return unparsed
+			return p.phpPlain(line)
 		}
 		p.addLine(line)
 		return continued
@@ -110,12 +110,27 @@ func phpLine(p *Parser, line []byte) outcome {
 		return continued
 	}
 	phpFlush(p)
+	if fpmGoesOn(&h) {
+		return continued
+	}
 	// What cannot go on is read in place; anything else waits for the lines that may follow.
 	if len(h.zone) == 0 && fpmLevel(h.rest) != connwarden.LevelUnknown || phpEnds(h.rest) {
 		p.phpEntry(&h, line, line, p.from)
 		return parsed
 	}
 	p.beginEntry(line)
+	return parsed
+}
+
+// phpPlain reads a line without a time that follows no entry: what PHP says before it has a log.
+func (p *Parser) phpPlain(line []byte) outcome {
+	l := phpLevel(line)
+	if l == connwarden.LevelUnknown {
+		return unparsed
+	}
+	f := p.startFault("php", line, p.from)
+	f.Time, f.Level, f.Message, f.Script = p.errs.last, l, line, phpScript(line)
+	p.pushFault(connwarden.EventOther, nil, nil)
 	return parsed
 }
 
@@ -143,6 +158,7 @@ func phpFlush(p *Parser) {
 // phpEntry emits one whole entry.
 func (p *Parser) phpEntry(h *phpHead, entry, first []byte, from connwarden.Source) {
 	at := h.time(p)
+	p.errs.last = at
 	if l := fpmLevel(h.rest); l != connwarden.LevelUnknown && len(h.zone) == 0 {
 		f := p.startFault("php-fpm", first, from)
 		f.Time, f.Level = at, l
@@ -197,6 +213,16 @@ func phpScript(m []byte) []byte {
 		return s[:i-1]
 	}
 	return nil
+}
+
+// fpmGoesOn tells that a child's line is the rest of a trace: PHP-FPM writes each line of what a child said as an
+// entry of its own, and the first has said what is wrong and where.
+func fpmGoesOn(h *phpHead) bool {
+	if len(h.zone) > 0 || !starts(h.rest, "WARNING: ") {
+		return false
+	}
+	s := after(h.rest[:min(len(h.rest), 160)], ` said into stderr: "`)
+	return starts(s, "Stack trace:") || starts(s, "  thrown in ") || len(s) > 1 && s[0] == '#' && s[1]-'0' <= 9
 }
 
 // fpmMessage takes the pool off the message, and reads what a child said.
