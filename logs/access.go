@@ -2,6 +2,7 @@ package logs
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -44,11 +45,16 @@ func (p *Parser) access(line []byte) grade {
 // grade reads a line as one of format f, into p.req.
 func (p *Parser) grade(f *Format, line []byte) grade {
 	if f.strip != nil {
+		p.carried = time.Time{}
 		inner, ok := f.strip(p, line)
 		if !ok || len(inner) == 0 {
 			return misfit
 		}
-		line = inner
+		g := f.read(p, inner)
+		if p.req.Time.IsZero() {
+			p.req.Time = p.carried
+		}
+		return g
 	}
 	return f.read(p, line)
 }
@@ -90,17 +96,18 @@ func (p *Parser) push(line []byte) {
 	r := &p.req
 	r.From = p.from
 	r.Raw = line
-	if p.opt.Proxies != nil && len(p.forward) > 0 && p.opt.Proxies.Contains(r.Client) {
-		if client := p.realClient(p.forward); client.IsValid() {
-			r.Via, r.Client = r.Client, client
-		}
+	if len(r.Host) == 0 {
+		r.Host = p.opt.Site
+	}
+	if p.opt.Proxies != nil && (len(p.forward) > 0 || len(p.real) > 0) {
+		p.viaProxy()
 	}
 	p.sink.Request(r)
 }
 
 // begin empties p.req for the next line.
 func (p *Parser) begin() *connwarden.Request {
-	p.forward = nil
+	p.forward, p.real, p.uri, p.seen = nil, nil, nil, 0
 	p.req = connwarden.Request{Size: -1, Took: -1}
 	return &p.req
 }

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -39,6 +40,26 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 		return stump
 	}
 	return g
+}
+
+// traefikCLF is the common log format of Traefik, which ends in the request's number, router, server and duration:
+// doc.traefik.io/traefik/observability/access-logs.
+var traefikCLF = &Format{Name: "traefik_clf", read: readTraefik}
+
+func readTraefik(p *Parser, line []byte) grade {
+	g := p.clf(line, false, true)
+	if g != complete || !bytes.HasSuffix(line, []byte("ms")) {
+		return min(g, stump)
+	}
+	n := bytes.LastIndexByte(line, ' ')
+	if n < 0 || line[n-1] != '"' {
+		return stump
+	}
+	if _, ok := digits(line[n+1 : len(line)-2]); !ok {
+		return stump
+	}
+	p.setTook(time.Millisecond, line[n+1:len(line)-2])
+	return complete
 }
 
 // clfLead reads what stands before the time and returns where the time begins, right behind its "[".

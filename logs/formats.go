@@ -8,16 +8,37 @@ import (
 
 // accessFormats lists the formats of access logs, most particular first: of two formats that fit a log equally well
 // Detect takes the earlier.
-var accessFormats = []*Format{vhost, vhostCommon, combined, common}
+var accessFormats = []*Format{
+	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, iis, w3cExtended,
+	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest,
+	traefikCLF, vhost, vhostCommon, combined, common,
+}
 
 // aliases are other names that people and daemons give a format.
 var aliases = map[string]string{
 	"combined":       "apache_combined",
 	"common":         "apache_common",
+	"clf":            "apache_common",
 	"vhost_combined": "apache_vhost_combined",
-	"nginx_combined": "apache_combined",
+	"vhost_common":   "apache_vhost_common",
+	"apache":         "apache_combined",
 	"nginx":          "apache_combined",
+	"nginx_combined": "apache_combined",
 	"nginx_main":     "apache_combined",
+	"cpanel":         "apache_combined",
+	"plesk":          "apache_combined",
+	"litespeed":      "apache_combined",
+	"lighttpd":       "apache_combined",
+	"varnishncsa":    "apache_combined",
+	"varnish":        "apache_combined",
+	"haproxy":        "haproxy_http",
+	"w3c":            "w3c_extended",
+	"elb":            "aws_elb",
+	"alb":            "aws_alb",
+	"s3":             "aws_s3",
+	"caddy":          "caddy_json",
+	"traefik":        "traefik_clf",
+	"ecs":            "json",
 }
 
 // Names lists the names that Lookup knows, access formats first, aliases left out.
@@ -32,44 +53,129 @@ func Names() []string {
 	return names
 }
 
-// Lookup finds a format by its name or an alias ("combined"), or compiles an Apache LogFormat string, an nginx
-// log_format string or a GoAccess log-format.
+// Lookup finds a format by its name or an alias ("combined"), or compiles a format string: one of Apache's LogFormat, of
+// nginx's log_format, or of GoAccess's log-format (recognised by its letters, or by "goaccess:" in front). A name may have
+// a carrier in front: "syslog/", "docker/" or "cri/". The error of a format string names the part that is wrong and
+// where it stands, counted from 1.
 func Lookup(spec string) (*Format, error) {
 	name := strings.TrimSpace(spec)
+	if f := named(name); f != nil {
+		return f, nil
+	}
+	for i := range carriers {
+		c := &carriers[i]
+		if rest, ok := strings.CutPrefix(name, c.name+"/"); ok {
+			f, err := Lookup(rest)
+			if err != nil {
+				return nil, err
+			}
+			return c.within(f), nil
+		}
+	}
+	if full, ok := goaccessNames[name]; ok {
+		return named(full), nil
+	}
+	switch {
+	case strings.HasPrefix(name, "goaccess:"), isGoAccess(name):
+		return compileGoAccess(spec)
+	case strings.Contains(name, "$"):
+		return compileNginx(spec)
+	case strings.Contains(name, "%"):
+		return compileApache(spec)
+	}
+	return nil, fmt.Errorf("log format %q: neither a known name (%s) nor a format string with %% or $", spec, strings.Join(Names(), ", "))
+}
+
+// isGoAccess tells a log-format of GoAccess from a LogFormat of Apache: by letters that the other does not have.
+func isGoAccess(spec string) bool {
+	if strings.Contains(spec, "%>s") || strings.Contains(spec, "}i") {
+		return false
+	}
+	for _, letters := range []string{"%^", "~h", "%~", "%x", "%d"} {
+		if at := strings.Index(spec, letters); at >= 0 && !strings.HasPrefix(spec[at:], "%^FB") {
+			return true
+		}
+	}
+	return false
+}
+
+func named(name string) *Format {
 	if full, ok := aliases[name]; ok {
 		name = full
 	}
-	for _, f := range accessFormats {
-		if f.Name == name {
-			return f, nil
+	for _, list := range [][]*Format{accessFormats, errorFormats} {
+		for _, f := range list {
+			if f.Name == name {
+				return f
+			}
 		}
 	}
-	for _, f := range errorFormats {
-		if f.Name == name {
-			return f, nil
-		}
+	return nil
+}
+
+// WithHead returns the format as the first lines of a file bind it: the columns that a "#Fields:" directive names. Parts
+// of the file that do not hold the directive are then read right. Formats that no head binds are returned as they are.
+func (f *Format) WithHead(head []byte) *Format {
+	if f.bind == nil {
+		return f
 	}
-	return nil, fmt.Errorf("log format %q: neither a known name (%s) nor a format string", spec, strings.Join(Names(), ", "))
+	return f.bind(f, head)
 }
 
 // Detect tells which format fits most of the first lines of a log, nil when none fits any. The last line of head may be
-// cut off. The file's name is only a hint between formats that fit equally well.
+// cut off. The columns of a W3C log are bound. name is only a hint.
 func Detect(name string, head []byte) *Format {
-	p := combined.NewParser(Options{})
-	var best *Format
-	most := 0
-	try := func(f *Format) {
-		if n := p.fitting(f, head); n > most {
-			best, most = f, n
+	best, most := detect(head)
+	// Lines that syslog or a container's runtime brought.
+	for i := range carriers {
+		c := &carriers[i]
+		inner, n := c.unwrap(head)
+		if n <= most {
+			continue
+		}
+		if f, fits := detect(inner); f != nil && fits > most {
+			best, most = c.within(f), fits
 		}
 	}
-	for _, f := range accessFormats {
-		try(f)
-	}
-	for _, f := range errorFormats {
-		try(f)
-	}
 	return best
+}
+
+// detect finds the best of the formats that no carrier brings, and how many lines fit it.
+func detect(head []byte) (*Format, int) {
+	var best *Format
+	most := 0
+	for _, list := range [][]*Format{accessFormats, errorFormats} {
+		for _, f := range list {
+			bound := f.WithHead(head)
+			if n := bound.NewParser(Options{}).fitting(bound, head); n > most {
+				best, most = bound, n
+			}
+		}
+	}
+	return best, most
+}
+
+// unwrap returns the lines of head without what the carrier wrote, and how many there are.
+func (c *carrier) unwrap(head []byte) ([]byte, int) {
+	p := anyJSON.NewParser(Options{})
+	var out []byte
+	n := 0
+	for lines := 0; len(head) > 0 && lines < detectLines; lines++ {
+		line := head
+		if end := bytes.IndexByte(head, '\n'); end >= 0 {
+			line, head = head[:end], head[end+1:]
+		} else {
+			head = nil
+		}
+		if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
+			continue
+		}
+		if inner, ok := c.strip(p, line); ok {
+			out = append(append(out, inner...), '\n')
+			n++
+		}
+	}
+	return out, n
 }
 
 // detectLines is how many lines Detect looks at: enough to outweigh the garbage of a scan, and read in a millisecond.

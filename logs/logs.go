@@ -107,13 +107,22 @@ type Parser struct {
 	event connwarden.Event
 	fault connwarden.Fault
 
-	stamps  stamps
-	forward []byte   // the forwarding header of the line in hand
-	columns *columns // of W3C formats: the last directive seen
-	scratch scratch
-	other   *Format // the last format that Auto tried with success
-	strays  int     // lines in a row that only other could read
-	errs    errorState
+	stamps stamps
+	// Of the line in hand: which parts it had, and those that are put together at its end.
+	seen    uint
+	day     int64         // midnight in UTC
+	clock   time.Duration // since midnight
+	uri     []byte
+	forward []byte    // X-Forwarded-For, Forwarded
+	real    []byte    // CF-Connecting-IP and its like
+	carried time.Time // when a carrier says that it took the line
+
+	columns   *columns // of W3C formats: what the last directive seen says
+	directive []byte   // that directive
+	scratch   scratch
+	other     *Format // the last format that Auto tried with success
+	strays    int     // lines in a row that only other could read
+	errs      errorState
 }
 
 // NewParser returns a parser of its own for one goroutine.

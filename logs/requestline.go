@@ -10,6 +10,7 @@ import (
 // whole in Path, with its kind.
 func (p *Parser) requestLine(text []byte) {
 	r := &p.req
+	r.Method, r.Query, r.Proto = nil, nil, nil
 	// GET and POST with a protocol make up nearly all lines; the general way below gives the same for them.
 	n := bytes.IndexByte(text, ' ')
 	if n <= 0 {
@@ -49,7 +50,7 @@ func (p *Parser) target(target []byte) {
 			if end < 0 {
 				end = len(rest)
 			}
-			if len(r.Host) == 0 {
+			if len(r.Host) == 0 && len(p.opt.Site) == 0 {
 				r.Host = hostOnly(rest[:end])
 			}
 			target = rest[end:]
@@ -60,7 +61,7 @@ func (p *Parser) target(target []byte) {
 				}
 				return
 			}
-		} else if len(r.Host) == 0 && string(r.Method) == "CONNECT" {
+		} else if len(r.Host) == 0 && len(p.opt.Site) == 0 && string(r.Method) == "CONNECT" {
 			r.Host = hostOnly(target)
 		}
 	}
@@ -123,7 +124,7 @@ func knownMethod(b []byte) bool {
 // oddKind tells what a request text is that is no HTTP request.
 func oddKind(b []byte) connwarden.RequestKind {
 	b = bytes.TrimSpace(b)
-	if len(b) == 0 || len(b) == 1 && b[0] == '-' {
+	if len(bytes.Trim(b, "- ")) == 0 { // load balancers of AWS write "- - - "
 		return connwarden.ReqEmpty
 	}
 	// The escaped forms of Apache, nginx, lighttpd and JSON, and the bytes themselves. A TLS record of a handshake

@@ -1,0 +1,213 @@
+package logs
+
+import (
+	"bytes"
+	"time"
+)
+
+// The extended log file format of the W3C (w3.org/TR/WD-logfile), as IIS, CloudFront and others write it: a "#Fields:"
+// directive names the columns of what follows. Times are in UTC.
+var (
+	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, read: readW3C}
+	iis         = &Format{Name: "iis", bind: bindColumns, read: readW3C, columns: iisColumns}
+	cloudFront  = &Format{Name: "cloudfront", bind: bindColumns, read: readW3C, columns: cloudFrontColumns}
+)
+
+// columns are the fields that a directive names.
+type columns struct {
+	parts []meaning
+	// plus: a "+" in an agent stands for a space, which IIS cannot write. In paths it is left, since it may be a real one.
+	plus bool
+	tabs bool
+	name string // of the format that this is of
+}
+
+// What the two servers write without being told otherwise; a file that is read from its middle, without its head, is
+// understood by them. IIS: learn.microsoft.com/windows/win32/http/w3c-logging; CloudFront: its developer guide, "Standard
+// logging reference".
+var (
+	iisColumns = parseColumns([]byte("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) " +
+		"sc-status sc-substatus sc-win32-status time-taken"))
+	cloudFrontColumns = parseColumns([]byte("date\ttime\tx-edge-location\tsc-bytes\tc-ip\tcs-method\tcs(Host)\tcs-uri-stem\tsc-status\t" +
+		"cs(Referer)\tcs(User-Agent)\tcs-uri-query\tcs(Cookie)\tx-edge-result-type\tx-edge-request-id\tx-host-header\tcs-protocol\t" +
+		"cs-bytes\ttime-taken\tx-forwarded-for\tssl-protocol\tssl-cipher\tx-edge-response-result-type\tcs-protocol-version"))
+)
+
+var w3cParts = map[string]meaning{
+	"date":                 {what: partDate},
+	"time":                 {what: partClock},
+	"c-ip":                 {what: partClient, rank: 3},
+	"c-dns":                {what: partClient, rank: 1},
+	"cs-method":            {what: partMethod},
+	"cs-uri":               {what: partURI, rank: 1},
+	"cs-uri-stem":          {what: partPath, rank: 2},
+	"cs-uri-query":         {what: partQuery},
+	"cs-version":           {what: partProto},
+	"sc-status":            {what: partStatus},
+	"sc-bytes":             {what: partSize, rank: 2},
+	"bytes":                {what: partSize, rank: 1},
+	"time-taken":           {what: partTook, unit: time.Millisecond},
+	"cs-username":          {what: partUser},
+	"cs-host":              {what: partHost, rank: 2},
+	"cs(host)":             {what: partHost, rank: 2},
+	"x-host-header":        {what: partHost, rank: 3},
+	"s-sitename":           {what: partHost},
+	"cs(referer)":          {what: partReferer},
+	"cs(user-agent)":       {what: partAgent},
+	"x-forwarded-for":      {what: partForward, rank: 1},
+	"cs-protocol-version":  {what: partProto},
+	"cs(x-forwarded-for)":  {what: partForward, rank: 2},
+	"cs(true-client-ip)":   {what: partReal, rank: 2},
+	"cs(cf-connecting-ip)": {what: partReal, rank: 3},
+	"cs(x-real-ip)":        {what: partReal, rank: 1},
+}
+
+var fieldsDirective = []byte("#Fields:")
+
+// parseColumns reads the names behind "#Fields:".
+func parseColumns(names []byte) *columns {
+	c := &columns{name: "w3c_extended", tabs: bytes.IndexByte(bytes.TrimSpace(names), '\t') >= 0}
+	best := map[part]int{}
+	isIIS := false
+	for _, name := range bytes.Fields(names) {
+		lower := string(bytes.ToLower(name))
+		m := w3cParts[lower]
+		switch lower {
+		case "x-edge-location":
+			c.name = "cloudfront"
+		case "sc-win32-status", "s-computername", "sc-substatus", "s-siteid":
+			isIIS = true
+		}
+		if at, had := best[m.what]; had && m.what != partSkip {
+			if c.parts[at].rank >= m.rank {
+				m = meaning{}
+			} else {
+				c.parts[at] = meaning{}
+			}
+		}
+		best[m.what] = len(c.parts)
+		c.parts = append(c.parts, m)
+	}
+	if c.name == "cloudfront" {
+		// CloudFront's lines have tabs even where a copy of its directive has spaces, and it counts seconds.
+		c.tabs = true
+		for i := range c.parts {
+			if c.parts[i].what == partTook {
+				c.parts[i].unit = time.Second
+			}
+		}
+	} else if isIIS {
+		c.name = "iis"
+	}
+	c.plus = !c.tabs
+	return c
+}
+
+// bindColumns binds the columns that the first directive of a head names.
+func bindColumns(f *Format, head []byte) *Format {
+	for len(head) > 0 {
+		line := head
+		if n := bytes.IndexByte(head, '\n'); n >= 0 {
+			line, head = head[:n], head[n+1:]
+		} else {
+			head = nil
+		}
+		if bytes.HasPrefix(line, fieldsDirective) {
+			c := parseColumns(bytes.TrimSpace(line[len(fieldsDirective):]))
+			if len(c.parts) == 0 {
+				continue
+			}
+			bound := *f
+			bound.columns, bound.Name = c, c.name
+			return &bound
+		}
+		if len(line) > 0 && line[0] != '#' {
+			break
+		}
+	}
+	return f
+}
+
+// readW3C reads a line, or takes the columns from a directive for the lines behind it.
+func readW3C(p *Parser, line []byte) grade {
+	if line[0] == '#' {
+		if bytes.HasPrefix(line, fieldsDirective) {
+			// A directive is a rare line: that it allocates costs nothing that counts, and equal ones, which IIS writes at
+			// each start, are not read twice.
+			names := bytes.TrimSpace(line[len(fieldsDirective):])
+			if !bytes.Equal(names, p.directive) {
+				p.directive = append(p.directive[:0], names...)
+				p.columns = parseColumns(names)
+			}
+		}
+		return aside
+	}
+	c := p.columns
+	if c == nil {
+		return misfit
+	}
+	p.begin()
+	at := 0
+	for i := range c.parts {
+		if at > len(line) {
+			return p.settleColumns(i, len(c.parts))
+		}
+		end := at
+		switch {
+		case c.tabs:
+			if n := bytes.IndexByte(line[at:], '\t'); n >= 0 {
+				end = at + n
+			} else {
+				end = len(line)
+			}
+		case at < len(line) && line[at] == '"':
+			// Strings may be quoted, with a quote inside doubled.
+			end = at + 1
+			for end < len(line) && (line[end] != '"' || end+1 < len(line) && line[end+1] == '"') {
+				if line[end] == '"' {
+					end++
+				}
+				end++
+			}
+			end = min(end+1, len(line))
+		default:
+			for end < len(line) && line[end] != ' ' && line[end] != '\t' {
+				end++
+			}
+		}
+		m := &c.parts[i]
+		if m.what != partSkip {
+			text := line[at:end]
+			if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
+				text = text[1 : len(text)-1]
+			}
+			if c.plus && m.what == partAgent && bytes.IndexByte(text, '+') >= 0 && bytes.IndexByte(text, ' ') < 0 {
+				text = p.scratch.spaces(text)
+			}
+			if !p.set(m.what, m.unit, text) {
+				if end == len(line) {
+					return p.settle(false)
+				}
+				return misfit
+			}
+		}
+		at = end + 1
+	}
+	if at <= len(line) && !c.tabs {
+		return misfit // more columns than named: the directive is of another file
+	}
+	return p.settleColumns(len(c.parts), len(c.parts))
+}
+
+func (p *Parser) settleColumns(got, want int) grade { return p.settle(got == want) }
+
+// spaces writes spaces for plus signs, into memory of the parser's own that is valid until the next line.
+func (s *scratch) spaces(b []byte) []byte {
+	s.text = append(s.text[:0], b...)
+	for i, c := range s.text {
+		if c == '+' {
+			s.text[i] = ' '
+		}
+	}
+	return s.text
+}
