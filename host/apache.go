@@ -58,6 +58,12 @@ const commonLog = `%h %l %u %t "%r" %>s %b`
 // rewrite rules.
 const maxLine = 64 << 10
 
+// Variables hold paths and names; a thousand of a few hundred bytes is a large site's.
+const (
+	maxValue = 4096
+	maxVars  = 10_000
+)
+
 // readApache reads the configuration that begins in file. env is the server's environment.
 func (s *scan) readApache(file, root string, env map[string]string) *apache {
 	if root == "" {
@@ -189,7 +195,11 @@ func (a *apache) use(args []string, at position, depth int, host *vhost) {
 	replacer := strings.NewReplacer(pairs...)
 	body := make([]apacheLine, 0, len(m.lines))
 	for _, l := range m.lines {
-		if t := strings.TrimSpace(replacer.Replace(l.text)); t != "" && len(t) <= maxLine {
+		t := strings.TrimSpace(replacer.Replace(l.text))
+		if !a.book.charge(len(l.text) + len(t)) {
+			return
+		}
+		if t != "" && len(t) <= maxLine {
 			body = append(body, apacheLine{t, l.at})
 		}
 	}
@@ -216,7 +226,11 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 	if !apacheKnown[word] {
 		return
 	}
-	args := apacheWords(a.expand(rest))
+	full := a.expand(rest)
+	if !a.book.charge(len(full) - len(rest)) {
+		return
+	}
+	args := apacheWords(full)
 	arg := func(i int) string {
 		if i < len(args) {
 			return args[i]
@@ -229,7 +243,7 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 			a.root = path.Clean(arg(0))
 		}
 	case "define":
-		if len(args) > 0 {
+		if len(args) > 0 && len(arg(1)) <= maxValue && len(a.vars) < maxVars {
 			a.vars[arg(0)] = arg(1)
 		}
 	case "undefine":
@@ -237,7 +251,7 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 	case "servername":
 		host.name = hostName(arg(0))
 	case "serveralias":
-		if host.alias == "" {
+		if host.alias == "" || strings.Contains(host.alias, "*") {
 			host.alias = hostName(arg(0))
 		}
 	case "include", "includeoptional":
@@ -362,11 +376,8 @@ func (a *apache) emit() {
 	first := map[*vhost]string{} // the log that holds all requests of a host
 	for _, l := range a.logs {
 		c := candidate{
-			kind: l.kind, service: l.service, configured: true, only: l.only, site: l.host.name,
+			kind: l.kind, service: l.service, configured: true, only: l.only, site: a.site(l.host),
 			from: "apache configuration " + l.at.String(),
-		}
-		if c.site == "" {
-			c.site = l.host.alias
 		}
 		if l.kind == Access && !a.format(&c, l) {
 			continue
@@ -380,7 +391,7 @@ func (a *apache) emit() {
 		if !a.target(&c, l) {
 			continue
 		}
-		if l.kind == Access && c.only == "" {
+		if l.kind == Access && c.only == "" && c.format != "" {
 			if twin, ok := first[l.host]; ok {
 				c.twin = twin
 			} else {
@@ -389,6 +400,19 @@ func (a *apache) emit() {
 		}
 		s.found = append(s.found, c)
 	}
+}
+
+// site is the name that a log's lines are about. The logs around virtual hosts hold what is said of all hosts that
+// have none of their own; cPanel's service names (cpanel.DOMAIN, webmail.DOMAIN) are of many sites.
+func (a *apache) site(host *vhost) string {
+	name := host.name
+	if name == "" && !strings.Contains(host.alias, "*") {
+		name = host.alias
+	}
+	if host == a.main || strings.HasPrefix(name, "proxy-subdomains") {
+		return ""
+	}
+	return name
 }
 
 // format finds a log's format. It returns false for a log of something else than requests: cPanel's bytes_log,

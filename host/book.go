@@ -70,6 +70,17 @@ func (b *book) with(name string, depth int, from string, f func(text []byte)) {
 	delete(b.open, place.at)
 }
 
+// charge counts text that variables and macros made against the bytes that may be read. It returns false when none
+// are left.
+func (b *book) charge(n int) bool {
+	b.left -= int64(max(n, 0))
+	if b.left > 0 {
+		return true
+	}
+	b.scan.problem("configuration", fmt.Sprintf("more than %d bytes with what variables and macros make: the rest is not read", b.scan.lim.total))
+	return false
+}
+
 // include expands the argument of an include relative to base and calls f for each file. Folders are read whole when
 // folders is set, as Apache does. quiet is for an include that may find nothing.
 func (b *book) include(arg, base string, from position, depth int, folders, quiet bool, f func(name string)) {

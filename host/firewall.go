@@ -56,8 +56,12 @@ type said struct {
 }
 
 // ask runs a program with an argument list, without input and in plain English.
-func ask(ctx context.Context, program string, args ...string) said {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (h *Host) ask(ctx context.Context, program string, args ...string) said {
+	wait := h.patience
+	if wait == 0 {
+		wait = patience
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var out, complaint capped
 	cmd := exec.CommandContext(ctx, program, args...)
@@ -66,7 +70,7 @@ func ask(ctx context.Context, program string, args ...string) said {
 	cmd.WaitDelay = 100 * time.Millisecond // a grandchild may hold the pipes open
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		err = fmt.Errorf("no answer within %s", patience)
+		err = fmt.Errorf("no answer within %s", wait)
 	}
 	return said{strings.TrimSpace(out.buf.String()), strings.TrimSpace(complaint.buf.String()), err}
 }
@@ -134,7 +138,7 @@ func (h *Host) nft(ctx context.Context) Probe {
 		p.Why += "; program nft is not installed"
 		return p
 	}
-	a := ask(ctx, program, "list", "tables")
+	a := h.ask(ctx, program, "list", "tables")
 	if a.err != nil || a.complaint != "" {
 		p.Why += "; " + a.unknown("nft")
 		return p
@@ -161,7 +165,7 @@ func (h *Host) iptables(ctx context.Context, s *scan) Probe {
 		p.Answer, p.Why = No, "program iptables is not installed"
 		return p
 	}
-	a := ask(ctx, program, "--version")
+	a := h.ask(ctx, program, "--version")
 	var backend string
 	switch {
 	case strings.Contains(a.out, "(nf_tables)"):
@@ -184,7 +188,7 @@ func (h *Host) iptables(ctx context.Context, s *scan) Probe {
 	if backend == "legacy" && len(tables) == 0 {
 		return p
 	}
-	a = ask(ctx, program, "-w", "1", "-S")
+	a = h.ask(ctx, program, "-w", "1", "-S")
 	if a.err != nil || !strings.HasPrefix(a.out, "-P ") {
 		p.Why += "; " + a.unknown("iptables -S")
 		return p
@@ -206,7 +210,7 @@ func (h *Host) ipset(ctx context.Context) Probe {
 		p.Answer, p.Why = No, "program ipset is not installed"
 		return p
 	}
-	a := ask(ctx, program, "list", "-n")
+	a := h.ask(ctx, program, "list", "-n")
 	if a.err != nil || a.complaint != "" {
 		p.Why = a.unknown("ipset")
 		return p
@@ -226,7 +230,7 @@ func (h *Host) firewalld(ctx context.Context, s *scan) Probe {
 		p.Answer, p.Why = No, "program firewall-cmd is not installed"
 		return p
 	}
-	a := ask(ctx, program, "--state")
+	a := h.ask(ctx, program, "--state")
 	switch text := strings.ToLower(firstLine(a.out + a.complaint)); {
 	case text == "running":
 		p.Answer, p.Why = Yes, "running"

@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -31,6 +32,7 @@ type Host struct {
 	owner    func(fs.FileInfo) owner // tests set it; nil means the file system's own answer
 	limits   limits                  // tests lower it; zero fields mean the defaults
 	programs []string                // folders of programs; tests set it; nil means the system's own
+	patience time.Duration           // with a program; tests set it; 0 means two seconds
 }
 
 // New returns the host whose files stand under root.

@@ -61,39 +61,43 @@ func (s *scan) nginxPrefix(conf string) string {
 }
 
 func (n *nginx) file(name string, depth int, from string, outer ngxScope) {
-	n.book.with(name, depth, from, func(text []byte) {
-		r := ngxReader{text: text, line: 1}
-		stack := []ngxScope{outer}
-		for n.book.scan.ctx.Err() == nil {
-			words, end, line, err := r.next()
-			at := position{name, line}
-			if err != nil {
-				n.book.scan.problem(at.String(), err.Error()+": the rest of the file is not read")
+	n.book.with(name, depth, from, func(text []byte) { n.text(text, name, depth, outer) })
+}
+
+// text carries out what a file says, inside the block that includes it.
+func (n *nginx) text(text []byte, name string, depth int, outer ngxScope) {
+	s := n.book.scan
+	r := ngxReader{text: text, line: 1}
+	stack := []ngxScope{outer}
+	for s.ctx.Err() == nil {
+		words, end, line, err := r.next()
+		at := position{name, line}
+		if err != nil {
+			s.problem(at.String(), err.Error()+": the rest of the file is not read")
+			return
+		}
+		now := stack[len(stack)-1]
+		switch end {
+		case 0:
+			return
+		case ';':
+			n.directive(words, at, depth, now)
+		case '{':
+			if len(words) > 0 && strings.HasSuffix(words[0], "_by_lua_block") {
+				r.skipLua()
+				continue
+			}
+			if len(stack) > maxBlocks {
+				s.problem(at.String(), fmt.Sprintf("blocks more than %d deep: the rest of the file is not read", maxBlocks))
 				return
 			}
-			now := stack[len(stack)-1]
-			switch end {
-			case 0:
-				return
-			case ';':
-				n.directive(words, at, depth, now)
-			case '{':
-				if len(words) > 0 && strings.HasSuffix(words[0], "_by_lua_block") {
-					r.skipLua()
-					continue
-				}
-				if len(stack) > maxBlocks {
-					n.book.scan.problem(at.String(), fmt.Sprintf("blocks more than %d deep: the rest of the file is not read", maxBlocks))
-					return
-				}
-				stack = append(stack, now.enter(words))
-			case '}':
-				if len(stack) > 1 { // nginx refuses one too many; the rest is read as it stands
-					stack = stack[:len(stack)-1]
-				}
+			stack = append(stack, now.enter(words))
+		case '}':
+			if len(stack) > 1 { // nginx refuses one too many; the rest is read as it stands
+				stack = stack[:len(stack)-1]
 			}
 		}
-	})
+	}
 }
 
 // maxBlocks bounds blocks inside blocks; nginx itself nests locations and ifs only a few deep.

@@ -34,7 +34,7 @@ type Pool struct {
 	Idle        time.Duration // pm.process_idle_timeout; PHP-FPM's default is 10 s
 	Terminate   time.Duration // request_terminate_timeout; 0: off
 	SlowAfter   time.Duration // request_slowlog_timeout; 0: off
-	Listen      string        // socket or address
+	Listen      string        // socket or address, as written but for $pool and $prefix
 	User        string
 
 	AccessLog    string // without the root, resolved; "" when none
@@ -96,20 +96,24 @@ func (s *scan) readFPM(main, prefix string) *fpm {
 }
 
 func (f *fpm) file(name string, depth int, from string) {
-	f.book.with(name, depth, from, func(text []byte) {
-		n := 0
-		for len(text) > 0 && f.book.scan.ctx.Err() == nil {
-			line, rest, _ := bytes.Cut(text, []byte{'\n'})
-			text = rest
-			n++
-			at := position{name, n}
-			if len(line) > maxLine {
-				f.book.scan.problem(at.String(), "a line of over 64 KiB is not read")
-				continue
-			}
-			f.line(string(line), at, depth)
+	f.book.with(name, depth, from, func(text []byte) { f.text(text, name, depth) })
+}
+
+func (f *fpm) text(text []byte, name string, depth int) {
+	s := f.book.scan
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		at := position{name, n}
+		if s.ctx.Err() != nil {
+			return
 		}
-	})
+		if len(line) > maxLine {
+			s.problem(at.String(), "a line of over 64 KiB is not read")
+			continue
+		}
+		f.line(string(line), at, depth)
+	}
 }
 
 func (f *fpm) line(line string, at position, depth int) {
@@ -216,7 +220,7 @@ func (f *fpm) emit() {
 			return name
 		}
 		p.AccessLog, p.SlowLog = full(p.AccessLog), full(p.SlowLog)
-		p.Listen, p.ErrorLog = p.expand(p.Listen, prefix), p.expand(p.ErrorLog, prefix)
+		p.Listen, p.User, p.ErrorLog = p.expand(p.Listen, prefix), p.expand(p.User, prefix), p.expand(p.ErrorLog, prefix)
 		s.pools = append(s.pools, p.Pool)
 
 		format := p.AccessFormat

@@ -104,9 +104,10 @@ func (s *scan) usualPlaces() {
 				continue
 			}
 			c := candidate{name: name, kind: p.kind, service: p.service, from: "usual place of " + p.whose}
-			if p.site {
+			switch {
+			case p.site:
 				c.site = starred(p.pattern, name)
-			} else {
+			case p.service == "apache" || p.service == "nginx":
 				c.site = nameSite(name)
 			}
 			s.found = append(s.found, c)

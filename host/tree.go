@@ -31,6 +31,7 @@ type tree struct {
 	root   string // "": the machine itself
 	owner  func(fs.FileInfo) owner
 	person uint32 // the least number of an account that is a person's
+	boss   owner  // of the root folder: whoever made it stands for root in it
 	dirs   map[string]dirEntry
 }
 
@@ -58,6 +59,11 @@ func (h *Host) tree() *tree {
 		t.owner = ownerOf
 	}
 	t.person = t.leastPerson()
+	if t.root != "" {
+		if info, err := os.Stat(t.root); err == nil {
+			t.boss = t.owner(info)
+		}
+	}
 	return t
 }
 
@@ -90,6 +96,14 @@ func (t *tree) isPerson(id uint32) bool {
 	return id >= t.person && id != nobody && id != math.MaxUint32
 }
 
+func (t *tree) isUser(id uint32) bool {
+	return t.isPerson(id) && (!t.boss.known || id != t.boss.uid)
+}
+
+func (t *tree) isGroup(id uint32) bool {
+	return t.isPerson(id) && (!t.boss.known || id != t.boss.gid)
+}
+
 // localFile tells whether an ordinary account can write what info describes. Accounts below [tree.person] are
 // daemons: Debian's nginx gives its logs to www-data, and a log that only its daemon and root write is as good as
 // root's.
@@ -98,7 +112,7 @@ func (t *tree) localFile(info fs.FileInfo) bool {
 	if !o.known {
 		return false
 	}
-	return t.isPerson(o.uid) || o.mode&0o002 != 0 || o.mode&0o020 != 0 && t.isPerson(o.gid)
+	return t.isUser(o.uid) || o.mode&0o002 != 0 || o.mode&0o020 != 0 && t.isGroup(o.gid)
 }
 
 // localDir tells whether an ordinary account can replace what stands in a folder. In a sticky folder only its owner
@@ -108,8 +122,8 @@ func (t *tree) localDir(info fs.FileInfo) bool {
 	if !o.known {
 		return false
 	}
-	open := o.mode&0o002 != 0 || o.mode&0o020 != 0 && t.isPerson(o.gid)
-	return t.isPerson(o.uid) || open && o.mode&fs.ModeSticky == 0
+	open := o.mode&0o002 != 0 || o.mode&0o020 != 0 && t.isGroup(o.gid)
+	return t.isUser(o.uid) || open && o.mode&fs.ModeSticky == 0
 }
 
 // real is the path that the operating system knows.
@@ -165,7 +179,7 @@ func (t *tree) walk(s spot, name string) (spot, fs.FileInfo, error) {
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			o := t.owner(info)
-			if s.local || o.known && t.isPerson(o.uid) {
+			if s.local || o.known && t.isUser(o.uid) {
 				return spot{}, nil, &fs.PathError{Op: "open", Path: next, Err: errLink}
 			}
 			if links++; links > maxLinks {
