@@ -57,7 +57,7 @@ func apacheTimeLen(line []byte) int {
 // apacheTime reads the time inside the brackets: "Sun Nov 22 14:03:07.123456 2026", the day perhaps padded with a
 // blank, or ISO 8601 as %{cu}t writes it.
 func (p *Parser) apacheTime(b []byte) (time.Time, bool) {
-	if b[4] == '-' {
+	if len(b) > 4 && b[4] == '-' {
 		at, n := p.stamps.any(b)
 		return at, n == len(b) && !at.IsZero()
 	}
