@@ -186,6 +186,24 @@ func parseDiag(b []byte, seq uint32, row func(m []byte)) (end diagEnd, err error
 	return end, nil
 }
 
+// diagEnds tells whether a buffer holds the end of the dump, or what parseDiag will refuse.
+func diagEnds(b []byte, seq uint32) bool {
+	for len(b) >= nlHeaderLen {
+		size := int(binary.NativeEndian.Uint32(b))
+		if size < nlHeaderLen || size > len(b) {
+			return true
+		}
+		if binary.NativeEndian.Uint32(b[8:]) == seq {
+			switch binary.NativeEndian.Uint16(b[4:]) {
+			case nlDone, nlError, nlOverrun:
+				return true
+			}
+		}
+		b = b[min((size+3)&^3, len(b)):]
+	}
+	return len(b) > 0
+}
+
 // diagErrno reads the errno, negated, that an error and the end of a dump begin with.
 func diagErrno(m []byte) error {
 	if len(m) < 4 {

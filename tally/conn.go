@@ -21,8 +21,9 @@ type Conns struct {
 	// Keep is how many single connections are remembered for [ConnByConn], the first in the order of their keys. 0: none.
 	Keep int
 
-	cells cellTable
-	total uint64
+	cells   cellTable
+	pending batch
+	total   uint64
 
 	// names of what a cell holds only a number for; number 0 is "none".
 	procs     []connwarden.Process
@@ -55,7 +56,7 @@ const (
 	metaDirShift  = metaStateBits
 	metaProtoBit  = 1 << (metaDirShift + 2)
 	metaCutBit    = metaProtoBit << 1
-	// metaZeroBit tells the address :: from none.
+	// metaNoneBit tells the address :: from none.
 	metaNoneBit = metaCutBit << 1
 )
 
@@ -93,12 +94,18 @@ func (t *Conns) Conn(c *connwarden.Conn) {
 	if c.Process.PID != 0 || c.Process.Name != "" {
 		k.proc = t.procNumber(c.Process)
 	}
-	t.cells.add(&k, 1)
+	k.count = 1
+	if t.pending.push(&k) {
+		t.settle()
+	}
 	t.total++
 	if t.Keep > 0 {
 		t.kept.offer(c, t.Keep)
 	}
 }
+
+// settle puts what is pending into the table.
+func (t *Conns) settle() { t.cells.addBatch(&t.pending) }
 
 // Request does nothing.
 func (t *Conns) Request(*connwarden.Request) {}
@@ -112,8 +119,9 @@ func (t *Conns) Fault(*connwarden.Fault) {}
 // Total returns how many connections were counted.
 func (t *Conns) Total() uint64 { return t.total }
 
-// Merge adds what o counted. o is not changed.
+// Merge adds what o counted. What o says is not changed.
 func (t *Conns) Merge(o *Conns) {
+	o.settle()
 	for i := range o.cells.len() {
 		k := *o.cells.at(i)
 		if k.proc != 0 {
@@ -123,7 +131,9 @@ func (t *Conns) Merge(o *Conns) {
 			n := binary.BigEndian.Uint32(k.addr[12:])
 			binary.BigEndian.PutUint32(k.addr[12:], t.cutNumber(o.cut[n]))
 		}
-		t.cells.add(&k, k.count)
+		if t.pending.push(&k) {
+			t.settle()
+		}
 	}
 	t.total += o.total
 	if t.Keep > 0 {
@@ -191,6 +201,8 @@ type cellTable struct {
 	n      int
 	index  []uint32 // number of a cell plus one; 0 is empty
 	seed   [2]uint64
+	// touched keeps the compiler from dropping the reads that addBatch makes ahead of need.
+	touched uint64
 }
 
 const (
@@ -203,39 +215,77 @@ const (
 func (t *cellTable) len() int       { return t.n }
 func (t *cellTable) at(i int) *cell { return &t.chunks[i>>chunkShift][i&(chunkCells-1)] }
 
-// add adds n to the cell with the key of k.
-func (t *cellTable) add(k *cell, n uint64) {
+// batchSize is how many cells are added together. One lookup misses the cache twice and waits both times; the misses of a
+// batch are under way at once. More than some dozens gained nothing.
+const batchSize = 64
+
+// batch is cells on their way into a table.
+type batch struct {
+	n     int
+	cells [batchSize]cell
+	// at is filled by addBatch: the number of each cell.
+	at [batchSize]uint32
+}
+
+// push appends a cell and reports whether the batch is full, which must then be added before the next.
+func (b *batch) push(k *cell) bool {
+	b.cells[b.n] = *k
+	b.n++
+	return b.n == batchSize
+}
+
+// addBatch adds the counts of a batch's cells and empties it.
+func (t *cellTable) addBatch(b *batch) {
 	// Three quarters full is where linear probing stays short.
-	if t.n >= len(t.index)/4*3 {
-		t.grow()
+	for t.n+b.n > len(t.index)/4*3 {
+		t.grow(2 * len(t.index))
 	}
 	mask := uint64(len(t.index) - 1)
-	for slot := t.hash(k) & mask; ; slot = (slot + 1) & mask {
+	var slots [batchSize]uint64
+	touched := uint64(0)
+	for i := range b.n {
+		slots[i] = t.hash(&b.cells[i]) & mask
+		b.at[i] = t.index[slots[i]]
+	}
+	for i := range b.n {
+		if n := b.at[i]; n != 0 {
+			touched += t.at(int(n - 1)).count
+		}
+	}
+	t.touched = touched
+	for i := range b.n {
+		b.at[i] = t.add(&b.cells[i], slots[i], mask)
+	}
+	b.n = 0
+}
+
+// add adds k's count to the cell with its key, looking from slot on, and returns that cell's number.
+func (t *cellTable) add(k *cell, slot, mask uint64) uint32 {
+	for ; ; slot = (slot + 1) & mask {
 		i := t.index[slot]
 		if i == 0 {
 			if t.n&(chunkCells-1) == 0 {
 				t.chunks = append(t.chunks, new([chunkCells]cell))
 			}
-			c := t.at(t.n)
-			*c = *k
-			c.count = n
+			*t.at(t.n) = *k
 			t.n++
 			t.index[slot] = uint32(t.n)
-			return
+			return uint32(t.n - 1)
 		}
 		c := t.at(int(i - 1))
 		if c.addr == k.addr && c.proc == k.proc && c.port == k.port && c.meta == k.meta {
-			c.count += n
-			return
+			c.count += k.count
+			return i - 1
 		}
 	}
 }
 
-func (t *cellTable) grow() {
+// grow makes the index of the given size, a power of two.
+func (t *cellTable) grow(size int) {
 	if t.index == nil {
 		t.seed = newSeed()
 	}
-	t.index = make([]uint32, max(2*len(t.index), minIndex))
+	t.index = make([]uint32, max(size, minIndex))
 	mask := uint64(len(t.index) - 1)
 	for i := range t.n {
 		slot := t.hash(t.at(i)) & mask

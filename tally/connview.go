@@ -59,12 +59,13 @@ const noProcess = "-"
 
 // By returns the top rows by a key; all of them if top is not positive. By connection there are at most t.Keep.
 func (t *Conns) By(key ConnKey, top int) ConnView {
+	t.settle()
 	v := ConnView{Total: t.total}
-	for i := range t.cells.len() {
-		c := t.cells.at(i)
-		v.States[c.state()] += c.count
-	}
 	if key == ConnByConn {
+		for i := range t.cells.len() {
+			c := t.cells.at(i)
+			v.States[c.state()] += c.count
+		}
 		t.byConn(&v, top)
 		return v
 	}
@@ -74,11 +75,25 @@ func (t *Conns) By(key ConnKey, top int) ConnView {
 		g.names = t.sameNames()
 	}
 	var groups cellTable
+	groups.grow(len(t.cells.index)) // there are no more groups than cells
+	groupOf := make([]uint32, t.cells.len())
+	var b batch
+	done := 0
+	settle := func() {
+		n := b.n
+		groups.addBatch(&b)
+		done += copy(groupOf[done:], b.at[:n])
+	}
 	for i := range t.cells.len() {
 		c := t.cells.at(i)
+		v.States[c.state()] += c.count
 		k := g.group(c)
-		groups.add(&k, c.count)
+		k.count = c.count
+		if b.push(&k) {
+			settle()
+		}
 	}
+	settle()
 	v.Distinct = groups.len()
 	chosen := topGroups(&groups, top, g.compare)
 
@@ -90,11 +105,9 @@ func (t *Conns) By(key ConnKey, top int) ConnView {
 		rowOf[n] = int32(r + 1)
 		g.name(groups.at(int(n)), &v.Rows[r])
 	}
-	for i := range t.cells.len() {
-		c := t.cells.at(i)
-		k := g.group(c)
-		if r := rowOf[groups.find(&k)]; r != 0 {
-			g.fill(&v.Rows[r-1], c)
+	for i, n := range groupOf {
+		if r := rowOf[n]; r != 0 {
+			g.fill(&v.Rows[r-1], t.cells.at(i))
 		}
 	}
 	shown := uint64(0)
@@ -271,7 +284,7 @@ func (g *grouping) fill(r *ConnRow, c *cell) {
 		r.Out += c.count
 	}
 	r.States[c.state()] += c.count
-	r.Ports = append(r.Ports, PortCount{c.port, c.proto(), c.dir(), c.count})
+	r.addPort(PortCount{c.port, c.proto(), c.dir(), c.count})
 	if g.key == ConnByProcess && c.proc != 0 {
 		p := &g.t.procs[c.proc]
 		if r.Process.PID != p.PID {
@@ -281,6 +294,18 @@ func (g *grouping) fill(r *ConnRow, c *cell) {
 			r.Process.Unit = ""
 		}
 	}
+}
+
+// addPort adds to the row's ports. Most rows have few, which are found at once; mergePorts adds up the others.
+func (r *ConnRow) addPort(p PortCount) {
+	const few = 8
+	for i := range min(len(r.Ports), few) {
+		if q := &r.Ports[i]; q.Port == p.Port && q.Proto == p.Proto && q.Dir == p.Dir {
+			q.Count += p.Count
+			return
+		}
+	}
+	r.Ports = append(r.Ports, p)
 }
 
 // mergePorts adds up equal ports and sorts them.
@@ -302,18 +327,6 @@ func mergePorts(list []PortCount) []PortCount {
 
 func comparePorts(a, b PortCount) int {
 	return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Dir, b.Dir))
-}
-
-// find returns the number of the cell with the key of k, which must be there.
-func (t *cellTable) find(k *cell) int {
-	mask := uint64(len(t.index) - 1)
-	for slot := t.hash(k) & mask; ; slot = (slot + 1) & mask {
-		i := int(t.index[slot]) - 1
-		c := t.at(i)
-		if c.addr == k.addr && c.proc == k.proc && c.port == k.port && c.meta == k.meta {
-			return i
-		}
-	}
 }
 
 // topGroups returns the numbers of the top groups, worst first.
