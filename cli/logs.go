@@ -53,7 +53,7 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 	}
 	var filters []*where.Expr
 	for _, text := range c.flags.where {
-		e, err := where.Parse(text)
+		e, err := where.ParseIn(text, p.Zone)
 		if err != nil {
 			return usage("compare a field with a value: status>=500, path~^/wp-, ip=203.0.113.0/24, agent~curl", "--where: %w", err)
 		}
@@ -68,7 +68,7 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, missed, err := watch.Pages(cmd.Context(), watch.PagesOptions{Options: opt, By: keys, ByText: c.flags.by, Where: filters})
+	d, missed, err := watch.Pages(cmd.Context(), watch.PagesOptions{Options: opt, By: keys, Where: where.All(filters...)})
 	if err != nil {
 		return err
 	}

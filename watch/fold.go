@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -18,7 +19,7 @@ import (
 type fold struct {
 	bounds   *bounds
 	anytime  bool
-	where    []*where.Expr
+	where    *where.Expr // nil: all
 	pages    *tally.Pages
 	ledgers  *judge.Table
 	faults   *faults.Table
@@ -38,10 +39,8 @@ func (f *fold) Request(r *connwarden.Request) {
 	if !f.anytime && !f.bounds.holds(r.Time) {
 		return
 	}
-	for _, e := range f.where {
-		if !e.Match(r) {
-			return
-		}
+	if !f.where.Match(r) {
+		return
 	}
 	if f.pages != nil {
 		f.pages.Request(r)
@@ -81,7 +80,7 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 	for i, one := range s.list {
 		jobs[i] = tail.Job{File: one.file, From: one.from, Whole: one.format.Whole}
 	}
-	folds := make([]*fold, workers(len(jobs)))
+	folds := make([]*fold, runtime.GOMAXPROCS(0))
 	for i := range folds {
 		f := fresh()
 		f.bounds, f.anytime = &s.bounds, s.bounds.open()

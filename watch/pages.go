@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"cmp"
 	"context"
-	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -12,25 +14,11 @@ import (
 	"github.com/connwarden/connwarden/where"
 )
 
-// pagesBound is how many different keys a worker counts exactly; beyond it counts have a stated error.
-const pagesBound = 1 << 19
-
 // PagesOptions say what is counted.
 type PagesOptions struct {
 	Options
-	By     tally.Keys
-	ByText string // By as the user wrote it
-	Where  []*where.Expr
-}
-
-func workers(jobs int) int { return max(1, runtime.GOMAXPROCS(0)) }
-
-func fieldsOf(filters []*where.Expr) connwarden.Fields {
-	var f connwarden.Fields
-	for _, e := range filters {
-		f |= e.Fields()
-	}
-	return f
+	By    tally.Keys
+	Where *where.Expr // nil: all requests
 }
 
 // Pages counts access logs. missed tells that a source which the user named could not be read.
@@ -47,9 +35,9 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 		p.say("access logs", "none was found on this machine; name them: connwarden pages FILE")
 	}
 	keys := opt.By.In(opt.Zone)
-	needed := keys.Fields() | fieldsOf(opt.Where) | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize
+	needed := keys.Fields() | opt.Where.Fields() | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize
 	folds, files, err := s.read(ctx, needed, func() *fold {
-		return &fold{where: opt.Where, pages: tally.NewPages(keys, pagesBound)}
+		return &fold{where: opt.Where, pages: tally.NewPages(keys, 0)}
 	}, opt.Progress, &p)
 	if err != nil {
 		return nil, false, err
@@ -58,8 +46,8 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	for _, f := range folds[1:] {
 		sum.Merge(f.pages)
 	}
-	d = pagesDocument(sum, opt.ByText, opt.Top, files, opt.Zone)
-	if err := s.clients(ctx, keys, opt.Where, d, &p); err != nil {
+	d, rows := pagesDocument(sum, keys, opt.Top, files, opt.Zone)
+	if err := s.clients(ctx, keys, rows, opt.Where, d); err != nil {
 		return nil, false, err
 	}
 	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
@@ -69,17 +57,24 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	return d, p.missed, nil
 }
 
-// pagesDocument makes a table into a document; the distinct clients of its rows are still missing.
-func pagesDocument(sum *tally.Pages, by string, top int, files []report.File, zone *time.Location) *report.Pages {
+// pagesDocument makes a table into a document and returns the table's own keys of the rows beside it. The distinct
+// clients of the rows are still missing. Of times the rows are those with the most requests, in the order of time.
+func pagesDocument(sum *tally.Pages, keys tally.Keys, top int, files []report.File, zone *time.Location) (*report.Pages, []string) {
 	d := &report.Pages{
-		Schema: report.SchemaPages, By: by, Counted: sum.Lines(), Bytes: sum.Bytes(), Status: report.Classes(sum.Class()),
+		Schema: report.SchemaPages, By: keys.String(), Counted: sum.Lines(), Bytes: sum.Bytes(), Status: report.Classes(sum.Class()),
 		First: report.When(in(sum.First(), zone)), Last: report.When(in(sum.Last(), zone)), Rows: []report.PageRow{}, Files: files,
 	}
 	d.Lines, d.Parsed, d.Unparsed = totals(files)
 	d.Distinct, _ = sum.Distinct()
-	for _, r := range sum.Top(top) {
+	rows := sum.Top(top)
+	if keys.Timed() {
+		slices.SortStableFunc(rows, func(a, b tally.PageRow) int { return cmp.Compare(a.Parts[0], b.Parts[0]) })
+	}
+	own := make([]string, 0, len(rows))
+	for _, r := range rows {
+		own = append(own, r.Key)
 		row := report.PageRow{
-			Key: report.Clean(r.Key), Count: r.Count, Share: report.Share(r.Count, d.Counted), Bytes: r.Bytes, Status: report.Classes(r.Class), MaxError: r.MaxError,
+			Key: report.Clean(strings.Join(r.Parts, " ")), Count: r.Count, Share: report.Share(r.Count, d.Counted), Bytes: r.Bytes, Status: report.Classes(r.Class), MaxError: r.MaxError,
 		}
 		if len(r.Parts) > 1 {
 			row.Keys = make([]string, len(r.Parts))
@@ -92,23 +87,19 @@ func pagesDocument(sum *tally.Pages, by string, top int, files []report.File, zo
 		d.Rest.Count += r.Count
 	}
 	d.Rest = report.Rest{Rows: d.Distinct - min(d.Distinct, uint64(len(d.Rows))), Count: d.Counted - min(d.Counted, d.Rest.Count)}
-	return d
+	return d, own
 }
 
 // clients fills in how many distinct addresses stand behind each row that is shown: a second look at the logs, since
 // a set for every path there is would not fit into memory.
-func (s *sources) clients(ctx context.Context, keys tally.Keys, filters []*where.Expr, d *report.Pages, p *problems) error {
-	if len(d.Rows) == 0 {
+func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, filter *where.Expr, d *report.Pages) error {
+	if len(rows) == 0 {
 		return nil
 	}
-	rows := make([]string, len(d.Rows))
-	for i, r := range d.Rows {
-		rows[i] = r.Key
-	}
 	var ignored problems // the first look has told them
-	fields := keys.Fields() | fieldsOf(filters) | connwarden.FieldTime | connwarden.FieldClient
+	fields := keys.Fields() | filter.Fields() | connwarden.FieldTime | connwarden.FieldClient
 	folds, _, err := s.read(ctx, fields, func() *fold {
-		return &fold{where: filters, distinct: tally.NewDistinct(keys, rows)}
+		return &fold{where: filter, distinct: tally.NewDistinct(keys, rows)}
 	}, nil, &ignored)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -112,7 +111,7 @@ func (r *review) read(ctx context.Context) error {
 	needed := r.keys.Fields() | connwarden.FieldTime | connwarden.FieldClient | connwarden.FieldMethod | connwarden.FieldStatus | connwarden.FieldSize
 	folds, files, err := r.sources.read(ctx, needed, func() *fold {
 		return &fold{
-			pages: tally.NewPages(r.keys, pagesBound), ledgers: judge.New(),
+			pages: tally.NewPages(r.keys, 0), ledgers: judge.New(),
 			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}),
 		}
 	}, r.opt.Progress, &r.p)
@@ -142,7 +141,8 @@ func (r *review) again(ctx context.Context) error {
 		return nil
 	}
 	access := r.sources.only(r.files, logs.Access)
-	r.doc.Pages = pagesDocument(r.sum.pages, "path", r.opt.Top, access, r.opt.Zone)
+	var rows []string
+	r.doc.Pages, rows = pagesDocument(r.sum.pages, r.keys, r.opt.Top, access, r.opt.Zone)
 	ranked := r.sum.pages.Top(rankedPaths)
 	counts := make([]judge.PathCount, len(ranked))
 	for i, row := range ranked {
@@ -152,10 +152,6 @@ func (r *review) again(ctx context.Context) error {
 	outlying := map[string]bool{}
 	for _, o := range r.paths {
 		outlying[o.Path] = true
-	}
-	rows := make([]string, len(r.doc.Pages.Rows))
-	for i := range rows {
-		rows[i] = ranked[i].Key
 	}
 	pair, err := tally.ParseKeys("path,ip")
 	if err != nil {
@@ -288,9 +284,4 @@ func evidence(list []connwarden.Evidence, zone *time.Location) []report.Evidence
 		}
 	}
 	return out
-}
-
-// percentOf prints a share for a sentence.
-func percentOf(part, whole uint64) string {
-	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(max(whole, 1)))
 }
