@@ -14,13 +14,17 @@ const maxFingerprint = 512
 // messages of Apache, nginx, PHP and MariaDB is a directive of 38 bytes.
 const maxWord = 48
 
+// slowText begins the messages of PHP-FPM's slow log.
+const slowText = "executing too slow in "
+
 // Fingerprint appends to dst what f is once everything that differs from case to case is taken out: service, code
 // (or "-") and the first line of the message, parted by one space. In the message
 //
 //   - numbers become {n}, hexadecimal ones {hex}, addresses {addr}, times and dates {n};
 //   - paths become {path}, URLs {url}, host and file names {name}, long random words {id};
 //   - what stands in quotes becomes "…", unless the quotes hold another daemon's message;
-//   - in messages of PHP, variables become $…, functions and methods {name}().
+//   - in messages of PHP, variables become $…, functions and methods {name}();
+//   - an entry of PHP-FPM's slow log stays as it is.
 //
 // At most 512 bytes are appended, always valid UTF-8 without control characters, cut between characters. It takes
 // time linear in the message and allocates nothing when dst has room.
@@ -36,9 +40,17 @@ func Fingerprint(dst []byte, f *connwarden.Fault) []byte {
 	w.byte(' ')
 	w.start = len(w.out)
 	w.php = f.Service == "php"
-	w.message(f.Message)
+	if f.Service == "php-fpm" && hasPrefix(f.Message, slowText) {
+		// Such messages are made of what tells them apart: functions and script.
+		w.plain(f.Message, ' ')
+	} else {
+		w.message(f.Message)
+	}
 	for len(w.out) > w.start && w.out[len(w.out)-1] == ' ' {
 		w.out = w.out[:len(w.out)-1]
+	}
+	if len(w.out) == w.start {
+		w.text("(no text)")
 	}
 	return w.out
 }
@@ -136,13 +148,28 @@ func (w *writer) message(m []byte) {
 			}
 			i += n
 		case wordByte[c]:
-			n := i + 1
+			n := i
+			for n < len(m) && letter(m[n]) {
+				n++
+			}
+			if n-i > 3 && n-i <= maxWord && (n == len(m) || m[n] == ' ' || m[n] == ',') && string(last) != "user" {
+				// Most words are words.
+				w.out = appendBounded(w.out, m[i:n], w.end)
+				last, i = m[i:n], n
+				continue
+			}
 			for n < len(m) && wordByte[m[n]] {
 				n++
 			}
+			n = stretch(m, i, n)
 			// A stop or a colon at the end belongs to the sentence.
-			for n > i+1 && (m[n-1] == '.' || m[n-1] == ':') {
+			for n > i+1 && (m[n-1] == '.' || m[n-1] == ':' && m[n-2] != ':') {
 				n--
+			}
+			// A colon at the front divides: "[::]:80".
+			if c == ':' && n > i+1 && m[i+1] != ':' {
+				w.byte(c)
+				i++
 			}
 			w.word(m[i:n], m[n:], last)
 			last = m[i:n]
@@ -169,6 +196,28 @@ var wordByte = func() (t [256]bool) {
 	}
 	return t
 }()
+
+// stretch returns the end of the word m[i:n] once more is taken in that only URLs and paths hold.
+func stretch(m []byte, i, n int) int {
+	if (m[i] != '/' || n == i+1) && !contains(m[i:n], "://") {
+		return n
+	}
+	for n < len(m) {
+		switch c := m[n]; c {
+		case '=', ';', '!', '{', '}', '|', '^':
+		case ',':
+			if n+1 == len(m) || m[n+1] <= ' ' {
+				return n
+			}
+		default:
+			if !wordByte[c] && c < utf8.RuneSelf {
+				return n
+			}
+		}
+		n++
+	}
+	return n
+}
 
 func alnum(c byte) bool { return digit(c) || letter(c) }
 func digit(c byte) bool { return c-'0' <= 9 }
@@ -233,7 +282,18 @@ func (w *writer) word(b, rest, last []byte) {
 	if w.php && w.phpWord(b, rest, last) {
 		return
 	}
-	switch classify(b) {
+	class := classify(b)
+	if class == isMixed || class == isID {
+		// "error:0A000102:SSL", "total-vm:12kB": each part for itself.
+		// A word of many colons is noise, and taking it apart would cost the square of its length.
+		if i := indexByte(b, ':'); len(b) <= 3*maxWord && i > 0 && i < len(b)-1 {
+			w.word(b[:i], b[i:], nil)
+			w.byte(':')
+			w.word(b[i+1:], rest, nil)
+			return
+		}
+	}
+	switch class {
 	case isWord:
 		w.out = appendBounded(w.out, b, w.end)
 	case isMixed:
@@ -289,7 +349,9 @@ func (w *writer) phpWord(b, rest, last []byte) bool {
 			w.plain(b, '_')
 			return true
 		}
-	case contains(b, "::"), contains(b, "->"), contains(b, `\`):
+	case b[0] == '/', len(b) > 2 && b[1] == ':' && b[2] == '\\': // a path
+		return false
+	case phpName(b):
 		w.text("{name}")
 		return true
 	case len(rest) > 0 && rest[0] == '(' && (letter(b[0]) || b[0] == '_'):
@@ -297,6 +359,25 @@ func (w *writer) phpWord(b, rest, last []byte) bool {
 		return true
 	}
 	return false
+}
+
+// phpName tells whether a word is a method, a property or a class in a namespace: A::b, a->b, A\B.
+func phpName(b []byte) bool {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			return true
+		case ':':
+			if b[i-1] == ':' {
+				return true
+			}
+		case '>':
+			if b[i-1] == '-' {
+				return true
+			}
+		}
+	}
+	return len(b) > 1 && b[0] == '\\'
 }
 
 type class uint8
@@ -362,6 +443,8 @@ func classify(b []byte) class {
 		return isWord
 	case letters == 0 && dots == 3 && slashes == 0 && digits >= 4 && runs >= 4:
 		return isAddr // with a port or without
+	case len(b) == 2 && colons == 2:
+		return isAddr // "::"
 	case colons >= 2 && letters == hexes && others == 0 && slashes == 0 && scores == 0 && (letters > 0 || runs < colons+1 || colons > 2):
 		return isAddr
 	case digits > 0 && letters == 0:
@@ -391,6 +474,15 @@ func appendBounded(dst, b []byte, end int) []byte {
 
 func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
+
+func indexByte(b []byte, c byte) int {
+	for i := range b {
+		if b[i] == c {
+			return i
+		}
+	}
+	return -1
+}
 
 func contains(b []byte, s string) bool {
 	for i := 0; i+len(s) <= len(b); i++ {
