@@ -72,17 +72,21 @@ func (s *scan) readApache(file, root string, env map[string]string) *apache {
 			root = path.Dir(root)
 		}
 	}
-	a := &apache{
-		book: s.book(), root: root, vars: env,
-		main:   &vhost{formats: map[string]string{"CLF": commonLog}, plain: commonLog},
-		macros: map[string]*macro{},
-	}
-	if a.vars == nil {
-		a.vars = map[string]string{}
-	}
+	a := newApache(s.book(), root, env)
 	a.file(file, 0, "", a.main)
 	a.emit()
 	return a
+}
+
+func newApache(b *book, root string, env map[string]string) *apache {
+	if env == nil {
+		env = map[string]string{}
+	}
+	return &apache{
+		book: b, root: root, vars: env,
+		main:   &vhost{formats: map[string]string{"CLF": commonLog}, plain: commonLog},
+		macros: map[string]*macro{},
+	}
 }
 
 func (a *apache) file(name string, depth int, from string, host *vhost) {
@@ -195,11 +199,19 @@ func (a *apache) use(args []string, at position, depth int, host *vhost) {
 	replacer := strings.NewReplacer(pairs...)
 	body := make([]apacheLine, 0, len(m.lines))
 	for _, l := range m.lines {
+		grown := len(l.text)
+		for i := 0; i < len(pairs); i += 2 {
+			grown += strings.Count(l.text, pairs[i]) * len(pairs[i+1])
+		}
+		if grown > maxLine {
+			s.problem(l.at.String(), "a line of over 64 KiB is not read")
+			continue
+		}
 		t := strings.TrimSpace(replacer.Replace(l.text))
 		if !a.book.charge(len(l.text) + len(t)) {
 			return
 		}
-		if t != "" && len(t) <= maxLine {
+		if t != "" {
 			body = append(body, apacheLine{t, l.at})
 		}
 	}
@@ -375,6 +387,9 @@ func (a *apache) emit() {
 	s := a.book.scan
 	first := map[*vhost]string{} // the log that holds all requests of a host
 	for _, l := range a.logs {
+		if l.name == "" {
+			continue
+		}
 		c := candidate{
 			kind: l.kind, service: l.service, configured: true, only: l.only, site: a.site(l.host),
 			from: "apache configuration " + l.at.String(),
@@ -451,7 +466,7 @@ func (a *apache) target(c *candidate, l apacheLog) bool {
 	s := a.book.scan
 	c.name = l.name
 	switch {
-	case l.name == "" || l.name == "/dev/null" || a.unresolved(l.name, l.at):
+	case l.name == "/dev/null" || a.unresolved(l.name, l.at):
 		return false
 	case strings.HasPrefix(l.name, "|"):
 		p := readPipe(l.name[1:])

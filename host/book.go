@@ -8,12 +8,13 @@ import (
 
 // book is the configuration of one server: the files read so far and what may still be read.
 type book struct {
-	scan  *scan
-	left  int64           // bytes
-	files []string        // each once, in the order of reading
-	known map[string]bool // of files
-	reads int
-	open  map[string]bool // files that are being read, by their place without links: an include of one is a cycle
+	scan    *scan
+	left    int64           // bytes
+	files   []string        // each once, in the order of reading
+	known   map[string]bool // of files
+	reads   int
+	stopped bool
+	open    map[string]bool // files that are being read, by their place without links: an include of one is a cycle
 }
 
 func (s *scan) book() *book {
@@ -44,10 +45,10 @@ func (b *book) with(name string, depth int, from string, f func(text []byte)) {
 		s.problem(name, fmt.Sprintf("includes more than %d deep: not read%s", s.lim.depth, from))
 		return
 	case b.reads >= s.lim.files:
-		s.problem("configuration", fmt.Sprintf("more than %d files: %s and later ones are not read%s", s.lim.files, name, from))
+		b.stop(fmt.Sprintf("more than %d files: %s and later ones are not read%s", s.lim.files, name, from))
 		return
 	case b.left <= 0:
-		s.problem("configuration", fmt.Sprintf("more than %d bytes: %s and later files are not read%s", s.lim.total, name, from))
+		b.stop(fmt.Sprintf("more than %d bytes: %s and later files are not read%s", s.lim.total, name, from))
 		return
 	}
 	limit := min(s.lim.file, b.left)
@@ -77,8 +78,16 @@ func (b *book) charge(n int) bool {
 	if b.left > 0 {
 		return true
 	}
-	b.scan.problem("configuration", fmt.Sprintf("more than %d bytes with what variables and macros make: the rest is not read", b.scan.lim.total))
+	b.stop(fmt.Sprintf("more than %d bytes with what variables and macros make: the rest is not read", b.scan.lim.total))
 	return false
+}
+
+// stop says, once, that a bound of the whole configuration was met.
+func (b *book) stop(why string) {
+	if !b.stopped {
+		b.stopped = true
+		b.scan.problem("configuration", why)
+	}
 }
 
 // include expands the argument of an include relative to base and calls f for each file. Folders are read whole when
