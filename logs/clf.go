@@ -25,21 +25,48 @@ func readVhostCommon(p *Parser, line []byte) grade { return p.clf(line, true, fa
 // clf reads a line of the family. Vhosted lines have the virtual host in front of the client; a line is complete only
 // if it has an agent where one is expected, and none where none is.
 func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
-	r := p.begin()
-	at := p.clfLead(line, vhosted)
-	if at < 0 {
-		return misfit
+	p.begin()
+	at := 0
+	if !vhosted {
+		at = p.clfPlain(line)
 	}
-	t, ok := p.stamps.clf(line[at:])
-	if !ok {
-		return misfit
+	if at == 0 {
+		var open int
+		if open, at = p.clfOpen(line); open < 0 || !p.clfLead(line[:open], vhosted) {
+			return misfit
+		}
 	}
-	r.Time = t
-	g, found := p.clfTail(line, at+clfLen)
+	g, found := p.clfTail(line, at)
 	if g == complete && found != agents {
 		return stump
 	}
 	return g
+}
+
+// clfPlain reads "192.0.2.7 - - [17/May/2015:10:05:03 +0000", with which nearly all lines begin, and returns where it ends;
+// 0 when the line begins otherwise.
+func (p *Parser) clfPlain(line []byte) int {
+	a, n := scanIPv4(line)
+	if n == 0 {
+		if n = bytes.IndexByte(line[:min(len(line), 40)], ' '); n <= 0 {
+			return 0
+		}
+		var ok bool
+		if a, ok = parseIPv6(line[:n]); !ok {
+			return 0
+		}
+	}
+	const dashes = " - - ["
+	at := n + len(dashes)
+	if len(line) <= at+clfLen || string(line[n:at]) != dashes || line[at+clfLen] != ']' {
+		return 0
+	}
+	t, ok := p.stamps.clf(line[at:])
+	if !ok {
+		return 0
+	}
+	p.req.Client, p.req.Time = a, t
+	return at + clfLen
 }
 
 // traefikCLF is the common log format of Traefik, which ends in the request's number, router, server and duration:
@@ -62,54 +89,58 @@ func readTraefik(p *Parser, line []byte) grade {
 	return complete
 }
 
-// clfLead reads what stands before the time and returns where the time begins, right behind its "[".
-func (p *Parser) clfLead(line []byte, vhosted bool) int {
-	r := &p.req
-	if !vhosted {
-		if a, n := scanIPv4(line); n > 0 && len(line) > n+6 && string(line[n:n+6]) == " - - [" {
-			r.Client = a
-			return n + 6
-		}
-	}
-	open := p.openTime(line)
-	if open < 0 {
-		return -1
-	}
-	lead := bytes.TrimRight(line[:open], " ")
+// clfLead reads what stands before the time: "client ident user", perhaps with the virtual host in front.
+func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
+	lead = bytes.TrimRight(lead, " ")
 	if vhosted {
-		n := bytes.IndexByte(lead, ' ')
-		if n <= 0 {
-			return -1
+		host, rest := word(lead)
+		if !isName(host) || len(rest) == 0 {
+			return false
 		}
-		if !isName(lead[:n]) {
-			return -1
-		}
-		r.Host = dash(hostOnly(lead[:n]))
-		lead = lead[n+1:]
+		p.req.Host = dash(hostOnly(host))
+		lead = rest
 	}
-	if !p.clfClient(lead, vhosted) {
-		return -1
-	}
-	return open + 1
+	return p.clfClient(lead, vhosted)
 }
 
-// openTime finds the "[" that opens the line's time. User names may hold brackets, quotes and spaces, so only one with
-// a valid time and "] " behind counts; of several the last before a request's quote.
-func (p *Parser) openTime(line []byte) int {
+// clfOpen finds the line's time and returns where its "[" stands and where it ends. User names may hold brackets, quotes
+// and spaces, so only a "[" with a valid time and `] "` behind counts.
+func (p *Parser) clfOpen(line []byte) (open, end int) {
 	for from := 0; ; {
 		n := bytes.IndexByte(line[from:], '[')
 		if n < 0 {
-			return -1
+			break
 		}
-		open := from + n
-		if _, ok := p.stamps.clf(line[open+1:]); ok && open+1+clfLen < len(line) && line[open+1+clfLen] == ']' {
-			rest := line[open+2+clfLen:]
-			if len(rest) == 0 || rest[0] == ' ' && (len(rest) == 1 || rest[1] == '"') {
-				return open
-			}
+		open = from + n
+		if t, ok := p.stamps.clf(line[open+1:]); ok && closesTime(line, open+1+clfLen) {
+			p.req.Time = t
+			return open, open + 1 + clfLen
 		}
 		from = open + 1
 	}
+	// Few daemons write another time into the brackets, or one without its zone.
+	for from, left := 0, retries; left > 0; left-- {
+		n := bytes.IndexByte(line[from:], '[')
+		if n < 0 {
+			break
+		}
+		open = from + n
+		if t, used := p.stamps.any(line[open+1:]); used > 0 && closesTime(line, open+1+used) {
+			p.req.Time = t
+			return open, open + 1 + used
+		}
+		from = open + 1
+	}
+	return -1, 0
+}
+
+// closesTime tells whether "]" and a request, or the end of a line that was cut off, follow at at.
+func closesTime(line []byte, at int) bool {
+	if at >= len(line) {
+		return at == len(line)
+	}
+	rest := line[at+1:]
+	return line[at] == ']' && (len(rest) == 0 || rest[0] == ' ' && (len(rest) == 1 || rest[1] == '"'))
 }
 
 // clfClient reads "client ident user", of which the user may have spaces.
@@ -132,6 +163,19 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 		return false
 	}
 	p.client(client)
+	if !r.Client.IsValid() && !vhosted {
+		if n := spacesBefore(lead, 3); n > 0 {
+			if a, ok := parseAddr(lead[n:bytes.IndexByte(lead[n:], ' ')+n]); ok {
+				// Something stands in front of the line: "web_1  | 192.0.2.1 - -" of docker-compose. A syslog header is left
+				// to who knows it.
+				if _, used := p.stamps.any(lead); used > 0 || lead[0] == '<' || !isName(client) {
+					return false
+				}
+				r.Client, r.Name = a, nil
+				rest = lead[n+bytes.IndexByte(lead[n:], ' ')+1:]
+			}
+		}
+	}
 	ident, user := rest, []byte(nil)
 	if n := bytes.IndexByte(rest, ' '); n >= 0 {
 		ident, user = rest[:n], rest[n+1:]
@@ -148,6 +192,17 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 	}
 	r.User = dash(user)
 	return true
+}
+
+// spacesBefore tells where the n-th word from the end of b begins, when at least one stands before it.
+func spacesBefore(b []byte, n int) int {
+	at := len(b)
+	for ; n > 0; n-- {
+		if at = bytes.LastIndexByte(b[:at], ' '); at < 0 {
+			return 0
+		}
+	}
+	return at + 1
 }
 
 // client sets the client from an address or name.
@@ -221,13 +276,20 @@ func closeRequest(line []byte, from int) int {
 	for at := from; ; {
 		n := bytes.IndexByte(line[at:], '"')
 		if n < 0 {
-			return -1
+			break
 		}
 		if end := at + n; statusFollows(line[end+1:]) {
 			return end
 		}
 		at += n + 1
 	}
+	// Cut off in the middle of the status.
+	if n := bytes.LastIndexByte(line[from:], '"'); n >= 0 {
+		if rest := line[from+n+1:]; len(rest) < len(" 200") && (len(rest) < 2 || rest[0] == ' ' && isDigit(rest[1])) {
+			return from + n
+		}
+	}
+	return -1
 }
 
 // escaped tells whether b ends in an odd number of backslashes.
@@ -244,7 +306,8 @@ func statusFollows(b []byte) bool {
 	if len(b) >= 4 && b[0] == ' ' && isDigit(b[1]) && isDigit(b[2]) && isDigit(b[3]) {
 		return len(b) == 4 || b[4] == ' '
 	}
-	return len(b) >= 2 && b[0] == ' ' && b[1] == '-' && (len(b) == 2 || b[2] == ' ')
+	// "-", and Squid's 0.
+	return len(b) >= 2 && b[0] == ' ' && (b[1] == '-' || b[1] == '0') && (len(b) == 2 || b[2] == ' ')
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
@@ -252,12 +315,12 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // statusSize reads "200 2326" and returns where the space behind it stands, or the line's end; -1 when cut off.
 func (p *Parser) statusSize(line []byte, at int) int {
 	r := &p.req
-	if at < len(line) && line[at] == '-' {
+	switch {
+	case at+1 < len(line) && line[at+1] == ' ': // "-", "0"
 		at++
-	} else {
-		if at+3 > len(line) {
-			return -1
-		}
+	case at+3 > len(line):
+		return -1
+	default:
 		r.Status = uint16(line[at]-'0')*100 + uint16(line[at+1]-'0')*10 + uint16(line[at+2]-'0')
 		at += 3
 	}

@@ -42,8 +42,17 @@ func (p *Parser) readJSON(line []byte, known map[string]meaning, mark uint8) gra
 	for at < len(line) && line[at] == ' ' {
 		at++
 	}
-	if at == len(line) || line[at] != '{' {
+	if at == len(line) {
 		return misfit
+	}
+	if line[at] != '{' {
+		// Caddy's "console" format: time, level, logger, message and the object, with tabs between.
+		t, n := p.stamps.any(line)
+		open := bytes.Index(line, []byte("\t{"))
+		if n == 0 || open < n || mark != markCaddy {
+			return misfit
+		}
+		p.req.Time, p.seen, at = t, sawTime, open+1
 	}
 	at, whole := p.object(line, at+1, 0)
 	g := p.settleKeys(whole && at > 0)

@@ -272,6 +272,11 @@ func (p *Parser) settle(whole bool) grade {
 			}
 		}
 		switch {
+		case len(r.Method) == 0 && starts(p.uri, "error:"): // Squid
+			r.Kind, r.Path = connwarden.ReqEmpty, p.uri
+			if starts(p.uri, "error:invalid-request") {
+				r.Kind = connwarden.ReqGarbage
+			}
 		case len(r.Path) > 0 && (len(r.Method) == 0 || isMethod(r.Method)):
 			r.Kind = connwarden.ReqHTTP
 		case len(r.Path) == 0 && len(r.Method) == 0:

@@ -24,19 +24,21 @@ func (p *Parser) requestLine(text []byte) {
 	} else if m := bytes.LastIndexByte(target, ' '); m >= 0 && isHTTP(target[m+1:]) {
 		target, proto = target[:m], target[m+1:]
 	}
-	if !isMethod(method) || proto == nil && !knownMethod(method) {
+	if !isMethod(method) || proto == nil && (!knownMethod(method) || otherProto(target)) {
 		r.Kind, r.Path = oddKind(text), text
 		return
 	}
 	for len(target) > 0 && target[0] == ' ' {
 		target = target[1:]
 	}
-	if len(target) == 0 {
-		r.Kind, r.Path = connwarden.ReqGarbage, text
+	if len(target) == 0 && (proto == nil || !knownMethod(method)) {
+		r.Kind, r.Path = oddKind(text), text
 		return
 	}
-	r.Kind, r.Method, r.Proto = connwarden.ReqHTTP, method, proto
-	p.target(target)
+	r.Kind, r.Method, r.Proto, r.Path = connwarden.ReqHTTP, method, proto, nil
+	if len(target) > 0 { // lighttpd writes a CONNECT without its target
+		p.target(target)
+	}
 }
 
 // target splits a request target into path and query, and takes the host out of an absolute URI. A CONNECT's target is
@@ -94,6 +96,19 @@ func isHTTP(b []byte) bool {
 	return len(b) >= 6 && (b[0] == 'H' || b[0] == 'h') && len(b) <= 16 && (string(b[:5]) == "HTTP/" || string(b[:5]) == "http/")
 }
 
+// otherProto tells whether a target ends in the version of a protocol that is not HTTP: "SIP/2.0", "RTSP/1.0".
+func otherProto(target []byte) bool {
+	last := target[bytes.LastIndexByte(target, ' ')+1:]
+	if len(last) == len(target) {
+		return false
+	}
+	n := 0
+	for n < len(last) && last[n] >= 'A' && last[n] <= 'Z' {
+		n++
+	}
+	return n >= 3 && len(last) == n+4 && last[n] == '/' && isDigit(last[n+1]) && last[n+2] == '.' && isDigit(last[n+3])
+}
+
 // isMethod tells whether b could be a method: the tokens of RFC 9110, 5.6.2, that anyone has used for one.
 func isMethod(b []byte) bool {
 	if len(b) > 24 {
@@ -104,7 +119,7 @@ func isMethod(b []byte) bool {
 			return false
 		}
 	}
-	return true
+	return b[0] != '-'
 }
 
 // knownMethod tells the methods that are believed without a protocol behind the target (HTTP/0.9, and servers that log
@@ -125,6 +140,10 @@ func knownMethod(b []byte) bool {
 func oddKind(b []byte) connwarden.RequestKind {
 	b = bytes.TrimSpace(b)
 	if len(bytes.Trim(b, "- ")) == 0 { // load balancers of AWS write "- - - "
+		return connwarden.ReqEmpty
+	}
+	// Varnish and Squid write "-" for the method of a request that they could not read.
+	if starts(b, "- ") && !starts(b, "- error:invalid-request") {
 		return connwarden.ReqEmpty
 	}
 	// The escaped forms of Apache, nginx, lighttpd and JSON, and the bytes themselves. A TLS record of a handshake

@@ -1,5 +1,0 @@
-package logs
-
-type scratch struct{}
-type layout struct{}
-type columns struct{}
