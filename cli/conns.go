@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ Windows; netstat -an of macOS and FreeBSD: it sees for itself which.`,
 		RunE:    c.conns,
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.flags.by, "by", "ip", "count by `KEY`: ip, net (/24 and /64), port, state, process, or conn for one row each")
+	f.StringVar(&c.flags.by, "by", "", "count by `KEY`: ip, net (/24 and /64), port, state, process, or conn for one row each (default ip)")
 	f.StringVar(&c.flags.states, "state", "", "only these states, a `LIST`: established,syn-recv,time-wait…")
 	f.StringVar(&c.flags.ports, "port", "", "only these service ports, a `LIST`: 80,443,8000-8010 or names")
 	f.BoolVar(&c.flags.in, "in", false, "only connections that came in")
@@ -48,7 +49,7 @@ func (c *command) conns(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	key, err := tally.ParseConnKey(c.flags.by)
+	key, err := tally.ParseConnKey(cmp.Or(c.flags.by, "ip"))
 	if err != nil {
 		return usage("one of ip, net, port, state, process, conn", "--by: %w", err)
 	}
@@ -73,7 +74,7 @@ func (c *command) conns(cmd *cobra.Command, _ []string) error {
 		Clock: c.env.Now, From: c.flags.from, Stdin: c.env.Stdin, By: key, Top: p.Top,
 		Conns: conns.Options{
 			States: states, Ports: ports, Dir: dir, Listen: c.flags.all, Loopback: c.flags.loopback || c.flags.all,
-			Processes: c.flags.processes || c.flags.by == "process", Namespace: c.flags.netns,
+			Processes: c.flags.processes || key == tally.ConnByProcess, Namespace: c.flags.netns,
 		},
 	})
 	if err != nil {

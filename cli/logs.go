@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ took, agent, referer, user, kind and time, joined by and, or, not; given several
 		RunE: c.pages,
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.flags.by, "by", "path", "count by `KEY`, or several joined by commas")
+	f.StringVar(&c.flags.by, "by", "", "count by `KEY`, or several joined by commas (default path)")
 	f.StringArrayVar(&c.flags.where, "where", nil, "count only requests for which `EXPR` holds: 'status>=500 and path~^/wp-'")
 	c.logFlags(cmd)
 	f.StringVar(&c.flags.format, "format", "", "format of the logs: a name, a LogFormat or a log_format `STRING`")
@@ -47,7 +48,7 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := tally.ParseKeys(c.flags.by)
+	keys, err := tally.ParseKeys(cmp.Or(c.flags.by, "path"))
 	if err != nil {
 		return usage("one of path, url, ip, net, site, status, method, agent, referer, user, minute, hour, day, or several joined by commas", "--by: %w", err)
 	}
@@ -90,7 +91,7 @@ in names and numbers are one row; what is known of a fault is said, and what to 
 		Example: "  connwarden errors\n  connwarden errors /var/log/apache2/error.log --since yesterday\n  connwarden errors --by hour",
 		RunE:    c.errors,
 	}
-	cmd.Flags().StringVar(&c.flags.by, "by", "fault", "group by `KEY`")
+	cmd.Flags().StringVar(&c.flags.by, "by", "", "group by `KEY` (default fault)")
 	c.logFlags(cmd)
 	return cmd
 }
@@ -104,7 +105,7 @@ func (c *command) errors(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	by, err := faults.ParseBy(c.flags.by)
+	by, err := faults.ParseBy(cmp.Or(c.flags.by, "fault"))
 	if err != nil {
 		return usage("see connwarden errors --help", "--by: %w", err)
 	}

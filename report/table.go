@@ -189,14 +189,18 @@ func (t *Text) bar(share float64, n int) string {
 }
 
 // words writes a paragraph, broken between words, each line led by indent. A word longer than the line stays whole.
-func (t *Text) words(indent, text string, st style) {
-	room := max(t.Width-width(indent), 20)
+func (t *Text) words(indent, text string, st style) { t.item(indent, "", text, st) }
+
+// item is words with a mark before the first line, which the others are indented by.
+func (t *Text) item(indent, mark, text string, st style) {
+	lead, rest := indent+t.paint(mark, st), indent+strings.Repeat(" ", width(mark))
+	room := max(t.Width-width(rest), 20)
 	var line []string
 	n := 0
 	flush := func() {
 		if len(line) > 0 {
-			t.out.WriteString(indent + t.paint(strings.Join(line, " "), st) + "\n")
-			line, n = line[:0], 0
+			t.out.WriteString(lead + t.paint(strings.Join(line, " "), st) + "\n")
+			line, n, lead = line[:0], 0, rest
 		}
 	}
 	for _, word := range strings.Fields(text) {

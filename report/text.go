@@ -354,7 +354,7 @@ func (t *Text) errorBlock(r ErrorRow) {
 		t.words(in, Clean(r.Meaning), plain)
 	}
 	if r.Remedy != "" {
-		t.words(in+t.arrow()+" ", Clean(r.Remedy), accent)
+		t.item(in, t.arrow()+" ", Clean(r.Remedy), accent)
 	}
 	if r.Sample != nil && r.Meaning == "" {
 		t.out.WriteString(in + t.paint(cut(Clean(r.Sample.Text), max(t.Width-len(in), 20), t.ellipsis()), dim) + "\n")

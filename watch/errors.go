@@ -59,7 +59,7 @@ func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone 
 	t := sum.faults
 	d := &report.Errors{
 		Schema: report.SchemaErrors, By: by.String(), Counted: t.Total(), First: report.When(in(sum.first, zone)), Last: report.When(in(sum.last, zone)),
-		Distinct: uint64(t.Distinct()), Rows: []report.ErrorRow{}, Files: files,
+		Distinct: uint64(t.Distinct()), Rows: []report.ErrorRow{}, Files: files, Problems: []report.Problem{},
 	}
 	d.Lines, d.Parsed, d.Unparsed = totals(files)
 	shown := uint64(0)

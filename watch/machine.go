@@ -183,7 +183,7 @@ func (r *review) poolAdvice(f faults.Row) string {
 	}
 	pools, _ := r.opt.Host.Pools()
 	for _, pool := range pools {
-		if pool.Name != f.Module || pool.MaxChildren == 0 {
+		if pool.Name != f.Module() || pool.MaxChildren == 0 {
 			continue
 		}
 		workers, ok := r.opt.Host.ChildrenOf(pool)

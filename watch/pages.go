@@ -62,7 +62,7 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 func pagesDocument(sum *tally.Pages, keys tally.Keys, top int, files []report.File, zone *time.Location) (*report.Pages, []string) {
 	d := &report.Pages{
 		Schema: report.SchemaPages, By: keys.String(), Counted: sum.Lines(), Bytes: sum.Bytes(), Status: report.Classes(sum.Class()),
-		First: report.When(in(sum.First(), zone)), Last: report.When(in(sum.Last(), zone)), Rows: []report.PageRow{}, Files: files,
+		First: report.When(in(sum.First(), zone)), Last: report.When(in(sum.Last(), zone)), Rows: []report.PageRow{}, Files: files, Problems: []report.Problem{},
 	}
 	d.Lines, d.Parsed, d.Unparsed = totals(files)
 	d.Distinct, _ = sum.Distinct()

@@ -46,7 +46,7 @@ type review struct {
 
 // Review looks once: at connections, access logs and error logs, and judges the addresses in them.
 func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
-	r := &review{opt: opt, doc: &report.Review{Schema: report.SchemaReview, Host: hostname()}, now: opt.Clock()}
+	r := &review{opt: opt, doc: &report.Review{Schema: report.SchemaReview, Host: hostname(), Ports: []report.ConnRow{}}, now: opt.Clock()}
 	if !opt.Now.IsZero() {
 		r.now = opt.Now
 	}

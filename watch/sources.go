@@ -87,9 +87,6 @@ func (s *sources) close() {
 }
 
 func proxies(opt *Options) *nets.Set {
-	if opt.CDN {
-		return nets.New(append(nets.CDN().Prefixes(), opt.Proxies...)...)
-	}
 	if len(opt.Proxies) > 0 {
 		return nets.New(opt.Proxies...)
 	}
