@@ -17,12 +17,13 @@ import (
 type Kind struct {
 	Name    string // unique, in kebab case: "apache-workers-full"
 	Service string // the service whose lines it is found in
-	Code    string // "AH00161"; nothing where the daemon numbers nothing
+	Code    string // "AH00161", or several parted by blanks; nothing where the daemon numbers nothing
 	Key     string // what people read as the row's name
 	Meaning string // one sentence for the owner of a site
 	Remedy  string // what to do: the setting, and how to find a good value
 	Format  string // the log format of Sample, by its name in package logs
 	Sample  string // a real entry, which may span lines
+	Press   bool   // the server's owner must act; not what clients cause by what they ask for
 	Each    bool   // rows stay apart by fingerprint, and the fingerprint is the row's key
 
 	texts []string // all of these stand in the fingerprint's message
@@ -34,7 +35,7 @@ var catalogFiles embed.FS
 // index holds the catalogue as [Find] needs it.
 type index struct {
 	kinds  []*Kind
-	byCode map[string][]*Kind // by code; a kind without texts comes last
+	byCode map[string][]*Kind // by code, in the order of the files: a kind without texts must come last
 	byText map[string][]*Kind // by service, of kinds without code, in the order of the files
 }
 
@@ -57,9 +58,10 @@ var catalog = sync.OnceValue(func() *index {
 		}
 		for _, k := range kinds {
 			x.kinds = append(x.kinds, k)
-			if k.Code != "" {
-				x.byCode[k.Code] = append(x.byCode[k.Code], k)
-			} else {
+			for _, code := range strings.Fields(k.Code) {
+				x.byCode[code] = append(x.byCode[code], k)
+			}
+			if k.Code == "" {
 				x.byText[k.Service] = append(x.byText[k.Service], k)
 			}
 		}
@@ -124,7 +126,7 @@ const maxText = 32
 // parseCatalog reads the catalogue's own form: entries parted by blank lines, each line a word and its value; a line
 // that begins with a blank continues the value of the line before; '#' begins a comment. The words are name (first),
 // service, code, text (may stand often: all must be in the message's fingerprint), key, meaning, remedy, format,
-// sample (may stand often: one line of the sample each) and rows ("each").
+// sample (may stand often: one line of the sample each), press ("yes") and rows ("each").
 func parseCatalog(file, text string) ([]*Kind, error) {
 	var (
 		kinds []*Kind
@@ -180,6 +182,11 @@ func parseCatalog(file, text string) ([]*Kind, error) {
 				return nil, fmt.Errorf("%s:%d: rows %q, want \"each\"", file, n+1, val)
 			}
 			k.Each = true
+		case "press":
+			if val != "yes" {
+				return nil, fmt.Errorf("%s:%d: press %q, want \"yes\"", file, n+1, val)
+			}
+			k.Press = true
 		case "sample":
 			if k.Sample != "" {
 				k.Sample += "\n"

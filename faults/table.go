@@ -244,7 +244,7 @@ func (t *Table) key(dst []byte, f *connwarden.Fault) []byte {
 	return dst
 }
 
-var timeForms = [...]string{"2006-01-02T15:04Z07:00", "2006-01-02T15Z07:00", "2006-01-02"}
+var timeForms = [...]string{"2006-01-02T15:04:00Z07:00", "2006-01-02T15:00:00Z07:00", "2006-01-02"}
 
 // fault counts f in r.
 func (r *row) fault(f *connwarden.Fault) {
@@ -444,6 +444,9 @@ func (t *Table) Top(n int) []Row {
 	}
 	return rows
 }
+
+// Module is the module of the sample, of PHP-FPM its pool. It is hostile.
+func (r *Row) Module() string { return r.module }
 
 // Meaning returns what the fault means, or nothing when it is not known. It may quote hostile text.
 func (r *Row) Meaning() string {
