@@ -43,6 +43,14 @@ type ConnRow struct {
 	Count, In, Out uint64 // a direction that is unknown is in neither In nor Out
 	States         [connwarden.NumStates]uint64
 	Ports          []PortCount // service ports, worst first, then by number
+	// Processes are by name, worst first, then by name; hostile. None where nobody was asked who holds the sockets.
+	Processes []ProcessCount
+}
+
+// ProcessCount is how many connections the processes of one name hold.
+type ProcessCount struct {
+	Name  string
+	Count uint64
 }
 
 // PortCount is how many connections are about one service port. The same number may stand once for each protocol and
@@ -113,6 +121,7 @@ func (t *Conns) By(key ConnKey, top int) ConnView {
 	shown := uint64(0)
 	for i := range v.Rows {
 		v.Rows[i].Ports = mergePorts(v.Rows[i].Ports)
+		v.Rows[i].Processes = mergeProcesses(v.Rows[i].Processes)
 		shown += v.Rows[i].Count
 	}
 	v.RestRows, v.RestCount = v.Distinct-len(v.Rows), v.Total-shown
@@ -285,6 +294,9 @@ func (g *grouping) fill(r *ConnRow, c *cell) {
 	}
 	r.States[c.state()] += c.count
 	r.addPort(PortCount{c.port, c.proto(), c.dir(), c.count})
+	if c.proc != 0 {
+		r.Processes = append(r.Processes, ProcessCount{g.t.procs[c.proc].Name, c.count})
+	}
 	if g.key == ConnByProcess && c.proc != 0 {
 		p := &g.t.procs[c.proc]
 		if r.Process.PID != p.PID {
@@ -306,6 +318,22 @@ func (r *ConnRow) addPort(p PortCount) {
 		}
 	}
 	r.Ports = append(r.Ports, p)
+}
+
+// mergeProcesses adds up equal names and sorts them.
+func mergeProcesses(list []ProcessCount) []ProcessCount {
+	slices.SortFunc(list, func(a, b ProcessCount) int { return cmp.Compare(a.Name, b.Name) })
+	n := 0
+	for _, p := range list {
+		if n > 0 && list[n-1].Name == p.Name {
+			list[n-1].Count += p.Count
+			continue
+		}
+		list[n] = p
+		n++
+	}
+	slices.SortStableFunc(list[:n], func(a, b ProcessCount) int { return cmp.Compare(b.Count, a.Count) })
+	return list[:n]
 }
 
 // mergePorts adds up equal ports and sorts them.
