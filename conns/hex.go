@@ -26,16 +26,17 @@ const (
 )
 
 // hexConn reads a row of /proc/net/tcp, tcp6, udp or udp6, cut into columns. What /proc does not hold is left zero. A row
-// of a listener holds its accept queue where others hold bytes; its limit is not there.
-func hexConn(col [][]byte, order binary.ByteOrder, c *connwarden.Conn) bool {
+// of a listener holds its accept queue where others hold bytes; its limit is not there. Addresses are words of the machine
+// that wrote them: bigEndian says which kind.
+func hexConn(col [][]byte, bigEndian bool, c *connwarden.Conn) bool {
 	if len(col) < hexColumns {
 		return false
 	}
 	if sl := col[0]; len(sl) < 2 || sl[len(sl)-1] != ':' {
 		return false
 	}
-	local, ok1 := hexAddrPort(col[hexLocal], order)
-	remote, ok2 := hexAddrPort(col[hexRemote], order)
+	local, ok1 := hexAddrPort(col[hexLocal], bigEndian)
+	remote, ok2 := hexAddrPort(col[hexRemote], bigEndian)
 	state, ok3 := hexNumber(col[hexState], 2)
 	if !ok1 || !ok2 || !ok3 {
 		return false
@@ -60,7 +61,7 @@ func hexConn(col [][]byte, order binary.ByteOrder, c *connwarden.Conn) bool {
 }
 
 // hexAddrPort reads "0100007F:1F90": an address as words of the machine that wrote it, and a port.
-func hexAddrPort(b []byte, order binary.ByteOrder) (netip.AddrPort, bool) {
+func hexAddrPort(b []byte, bigEndian bool) (netip.AddrPort, bool) {
 	n := len(b) - 5
 	if n != 8 && n != 32 || b[n] != ':' {
 		return netip.AddrPort{}, false
@@ -75,7 +76,11 @@ func hexAddrPort(b []byte, order binary.ByteOrder) (netip.AddrPort, bool) {
 		if !ok {
 			return netip.AddrPort{}, false
 		}
-		order.PutUint32(raw[i/2:], w)
+		if bigEndian {
+			binary.BigEndian.PutUint32(raw[i/2:], w)
+		} else {
+			binary.LittleEndian.PutUint32(raw[i/2:], w)
+		}
 	}
 	addr := netip.AddrFrom4([4]byte(raw[:4]))
 	if n == 32 {

@@ -12,6 +12,9 @@ import (
 	"github.com/connwarden/connwarden"
 )
 
+// bigEndian tells which kind of machine this is.
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
 // readHexTable reads a file such as /proc/net/tcp into c, row by row, until row returns false. Rows of another shape, the
 // header among them, are passed over.
 func readHexTable(ctx context.Context, name string, c *connwarden.Conn, row func() bool) error {
@@ -34,7 +37,7 @@ func readHexTable(ctx context.Context, name string, c *connwarden.Conn, row func
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
-		if hexConn(columns(line[:len(line)-1], cols[:0]), binary.NativeEndian, c) && !row() {
+		if hexConn(columns(line[:len(line)-1], cols[:0]), bigEndian, c) && !row() {
 			return nil
 		}
 	}

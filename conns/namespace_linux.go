@@ -128,7 +128,7 @@ func otherSpaces() ([]space, []connwarden.Problem) {
 	}
 	if denied > 0 {
 		return list, []connwarden.Problem{{What: "network namespaces",
-			Why: fmt.Sprintf("those of %d processes of other users cannot be told, nor whether they are containers: needs root", denied)}}
+			Why: fmt.Sprintf("those of %d processes cannot be told, nor whether they are containers: %s", denied, needsRoot())}}
 	}
 	return list, nil
 }
@@ -169,4 +169,12 @@ func inodeOf(path string) (uint64, error) {
 		return 0, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	return st.Ino, nil
+}
+
+// needsRoot says what would help where a process does not show itself.
+func needsRoot() string {
+	if os.Geteuid() == 0 {
+		return "not even root may look here"
+	}
+	return "needs root"
 }

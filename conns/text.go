@@ -35,6 +35,8 @@ const (
 	// maxLine is what is looked at of a line: its columns of interest are within the first few hundred bytes; ss lists
 	// every process behind them.
 	maxLine = 64 << 10
+	// maxHeading is longer than any printer's heading.
+	maxHeading = 200
 	// maxTextRows is four times the largest machine that we measured; a row takes 56 bytes.
 	maxTextRows = 4_000_000
 	// maxTextNames bounds distinct truncated addresses and processes, each.
@@ -150,8 +152,8 @@ func (t *text) heading(cols [][]byte, line []byte) bool {
 	case "Proto", "Netid", "State", "Recv-Q", "sl", "conntrack", "Address", "Local":
 		return true
 	}
-	if t.last == formNone && !bytes.ContainsAny(line, "0123456789") {
-		return true // a heading in another language, above the first row
+	if t.last == formNone && len(line) <= maxHeading && !bytes.ContainsAny(line, "0123456789") {
+		return true // in another language, above the first row
 	}
 	// ss -i and -m continue a row on the next line, netstat -b of Windows names the program there.
 	return (t.last == formSS || t.last == formWindows) && (line[0] == ' ' || line[0] == '\t' || line[0] == '[')

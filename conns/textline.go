@@ -2,7 +2,6 @@ package conns
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/connwarden/connwarden"
 )
@@ -279,7 +278,7 @@ func (t *text) parseWindows(proto connwarden.Proto, cols [][]byte, row *textRow)
 // parseProc reads a row of /proc/net/tcp, tcp6, udp or udp6.
 func (t *text) parseProc(cols [][]byte, row *textRow) lineKind {
 	var c connwarden.Conn
-	if !hexConn(cols, binary.LittleEndian, &c) {
+	if !hexConn(cols, false, &c) {
 		return lineUnknown
 	}
 	row.form = formProc
