@@ -95,7 +95,8 @@ func (a *apache) file(name string, depth int, from string, host *vhost) {
 	})
 }
 
-// apacheLines joins lines that end in a backslash and drops blank ones and comments.
+// apacheLines joins lines that end in a backslash and drops blank ones, comments, and directives that say nothing of
+// logs: nearly all of a large configuration.
 func apacheLines(text []byte, file string, s *scan) []apacheLine {
 	var out []apacheLine
 	var joined []byte
@@ -123,12 +124,38 @@ func apacheLines(text []byte, file string, s *scan) []apacheLine {
 		at := position{file, begin}
 		if long {
 			s.problem(at.String(), "a line of over 64 KiB is not read")
-		} else if t := strings.TrimSpace(string(joined)); t != "" && t[0] != '#' {
-			out = append(out, apacheLine{t, at})
+		} else if t := bytes.TrimSpace(joined); matters(t) {
+			out = append(out, apacheLine{string(t), at})
 		}
 		joined, begin, long = joined[:0], 0, false
 	}
 	return out
+}
+
+// matters tells whether a line may say something of logs. What does not begin with a letter may be a macro's
+// parameter.
+func matters(line []byte) bool {
+	if len(line) == 0 || line[0] == '#' {
+		return false
+	}
+	known := apacheKnown
+	if line[0] == '<' {
+		line, known = line[1:], apacheSections
+	} else if c := line[0] | 0x20; c < 'a' || c > 'z' {
+		return true
+	}
+	var word [16]byte // the longest known word
+	n := 0
+	for ; n < len(line) && line[n] != ' ' && line[n] != '\t' && line[n] != '>'; n++ {
+		if n == len(word) {
+			return false
+		}
+		word[n] = line[n]
+		if c := line[n]; c >= 'A' && c <= 'Z' {
+			word[n] = c | 0x20
+		}
+	}
+	return known[string(word[:n])]
 }
 
 // lines carries out what lines say, in the context of a virtual host.
@@ -140,15 +167,15 @@ func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
 			return
 		}
 		if l.text[0] == '<' {
-			name, args := section(a.expand(l.text))
+			name, args := section(l.text)
 			switch name {
 			case "virtualhost":
-				host = &vhost{formats: map[string]string{}}
+				host = &vhost{}
 				a.hosts = append(a.hosts, host)
 			case "/virtualhost":
 				host = outer
 			case "macro":
-				i = a.define(args, lines, i)
+				i = a.define(apacheWords(a.expand(args)), lines, i)
 			}
 			continue
 		}
@@ -219,10 +246,9 @@ func (a *apache) use(args []string, at position, depth int, host *vhost) {
 }
 
 // section reads "<Name args>"; the name is in lower case.
-func section(text string) (name string, args []string) {
-	text = strings.TrimSuffix(strings.TrimPrefix(text, "<"), ">")
-	word, rest := firstWord(text)
-	return strings.ToLower(word), apacheWords(rest)
+func section(text string) (name, args string) {
+	name, args = firstWord(strings.TrimSuffix(strings.TrimPrefix(text, "<"), ">"))
+	return strings.ToLower(name), args
 }
 
 func firstWord(text string) (word, rest string) {
@@ -277,6 +303,9 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 		a.use(args, l.at, depth, host)
 	case "logformat":
 		if arg(1) != "" {
+			if host.formats == nil {
+				host.formats = map[string]string{}
+			}
 			host.formats[arg(1)] = arg(0)
 		} else {
 			host.plain = arg(0)
@@ -306,6 +335,8 @@ var apacheKnown = map[string]bool{
 	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
 	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true,
 }
+
+var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true}
 
 // hostName takes the name out of ServerName's [scheme://]name[:port].
 func hostName(s string) string {

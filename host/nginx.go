@@ -83,7 +83,7 @@ func (n *nginx) text(text []byte, name string, depth int, outer ngxScope) {
 		case ';':
 			n.directive(words, at, depth, now)
 		case '{':
-			if len(words) > 0 && strings.HasSuffix(words[0], "_by_lua_block") {
+			if len(words) > 0 && bytes.HasSuffix(words[0], []byte("_by_lua_block")) {
 				r.skipLua()
 				continue
 			}
@@ -103,28 +103,37 @@ func (n *nginx) text(text []byte, name string, depth int, outer ngxScope) {
 // maxBlocks bounds blocks inside blocks; nginx itself nests locations and ifs only a few deep.
 const maxBlocks = 64
 
-func (c ngxScope) enter(words []string) ngxScope {
+func (c ngxScope) enter(words [][]byte) ngxScope {
 	if len(words) == 0 || c.kind == "other" {
 		return ngxScope{kind: "other"}
 	}
-	switch words[0] {
+	switch kind := string(words[0]); kind {
 	case "http", "location", "if", "limit_except":
-		return ngxScope{kind: words[0], server: c.server}
+		return ngxScope{kind: kind, server: c.server}
 	case "server":
 		if c.kind == "http" || c.kind == "" { // a file read on its own may begin with its servers
 			return ngxScope{kind: "server", server: &ngxServer{}}
 		}
 		return ngxScope{kind: "other"} // of upstream, stream or mail
 	case "stream", "mail", "events":
-		return ngxScope{kind: words[0]}
+		return ngxScope{kind: kind}
 	default: // map, geo, types, upstream: their words are data
 		return ngxScope{kind: "other"}
 	}
 }
 
-func (n *nginx) directive(words []string, at position, depth int, in ngxScope) {
-	if len(words) == 0 || in.kind == "other" {
+func (n *nginx) directive(borrowed [][]byte, at position, depth int, in ngxScope) {
+	if len(borrowed) == 0 || in.kind == "other" {
 		return
+	}
+	switch string(borrowed[0]) {
+	case "include", "server_name", "log_format", "access_log", "error_log":
+	default:
+		return
+	}
+	words := make([]string, len(borrowed))
+	for i, w := range borrowed {
+		words[i] = string(w)
 	}
 	http := in.kind != "stream" && in.kind != "mail" && in.kind != "events"
 	switch words[0] {
@@ -250,10 +259,11 @@ func (n *nginx) target(c *candidate, l nginxLog) bool {
 		s.problem(l.at.String(), "nginx writes its "+c.kind.String()+" log to "+name+": not a file")
 		return false
 	}
-	if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "$") {
+	variable := c.kind == Access && strings.Contains(name, "$") // in an error log's name a dollar is a dollar
+	if !strings.HasPrefix(name, "/") && !(variable && name[0] == '$') {
 		name = path.Join(n.prefix, name)
 	}
-	if c.kind == Access && strings.Contains(name, "$") {
+	if variable {
 		pattern, variables := starVariables(name)
 		if !strings.HasPrefix(pattern, "/") || strings.Trim(pattern, "/*") == "" {
 			s.problem(l.at.String(), "the name of the access log "+l.name+" is known only when a request comes: not looked for")
@@ -304,42 +314,44 @@ func starVariables(name string) (pattern string, variables []string) {
 
 // ngxReader cuts text into directives as ngx_conf_read_token does.
 type ngxReader struct {
-	text []byte
-	pos  int
-	line int
+	text  []byte
+	pos   int
+	line  int
+	words [][]byte // of the directive in hand, mostly parts of text
 }
 
 // maxWords bounds the words of one directive: a server_name of a large host lists some hundreds.
 const maxWords = 10_000
 
 // next returns the words of a directive, what ended it (';', '{', '}', or 0 at the end of the text) and the line on
-// which it begins.
-func (r *ngxReader) next() (words []string, end byte, line int, err error) {
+// which it begins. The words are valid until the next call.
+func (r *ngxReader) next() (words [][]byte, end byte, line int, err error) {
 	line = r.line
+	r.words = r.words[:0]
 	for {
 		r.blanks()
-		if len(words) == 0 {
+		if len(r.words) == 0 {
 			line = r.line
 		}
 		if r.pos >= len(r.text) {
-			if len(words) > 0 {
-				return nil, 0, line, fmt.Errorf("directive %.40q has no end", words[0])
+			if len(r.words) > 0 {
+				return nil, 0, line, fmt.Errorf("directive %.40q has no end", r.words[0])
 			}
 			return nil, 0, line, nil
 		}
 		switch c := r.text[r.pos]; c {
 		case ';', '{', '}':
 			r.pos++
-			return words, c, line, nil
+			return r.words, c, line, nil
 		}
 		word, err := r.word()
 		if err != nil {
 			return nil, 0, line, err
 		}
-		if len(words) >= maxWords {
-			return nil, 0, line, fmt.Errorf("directive %.40q has more than %d words", words[0], maxWords)
+		if len(r.words) >= maxWords {
+			return nil, 0, line, fmt.Errorf("directive %.40q has more than %d words", r.words[0], maxWords)
 		}
-		words = append(words, word)
+		r.words = append(r.words, word)
 	}
 }
 
@@ -364,7 +376,8 @@ func (r *ngxReader) blanks() {
 	}
 }
 
-func (r *ngxReader) word() (string, error) {
+// word reads one word. It is copied only if a backslash must be undone.
+func (r *ngxReader) word() ([]byte, error) {
 	quote := r.text[r.pos]
 	begun := r.line
 	if quote != '"' && quote != '\'' {
@@ -372,38 +385,41 @@ func (r *ngxReader) word() (string, error) {
 	} else {
 		r.pos++
 	}
-	var b []byte
+	var undone []byte // the word so far, once a backslash was met
+	from := r.pos     // what is not yet in undone
+	done := func() []byte {
+		if undone == nil {
+			return r.text[from:r.pos]
+		}
+		return append(undone, r.text[from:r.pos]...)
+	}
 	for r.pos < len(r.text) {
-		c := r.text[r.pos]
-		switch {
+		switch c := r.text[r.pos]; {
 		case c == '\\' && r.pos+1 < len(r.text):
-			r.pos++
-			b = ngxEscape(b, r.text[r.pos])
-			if r.text[r.pos] == '\n' {
+			undone = ngxEscape(append(undone, r.text[from:r.pos]...), r.text[r.pos+1])
+			if r.text[r.pos+1] == '\n' {
 				r.line++
 			}
-			r.pos++
+			r.pos += 2
+			from = r.pos
 			continue
 		case quote != 0 && c == quote:
+			word := done()
 			r.pos++
-			return string(b), nil
+			return word, nil
 		case quote == 0 && c == '$' && r.pos+1 < len(r.text) && r.text[r.pos+1] == '{':
-			b = append(b, '$', '{')
-			r.pos += 2
-			continue
+			r.pos++
 		case quote == 0 && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';' || c == '{'):
-			return string(b), nil
-		}
-		if c == '\n' {
+			return done(), nil
+		case c == '\n':
 			r.line++
 		}
-		b = append(b, c)
 		r.pos++
 	}
 	if quote != 0 {
-		return "", fmt.Errorf("the quote that begins on line %d has no end", begun)
+		return nil, fmt.Errorf("the quote that begins on line %d has no end", begun)
 	}
-	return string(b), nil
+	return done(), nil
 }
 
 // ngxEscape undoes a backslash; before any other byte than these it stays.
