@@ -255,15 +255,15 @@ func (f *File) shape() (form, error) {
 // error: whoever reads it all will be told.
 func (f *File) Head(n int) ([]byte, error) {
 	n = min(n, memory)
-	r, err := f.rawHead(n)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
 	form, err := f.shape()
 	if err != nil {
 		return nil, err
 	}
+	r, err := f.rawHead(form, n)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
 	text, err := unpack(f.name, form, r)
 	if err != nil {
 		return nil, err
@@ -278,8 +278,11 @@ func (f *File) Head(n int) ([]byte, error) {
 }
 
 // rawHead reads the file's own bytes from its start; of a stream only those that Head may wait for.
-func (f *File) rawHead(n int) (io.ReadCloser, error) {
+func (f *File) rawHead(form form, n int) (io.ReadCloser, error) {
 	if f.stream != nil {
+		if form != plain {
+			n = memory
+		}
 		head, err := f.stream.head(n)
 		if err != nil {
 			return nil, err

@@ -29,13 +29,13 @@ const (
 )
 
 // formOf knows a form by the first bytes: RFC 1952 2.3.1; bzip2's "BZh" and block size; xz file format 2.1.1.1; RFC
-// 8878 3.1.1. Three bytes that happen to begin a log as "BZh1" are told apart by the block's own magic where there is one.
+// 8878 3.1.1. Letters can begin a log as well, so bzip2 must show the first bytes of its first block, or of its end, too.
 func formOf(first []byte) form {
 	switch {
 	case bytes.HasPrefix(first, []byte{0x1f, 0x8b, 8}):
 		return gzipped
-	case len(first) >= 4 && string(first[:3]) == "BZh" && first[3] >= '1' && first[3] <= '9' &&
-		(len(first) < 6 || first[4] == 0x31 && first[5] == 0x41 || first[4] == 0x17 && first[5] == 0x72):
+	case len(first) >= 6 && string(first[:3]) == "BZh" && first[3] >= '1' && first[3] <= '9' &&
+		(first[4] == 0x31 && first[5] == 0x41 || first[4] == 0x17 && first[5] == 0x72):
 		return bzipped
 	case bytes.HasPrefix(first, []byte("\xfd7zXZ\x00")):
 		return xzipped
@@ -71,7 +71,7 @@ func unpack(name string, form form, raw io.Reader) (io.ReadCloser, error) {
 	case bzipped:
 		// The program is several times as fast as the standard library.
 		if path, err := exec.LookPath("bzip2"); err == nil {
-			return start(name, raw, path, "--decompress", "--stdout", "--quiet")
+			return start(name, raw, path, "--decompress", "--stdout")
 		}
 		return io.NopCloser(bzip2.NewReader(bufio.NewReaderSize(raw, 256<<10))), nil
 	case xzipped:
@@ -79,7 +79,7 @@ func unpack(name string, form form, raw io.Reader) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: the program xz is not installed: install it (Debian: xz-utils) or unpack the file first", name)
 		}
-		return start(name, raw, path, "--decompress", "--stdout", "--quiet", fmt.Sprintf("--memlimit-decompress=%d", xzMemory))
+		return start(name, raw, path, "--decompress", "--stdout", fmt.Sprintf("--memlimit-decompress=%d", xzMemory))
 	default:
 		return io.NopCloser(raw), nil
 	}
@@ -140,8 +140,9 @@ func (p *program) Read(b []byte) (int, error) {
 	if !p.done {
 		p.done = true
 		p.err = io.EOF
-		if err := p.cmd.Wait(); err != nil {
-			p.err = fmt.Errorf("%s: %w", p.words.first(err), io.ErrUnexpectedEOF)
+		// Bytes behind the end are a warning to bzip2 and no failure.
+		if err := p.cmd.Wait(); err != nil || len(p.words.b) > 0 {
+			p.err = p.words.first(err)
 		}
 		p.cancel()
 	}
@@ -166,10 +167,11 @@ func (w *words) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (w *words) first(err error) string {
+// first returns the first line as an error, or err when nothing was said.
+func (w *words) first(err error) error {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(w.b)), "\n")
 	if line == "" {
-		return err.Error()
+		return err
 	}
-	return line
+	return errors.New(line)
 }

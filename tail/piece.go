@@ -5,9 +5,6 @@ import (
 	"io"
 )
 
-// step is how much is read at a time beyond a chunk, to find the end of its last line: that of nearly any line.
-const step = 64 << 10
-
 // piece is what a chunk gave: the lines that begin in it.
 type piece struct {
 	data   []byte
@@ -20,16 +17,16 @@ type piece struct {
 
 // readPiece reads chunk n of the job's range. A line belongs to the chunk in which it begins; its rest is read from
 // the following ones.
-func readPiece(h io.ReaderAt, job *Job, to, n int64, buf []byte) (piece, []byte) {
-	start := job.From + n*chunkSize
-	end := min(start+chunkSize, to)
+func (m *measure) readPiece(h io.ReaderAt, job *Job, to, n int64, buf []byte) (piece, []byte) {
+	start := job.From + n*m.chunk
+	end := min(start+m.chunk, to)
 	from := start
 	if n > 0 {
 		from-- // the byte before tells whether a line begins with the chunk
 	}
 	want := int(end - from)
-	if cap(buf) < want+step {
-		buf = make([]byte, want+step)
+	if cap(buf) < want+m.step {
+		buf = make([]byte, want+m.step)
 	}
 	buf = buf[:want]
 	got, err := h.ReadAt(buf, from)
@@ -50,21 +47,21 @@ func readPiece(h io.ReaderAt, job *Job, to, n int64, buf []byte) (piece, []byte)
 		data = data[first:]
 	}
 	if got == want && len(data) > 0 && data[len(data)-1] != '\n' {
-		data, buf = p.complete(h, data, buf, end)
+		data, buf = m.complete(&p, h, data, buf, end)
 	}
 	p.data = data
 	return p, buf
 }
 
 // complete reads on from at until the last line of data, which lies at the end of buf, is whole or too long.
-func (p *piece) complete(h io.ReaderAt, data, buf []byte, at int64) ([]byte, []byte) {
+func (m *measure) complete(p *piece, h io.ReaderAt, data, buf []byte, at int64) ([]byte, []byte) {
 	skip := len(buf) - len(data)
 	last := bytes.LastIndexByte(data, '\n') + 1 // where that line begins
-	for len(data)-last <= maxLine {
-		if len(buf)+step > cap(buf) {
-			buf = append(make([]byte, 0, len(buf)+maxLine+2*step), buf...)
+	for len(data)-last <= m.line {
+		if len(buf)+m.step > cap(buf) {
+			buf = append(make([]byte, 0, len(buf)+m.line+2*m.step), buf...)
 		}
-		n, err := h.ReadAt(buf[len(buf):len(buf)+step], at)
+		n, err := h.ReadAt(buf[len(buf):len(buf)+m.step], at)
 		at += int64(n)
 		more := buf[len(buf) : len(buf)+n]
 		end := bytes.IndexByte(more, '\n')
@@ -84,24 +81,24 @@ func (p *piece) complete(h io.ReaderAt, data, buf []byte, at int64) ([]byte, []b
 		}
 	}
 	p.cut++
-	return data[:last+maxLine], buf
+	return data[:last+m.line], buf
 }
 
 // pieces hands out data without what is too much of its lines: skipped bytes follow a piece whose last line was cut.
-func pieces(data []byte, hand func(data []byte, skipped int, cut bool)) {
+func (m *measure) pieces(data []byte, hand func(data []byte, skipped int, cut bool)) {
 	start := 0
-	// A line that is too long covers one of the points that lie maxLine apart, so only those are looked at.
-	for at := maxLine; at < len(data); at += maxLine {
+	// A line that is too long covers one of the points that lie m.line apart, so only those are looked at.
+	for at := m.line; at < len(data); at += m.line {
 		from := start + bytes.LastIndexByte(data[start:at], '\n') + 1
 		to := bytes.IndexByte(data[at:], '\n')
 		if to < 0 {
 			to = len(data) - at
 		}
-		if to += at; to-from <= maxLine {
+		if to += at; to-from <= m.line {
 			continue
 		}
 		end := min(to+1, len(data))
-		hand(data[start:from+maxLine], end-from-maxLine, true)
+		hand(data[start:from+m.line], end-from-m.line, true)
 		start = end
 		at = start
 	}

@@ -8,15 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// Figures of a pump. Two buffers are under way while the third is filled, so neither side waits for the other for long;
-// half a MiB stays in a processor's cache between the two.
-const (
-	pumpBuffers = 3
-	pumpBlock   = 512 << 10
-)
+// pumpBuffers let neither side wait for the other for long: two are under way while the third is filled.
+const pumpBuffers = 3
 
 // pump reads a text from its begin to its end in a goroutine of its own.
 type pump struct {
+	size   *measure
 	full   chan filled // closed at the end
 	free   chan []byte
 	result Result // to be read when full is closed
@@ -29,8 +26,8 @@ type filled struct {
 	disk      int64 // bytes of the file that were read for it
 }
 
-func startPump(ctx context.Context, t *task) *pump {
-	p := &pump{full: make(chan filled, pumpBuffers), free: make(chan []byte, pumpBuffers)}
+func startPump(ctx context.Context, t *task, size *measure) *pump {
+	p := &pump{size: size, full: make(chan filled, pumpBuffers), free: make(chan []byte, pumpBuffers)}
 	for range pumpBuffers {
 		p.free <- nil
 	}
@@ -108,9 +105,9 @@ func (p *pump) fill(ctx context.Context, text io.Reader, at, to int64, disk *cou
 			return ctx.Err()
 		}
 		if buf == nil {
-			buf = make([]byte, maxLine+pumpBlock)
+			buf = make([]byte, p.size.line+p.size.block)
 		}
-		n, err := refill(ctx, text, buf, copy(buf, rest))
+		n, err := p.refill(ctx, text, buf, copy(buf, rest))
 		p.result.Bytes += int64(n - len(rest))
 		rest = rest[:0]
 		data, offset := buf[:n], at
@@ -124,10 +121,10 @@ func (p *pump) fill(ctx context.Context, text io.Reader, at, to int64, disk *cou
 			offset += int64(end)
 		}
 		if end := bytes.LastIndexByte(data, '\n') + 1; err == nil {
-			if end == 0 && len(data) > maxLine {
+			if end == 0 && len(data) > p.size.line {
 				p.result.Cut++
 				skipping = true
-				data = data[:maxLine]
+				data = data[:p.size.line]
 			} else {
 				rest = append(rest, data[end:]...) // the worker may give buf back at once
 				data = data[:end]
@@ -147,8 +144,8 @@ func (p *pump) fill(ctx context.Context, text io.Reader, at, to int64, disk *cou
 }
 
 // refill reads into buf, which holds n bytes, until there is a block with a line's end or buf is full.
-func refill(ctx context.Context, text io.Reader, buf []byte, n int) (int, error) {
-	for n < len(buf) && (n < pumpBlock || bytes.IndexByte(buf[:n], '\n') < 0) {
+func (p *pump) refill(ctx context.Context, text io.Reader, buf []byte, n int) (int, error) {
+	for n < len(buf) && (n < p.size.block || bytes.IndexByte(buf[:n], '\n') < 0) {
 		m, err := text.Read(buf[n:])
 		n += m
 		if err == nil {

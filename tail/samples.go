@@ -87,14 +87,14 @@ func (s *sampler) number(ctx context.Context, f *File) error {
 		return nil
 	}
 	last := s.offsets[order[len(order)-1]]
-	counts := make([]int64, last/chunkSize+1)
+	counts := make([]int64, last/usual.chunk+1)
 	within := make([]int64, len(s.offsets))
 	if last > 0 {
 		results := Scan(ctx, []Job{{File: f, To: last}}, ScanOptions{}, func(_ int, b *Block) {
 			counts[b.Chunk] += lines(b.Data) // no two workers have the same chunk
 			from, _ := slices.BinarySearchFunc(order, b.Offset, func(i int, at int64) int { return cmp.Compare(s.offsets[i], at) })
 			for _, i := range order[from:] {
-				if s.offsets[i]/chunkSize != int64(b.Chunk) {
+				if s.offsets[i]/usual.chunk != int64(b.Chunk) {
 					break
 				}
 				within[i] += lines(b.Data[:min(s.offsets[i]-b.Offset, int64(len(b.Data)))])
@@ -106,7 +106,7 @@ func (s *sampler) number(ctx context.Context, f *File) error {
 	}
 	before, chunk := int64(0), int64(0)
 	for _, i := range order {
-		for ; chunk < s.offsets[i]/chunkSize; chunk++ {
+		for ; chunk < s.offsets[i]/usual.chunk; chunk++ {
 			before += counts[chunk]
 		}
 		s.samples[i].Line = before + within[i] + 1

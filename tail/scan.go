@@ -54,10 +54,15 @@ type ScanOptions struct {
 	// Progress is told the bytes on disk that were read and that there are, some times a second and at the end, from
 	// one goroutine. total leaves out streams.
 	Progress func(done, total int64)
+
+	size *measure // nil: the usual
 }
 
 // progressEvery is smooth for an eye and nothing for a processor.
 const progressEvery = 100 * time.Millisecond
+
+// wakeEvery is how often a pipe is woken that nobody wants to read any more: it may begin to wait just after the last time.
+const wakeEvery = 10 * time.Millisecond
 
 // task is a job at work.
 type task struct {
@@ -76,6 +81,7 @@ type task struct {
 // scan is one call of Scan.
 type scan struct {
 	ctx    context.Context
+	size   *measure
 	visit  func(int, *Block)
 	serial []*task // read from begin to end by one worker, largest first
 	shared []*task // read by all workers
@@ -90,7 +96,7 @@ type scan struct {
 // unfinished jobs say so.
 func Scan(ctx context.Context, jobs []Job, opt ScanOptions, visit func(worker int, b *Block)) []Result {
 	results := make([]Result, len(jobs))
-	s := &scan{ctx: ctx, visit: visit}
+	s := &scan{ctx: ctx, size: cmp.Or(opt.size, &usual), visit: visit}
 	var total int64
 	for i := range jobs {
 		t := &task{Job: &jobs[i], index: i, result: &results[i]}
@@ -107,7 +113,7 @@ func Scan(ctx context.Context, jobs []Job, opt ScanOptions, visit func(worker in
 			s.serial = append(s.serial, t)
 		case t.to > t.From:
 			total += t.to - t.From
-			t.chunks = (t.to - t.From + chunkSize - 1) / chunkSize
+			t.chunks = (t.to - t.From + s.size.chunk - 1) / s.size.chunk
 			t.left = t.chunks
 			s.shared = append(s.shared, t)
 		}
@@ -198,7 +204,7 @@ func (s *scan) chunk(worker int, t *task, n int64, buf []byte) []byte {
 
 	var p piece
 	if !broken {
-		p, buf = readPiece(h, t.Job, t.to, n, buf)
+		p, buf = s.size.readPiece(h, t.Job, t.to, n, buf)
 		p.cut += s.show(worker, &Block{Job: t.index, Chunk: int(n), Offset: p.offset, Line: firstLine(t, n)}, p.data)
 	}
 
@@ -231,12 +237,12 @@ func (s *scan) inOrder(worker int, t *task, buf []byte) []byte {
 		t.result.Err = err
 	} else {
 		defer h.Close()
-		for n := int64(0); t.From+n*chunkSize < t.to && !t.broken; n++ {
+		for n := int64(0); t.From+n*s.size.chunk < t.to && !t.broken; n++ {
 			if t.result.Err = s.ctx.Err(); t.result.Err != nil {
 				break
 			}
 			var p piece
-			p, buf = readPiece(h, t.Job, t.to, n, buf)
+			p, buf = s.size.readPiece(h, t.Job, t.to, n, buf)
 			b.Chunk, b.Offset = int(n), p.offset
 			p.cut += s.show(worker, &b, p.data)
 			s.count(t, &p)
@@ -266,7 +272,7 @@ func (s *scan) count(t *task, p *piece) {
 
 // show visits the lines of data and leaves b at the line that follows them. It returns how many lines it cut.
 func (s *scan) show(worker int, b *Block, data []byte) (cuts int64) {
-	pieces(data, func(data []byte, skipped int, cut bool) {
+	s.size.pieces(data, func(data []byte, skipped int, cut bool) {
 		if b.Data = data; len(data) > 0 {
 			s.visit(worker, b)
 		}
@@ -283,12 +289,14 @@ func (s *scan) show(worker int, b *Block, data []byte) (cuts int64) {
 
 // through reads an archive or a stream: its own goroutine reads and unpacks, the worker visits.
 func (s *scan) through(worker int, t *task) {
-	p := startPump(s.ctx, t)
+	p := startPump(s.ctx, t, s.size)
 	b := Block{Job: t.index, Line: 1}
 	if t.From > 0 {
 		b.Line = 0
 	}
 	cut := int64(0)
+	again := time.NewTicker(time.Hour)
+	defer again.Stop()
 	for ctx := s.ctx.Done(); ; {
 		select {
 		case f, more := <-p.full:
@@ -307,6 +315,11 @@ func (s *scan) through(worker int, t *task) {
 			if ctx = nil; t.File.stream != nil && !t.File.stream.interrupt() {
 				t.result.Err = s.ctx.Err()
 				return // it reads a standard input that cannot be woken, and ends when that does
+			}
+			again.Reset(wakeEvery)
+		case <-again.C:
+			if t.File.stream != nil {
+				t.File.stream.interrupt()
 			}
 		}
 	}

@@ -64,7 +64,10 @@ func (s *stream) head(n int) ([]byte, error) {
 	for len(s.mem) < n && !s.done { // only who has the turn changes these
 		s.more(buf)
 	}
-	return s.mem[:min(n, len(s.mem))], s.err
+	if len(s.mem) > 0 {
+		return s.mem[:min(n, len(s.mem))], nil // what broke it is told to who reads on
+	}
+	return nil, s.err
 }
 
 // more reads the next bytes of the source and keeps them. The caller has the turn.
@@ -169,7 +172,7 @@ func (s *stream) ReadAt(b []byte, at int64) (int, error) {
 			broken = os.ErrClosed
 		}
 		if broken != nil {
-			return n, fmt.Errorf("it cannot be read twice, for its copy could not be kept: %w", broken)
+			return n, fmt.Errorf("it cannot be read twice, for its copy could not be kept: %v", broken)
 		}
 		m, err := spool.ReadAt(b[n:n+int(want)], at+int64(n)-memory)
 		n += m

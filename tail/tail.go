@@ -12,11 +12,19 @@
 // It works on every system. Where one has no links or holes in files, nothing is asked about them.
 package tail
 
-// maxLine is the longest line that is handed out whole, in bytes without its end. Web servers cut a request line at 8
-// KiB and all headers together rarely pass 64 KiB; PHP traces and JSON logs stay below this. It bounds the memory that
-// one hostile line can take.
-const maxLine = 1 << 20
+// measure holds the sizes that a scan works with. Tests take small ones, so that every border is crossed.
+type measure struct {
+	// line is the longest line that is handed out whole, in bytes without its end. Web servers cut a request line at 8
+	// KiB and all headers together rarely pass 64 KiB; PHP traces and JSON logs stay below 1 MiB. It bounds the memory that
+	// one hostile line can take.
+	line int
+	// chunk is how much of a file a worker takes at a time. From 1 to 8 MiB the speed is equal: less costs calls, more
+	// leaves a worker idle at the end of a file.
+	chunk int64
+	// step is how much is read at a time beyond a chunk, to find the end of its last line: that of nearly any line.
+	step int
+	// block is how much a pump hands over at a time: half a MiB stays in a processor's cache between the two.
+	block int
+}
 
-// chunkSize is how much of a file a worker takes at a time. From 1 to 8 MiB the speed is equal: less costs calls, more
-// leaves a worker idle at the end of a file.
-const chunkSize = 4 << 20
+var usual = measure{line: 1 << 20, chunk: 4 << 20, step: 64 << 10, block: 512 << 10}
