@@ -57,7 +57,6 @@ var gauges = map[string]struct {
 	"memory":              {0.9, 0.97, ofLimit, "bytes in use that cannot be had back, against all there are"},
 	"tcp_memory":          {0.8, 0.95, ofLimit, "pages held by TCP buffers against net.ipv4.tcp_mem"},
 	"swap":                {0.5, 0.9, ofLimit, "bytes swapped out, against all swap"},
-	"waiting_for_cpu":     {40, 80, figure, "% of the last ten seconds in which some task waited for a processor (PSI)"},
 	"waiting_for_memory":  {10, 40, figure, "% of the last ten seconds in which some task waited for memory (PSI)"},
 	"waiting_for_storage": {40, 80, figure, "% of the last ten seconds in which some task waited for storage (PSI)"},
 }

@@ -55,6 +55,7 @@ type Conns struct {
 // ConnRow is one row of [Conns]. Proto and Dir are given by port and by conn; the addresses by conn alone.
 type ConnRow struct {
 	Key       string            `json:"key"`
+	Truncated bool              `json:"truncated,omitempty"` // the key is the beginning of an address, of which the text had no more
 	Count     uint64            `json:"count"`
 	Share     float64           `json:"share"`
 	In        uint64            `json:"in"`

@@ -112,6 +112,9 @@ func (t *Text) connRows(d *Conns, words map[string]field) {
 		if d.By == "port" {
 			key = portName(r)
 		}
+		if r.Truncated {
+			key += t.ellipsis()
+		}
 		tab.add(field{thousands(r.Count), bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
 			words[r.Key], field{nonzero(r.In), plain}, field{nonzero(r.Out), plain}, field{counts(r.Ports, r.Count), plain},
 			field{counts(r.Processes, r.Count), plain}, field{t.rowStates(r), dim})
@@ -225,11 +228,11 @@ func (t *Text) classes(m map[string]uint64, total uint64) string {
 	var parts []string
 	for _, c := range classWords[1:] {
 		if n := m[c]; n > 0 {
-			parts = append(parts, c+" "+percent(Share(n, total)))
+			parts = append(parts, c+" "+percentOf(n, total))
 		}
 	}
 	if n := m["none"]; n > 0 {
-		parts = append(parts, "no status "+percent(Share(n, total)))
+		parts = append(parts, "no status "+percentOf(n, total))
 	}
 	return strings.Join(parts, t.dot())
 }
@@ -479,6 +482,10 @@ func nonzero(n uint64) string {
 		return ""
 	}
 	return thousands(n)
+}
+
+func percentOf(part, total uint64) string {
+	return percent(float64(part) / float64(max(total, 1)))
 }
 
 func percent(share float64) string {

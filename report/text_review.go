@@ -23,9 +23,13 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	if d.Pages != nil {
 		t.out.WriteByte('\n')
 		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
-		t.pageRows(d.Pages)
-		t.rest(d.Pages.Rest, "requests")
-		t.visitors(d)
+		if len(d.Pages.Files) == 0 {
+			t.out.WriteString("  no access log was read\n")
+		} else {
+			t.pageRows(d.Pages)
+			t.rest(d.Pages.Rest, "requests")
+			t.visitors(d)
+		}
 	}
 	if d.Errors != nil {
 		t.out.WriteByte('\n')
@@ -34,8 +38,12 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 			detail = span(*d.Errors.First, *d.Errors.Last)
 		}
 		t.head("ERRORS", thousands(d.Errors.Counted), detail)
-		t.errorRows(d.Errors, false)
-		t.rest(d.Errors.Rest, "entries")
+		if len(d.Errors.Files) == 0 {
+			t.out.WriteString("  no error log was read\n")
+		} else {
+			t.errorRows(d.Errors, false)
+			t.rest(d.Errors.Rest, "entries")
+		}
 	}
 	t.problems(d.Problems)
 	return t.end(w)

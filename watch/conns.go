@@ -103,6 +103,7 @@ func connRows(view *tally.ConnView, by tally.ConnKey, processes bool) []report.C
 			Key: report.Clean(r.Key), Count: r.Count, Share: report.Share(r.Count, view.Total), In: r.In, Out: r.Out,
 			States: states(&r.States), Ports: map[string]uint64{},
 		}
+		row.Truncated = by == tally.ConnByIP && !r.Addr.IsValid() && r.Key != "*"
 		for _, p := range r.Ports {
 			row.Ports[strconv.Itoa(int(p.Port))] += p.Count
 		}

@@ -124,7 +124,6 @@ func (m *machine) limits() []judge.Gauge {
 	add(n.Files.Known, "file_descriptors", float64(n.Files.Used), float64(n.Files.Limit))
 	add(n.Memory.Known, "memory", float64(n.Memory.Total-min(n.Memory.Available, n.Memory.Total)), float64(n.Memory.Total))
 	add(n.Swap.Known && n.Swap.Total > 0, "swap", float64(n.Swap.Total-min(n.Swap.Free, n.Swap.Total)), float64(n.Swap.Total))
-	add(n.CPU.Known, "waiting_for_cpu", n.CPU.Some[0], 0)
 	add(n.Thrash.Known, "waiting_for_memory", n.Thrash.Some[0], 0)
 	add(n.IO.Known, "waiting_for_storage", n.IO.Some[0], 0)
 	return gauges

@@ -151,9 +151,16 @@ func (r *review) pathNext(path string) []string {
 }
 
 func pressureTitle(p report.Pressure) string {
-	title := strings.ReplaceAll(p.What, "_", " ") + " " + number(p.Value)
+	show := number
+	switch p.What {
+	case "load":
+		return fmt.Sprintf("load %s on %s cores", number(p.Value), number(p.Limit))
+	case "memory", "swap":
+		show = func(f float64) string { return report.Size(uint64(f)) }
+	}
+	title := strings.ReplaceAll(p.What, "_", " ") + " " + show(p.Value)
 	if p.Limit > 0 {
-		title += " of " + number(p.Limit)
+		title += " of " + show(p.Limit)
 	}
 	return title
 }
