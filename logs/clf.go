@@ -97,6 +97,15 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 		if !isName(host) || len(rest) == 0 {
 			return false
 		}
+		client, _ := word(rest)
+		if !isSite(host) {
+			// Without a port in front this could be a line that begins with its client.
+			if _, ok := parseAddr(client); !ok {
+				if _, addr := parseAddr(host); addr || bytes.Count(rest, []byte(" ")) < 2 || len(client) == 1 {
+					return false
+				}
+			}
+		}
 		p.req.Host = dash(hostOnly(host))
 		lead = rest
 	}
@@ -165,7 +174,7 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 	p.client(client)
 	if !r.Client.IsValid() && !vhosted {
 		if n := spacesBefore(lead, 3); n > 0 {
-			if a, ok := parseAddr(lead[n:bytes.IndexByte(lead[n:], ' ')+n]); ok {
+			if a, ok := parseAddr(lead[n : bytes.IndexByte(lead[n:], ' ')+n]); ok {
 				// Something stands in front of the line: "web_1  | 192.0.2.1 - -" of docker-compose. A syslog header is left
 				// to who knows it.
 				if _, used := p.stamps.any(lead); used > 0 || lead[0] == '<' || !isName(client) {

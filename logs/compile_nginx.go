@@ -112,7 +112,10 @@ func nginxString(spec string) string {
 	rest, ok := strings.CutPrefix(s, "log_format")
 	if !ok {
 		if len(s) < 2 || s[0] != '\'' {
-			return s
+			if strings.HasPrefix(s, "{") {
+				return s
+			}
+			return unescape.Replace(s)
 		}
 		rest = s
 	}

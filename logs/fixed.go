@@ -5,28 +5,28 @@ import "time"
 // Formats that are fixed lists of fields. Each names the document that it is taken from.
 var (
 	// docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html
-	awsELB = fixed("aws_elb", 13, false,
-		f(partTime, ""), f(partSkip, " "), f(partClient, " "), f(partSkip, " "), took(" ", time.Second), took(" ", time.Second),
-		took(" ", time.Second), f(partStatus, " "), f(partSkip, " "), f(partSkip, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
-		f(partSkip, `" `), f(partSkip, " "))
+	awsELB = fixed("aws_elb", 12, false,
+		f(partTime, ""), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(" ", time.Second), took(" ", time.Second),
+		took(" ", time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
+		f(partToken, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html
 	awsALB = fixed("aws_alb", 14, false,
-		f(partSkip, ""), f(partTime, " "), f(partSkip, " "), f(partClient, " "), f(partSkip, " "), took(" ", time.Second), took(" ", time.Second),
-		took(" ", time.Second), f(partStatus, " "), f(partSkip, " "), f(partSkip, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
-		f(partSkip, `" `), f(partSkip, " "))
+		f(partToken, ""), f(partTime, " "), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(" ", time.Second), took(" ", time.Second),
+		took(" ", time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
+		f(partToken, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html: owner, bucket, time, client, requester, request id,
 	// operation, key, request, status, error, bytes, object size, total time, turn-around, referer, agent, version
 	awsS3 = fixed("aws_s3", 17, false,
-		f(partSkip, ""), f(partHost, " "), f(partTime, " ["), f(partClient, "] "), f(partUser, " "), f(partSkip, " "), f(partOperation, " "),
-		f(partSkip, " "), f(partRequest, ` "`), f(partStatus, `" `), f(partSkip, " "), f(partSize, " "), f(partSkip, " "),
-		took(" ", time.Millisecond), f(partSkip, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partSkip, `" `))
+		f(partToken, ""), f(partHost, " "), f(partTime, " ["), f(partClient, "] "), step{what: partUser, lead: []byte(" "), tight: true}, f(partToken, " "), f(partOperation, " "),
+		f(partToken, " "), f(partRequest, ` "`), f(partStatus, `" `), f(partToken, " "), f(partSize, " "), f(partToken, " "),
+		took(" ", time.Millisecond), f(partToken, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partToken, `" `))
 
 	// wiki.squid-cache.org/Features/LogFormat, "squid": %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt
 	squid = padded(fixed("squid", 10, false,
-		f(partTime, ""), took(" ", time.Millisecond), f(partClient, " "), f(partSkip, " "), f(partStatus, "/"), f(partSize, " "), f(partMethod, " "),
-		f(partURI, " "), f(partUser, " "), f(partSkip, " ")))
+		f(partTime, ""), took(" ", time.Millisecond), f(partClient, " "), f(partToken, " "), f(partStatus, "/"), f(partSize, " "), f(partMethod, " "),
+		f(partURI, " "), f(partUser, " "), f(partToken, " ")))
 
 	// www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage, "Default format string"
 	envoy = fixed("envoy", 12, false,
@@ -35,13 +35,14 @@ var (
 
 	// istio.io/latest/docs/tasks/observability/logs/access-log: Envoy's with more fields in the middle and at the end
 	istio = fixed("istio", 16, false,
-		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partSkip, " "), f(partSkip, " "), f(partSkip, ` "`),
+		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partToken, " "), f(partToken, " "), f(partSkip, ` "`),
 		f(partNumber, `" `), f(partSize, " "), took(" ", time.Millisecond), f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`),
-		f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`), f(partSkip, `" `))
+		f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`), f(partToken, `" `), f(partToken, " "), f(partToken, " "), f(partClient, " "),
+		f(partToken, " "))
 
 	// The ssl_request_log of the mod_ssl package of RHEL and SUSE: "%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"
 	sslRequest = fixed("apache_ssl_request", 6, false,
-		f(partTime, "["), f(partClient, "] "), f(partSkip, " "), f(partSkip, " "), f(partRequest, ` "`), f(partSize, `" `))
+		f(partTime, "["), f(partClient, "] "), f(partToken, " "), f(partToken, " "), f(partRequest, ` "`), f(partSize, `" `))
 )
 
 func f(what part, lead string) step { return step{what: what, lead: []byte(lead)} }

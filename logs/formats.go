@@ -91,8 +91,18 @@ func isGoAccess(spec string) bool {
 	if strings.Contains(spec, "%>s") || strings.Contains(spec, "}i") {
 		return false
 	}
-	for _, letters := range []string{"%^", "~h", "%~", "%x", "%d"} {
-		if at := strings.Index(spec, letters); at >= 0 && !strings.HasPrefix(spec[at:], "%^FB") {
+	for at := 0; at+1 < len(spec); at++ {
+		switch {
+		case spec[at] == '~' && spec[at+1] == 'h':
+			return true
+		case spec[at] != '%':
+		case spec[at+1] == '{': // the time format of a LogFormat has letters of its own
+			if end := strings.IndexByte(spec[at:], '}'); end > 0 {
+				at += end
+			}
+		case spec[at+1] == '^':
+			return !strings.HasPrefix(spec[at:], "%^FB") && !strings.HasPrefix(spec[at:], "%^t")
+		case spec[at+1] == '~' || spec[at+1] == 'x' || spec[at+1] == 'd':
 			return true
 		}
 	}

@@ -26,23 +26,26 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 	if n := bytes.LastIndexByte(head, ' '); n >= 0 {
 		head = head[n+1:]
 	}
+	// The port is always there, and behind an address of IPv6 without brackets.
+	if n := bytes.LastIndexByte(head, ':'); n > 0 && isPort(head[n:]) {
+		head = head[:n]
+	}
 	p.client(head)
 	if !r.Client.IsValid() && len(r.Name) == 0 {
 		return misfit
 	}
 	t, n := p.stamps.any(line[open+1:])
-	r.Time = t
-	r.Took = -1
+	r.Time, r.Kind = t, connwarden.ReqEmpty
 	rest := line[open+1+n:]
 	if len(rest) < 2 || rest[0] != ']' || rest[1] != ' ' {
 		return stump
 	}
-	rest = rest[2:]
-	front, rest := word(rest)
+	text := rest[2:]
+	front, rest := word(text)
 	back, rest := word(rest)
 	if n := len(front); n > 0 && front[n-1] == ':' || bytes.IndexByte(front, '/') > 0 && !haproxyTimers(rest) {
 		// "frontend/bind: SSL handshake failure"
-		r.Kind, r.Path = connwarden.ReqEmpty, line[open+n+3:]
+		r.Path = text
 		return complete
 	}
 	if len(back) == 0 || !haproxyTimers(rest) {
@@ -56,7 +59,6 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 	if slashes == 2 {
 		size, _ := word(rest)
 		p.setSize(size)
-		r.Kind = connwarden.ReqEmpty
 		if http {
 			return stump
 		}
@@ -120,7 +122,7 @@ func haproxyTimers(b []byte) bool {
 }
 
 // haproxyCaptures takes host and agent out of the headers captured of the request, "{example.com|Mozilla/5.0}", where
-// they show what they are: the format does not name them.
+// they show what they are. The format does not name them, so that an address among them proves nothing.
 func (p *Parser) haproxyCaptures(b []byte) {
 	open := bytes.IndexByte(b, '{')
 	if open < 0 {
@@ -142,13 +144,9 @@ func (p *Parser) haproxyCaptures(b []byte) {
 		case len(one) == 0:
 		case bytes.HasPrefix(one, []byte("http://")) || bytes.HasPrefix(one, []byte("https://")):
 			r.Referer = one
-		case bytes.HasPrefix(one, []byte("Mozilla/")) || bytes.IndexByte(one, '/') > 0:
+		case bytes.IndexByte(one, '/') > 0:
 			r.Agent = one
 		case len(r.Host) == 0 && bytes.IndexByte(one, '.') > 0 && bytes.IndexByte(one, ' ') < 0:
-			if _, ok := parseAddr(one); ok {
-				p.forward = one
-				break
-			}
 			r.Host = hostOnly(one)
 		}
 	}

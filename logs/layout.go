@@ -22,6 +22,8 @@ type step struct {
 	clock *strftime     // of partTime when its form is not one that stamps.any knows
 	// joined fields follow the one before without any text between: a path right behind a host.
 	joined bool
+	// tight fields hold no space, though others of their kind may.
+	tight bool
 }
 
 // retries bounds how often a line is matched again with an earlier field made longer. User names and forged headers
@@ -32,51 +34,129 @@ const retries = 32
 // early, since a user name or an agent holds it too, the nearest such field before is made longer.
 func (p *Parser) readLayout(l *layout, line []byte) grade {
 	p.begin()
-	at, i := 0, 0
-	back, backAt, backEnd, left := -1, 0, 0, retries
-	for i < len(l.steps) {
-		st := &l.steps[i]
-		if !st.joined {
-			n := l.matchLead(st.lead, line[at:])
-			if n < 0 {
-				if at == len(line) && i >= l.need {
-					break
-				}
-				if i == 0 {
-					return misfit
-				}
-				if end := p.longer(l, line, back, backEnd, &left); end > 0 {
-					i, at, backEnd = back+1, end, end
-					p.set(l.steps[back].what, l.steps[back].unit, line[backAt:end])
-					continue
-				}
-				return p.cut(l, line, at, i)
-			}
-			at += n
+	m := match{p: p, l: l, line: line, back: -1, left: retries}
+	for m.i < len(l.steps) {
+		done, ok := m.step()
+		if done {
+			break
 		}
-		end := p.fieldEnd(l, i, line, at, at)
-		if end >= 0 && p.takeField(st, line[at:end]) {
-			if st.elastic() {
-				back, backAt, backEnd = i, at, end
-			}
-			at = end
-			i++
+		if ok || m.longer() {
 			continue
 		}
-		if end := p.longer(l, line, back, backEnd, &left); end > 0 {
-			i, at, backEnd = back+1, end, end
-			p.set(l.steps[back].what, l.steps[back].unit, line[backAt:end])
-			continue
+		if m.left == retries {
+			return m.cut()
 		}
-		return p.cut(l, line, at, i)
+		// Nothing helped: read it again as it first seemed, up to where it is cut off.
+		p.begin()
+		m = match{p: p, l: l, line: line, back: -1}
+		for ok = true; ok; _, ok = m.step() {
+		}
+		return m.cut()
 	}
-	rest := line[at:]
-	if !bytes.HasPrefix(rest, l.tail) {
-		return p.settle(i >= l.need && len(rest) == 0)
+	rest := line[m.at:]
+	tail := l.tail
+	if m.bare && len(tail) > 0 {
+		tail = tail[1:]
 	}
-	rest = rest[len(l.tail):]
-	return p.settle(len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t' || len(l.tail) > 0 && isDelimiter(l.tail[len(l.tail)-1]))
+	if !bytes.HasPrefix(rest, tail) {
+		return p.settle(m.i >= l.need && len(rest) == 0)
+	}
+	rest = rest[len(tail):]
+	return p.settle(m.i >= l.need && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t' || len(tail) > 0 && isDelimiter(tail[len(tail)-1])))
 }
+
+// match is a line that is held against a layout.
+type match struct {
+	p    *Parser
+	l    *layout
+	line []byte
+	i    int  // the step in hand
+	at   int  // where it begins
+	bare bool // the field before was a "-" that should have had quotes
+
+	back, backAt, backEnd int  // the last field of free text, which may be made longer
+	left                  int  // tries
+	inside                bool // the text in front of the step in hand was there
+}
+
+// step matches one field. It is done when the line ends where it may.
+func (m *match) step() (done, ok bool) {
+	st := &m.l.steps[m.i]
+	m.inside = false
+	if !st.joined {
+		lead := st.lead
+		if m.bare {
+			lead = lead[1:]
+		}
+		if quote := len(lead) - 1; quote > 0 && lead[quote] == '"' && m.dash(lead[:quote]) {
+			m.at += quote
+			m.p.takeField(st, m.line[m.at:m.at+1])
+			m.at, m.i, m.bare = m.at+1, m.i+1, true
+			return false, true
+		}
+		n := m.l.matchLead(lead, m.line[m.at:])
+		if n < 0 {
+			return m.at == len(m.line) && m.i >= m.l.need, false
+		}
+		m.bare = false
+		m.at += n
+	}
+	m.inside = true
+	end := m.p.fieldEnd(m.l, m.i, m.line, m.at)
+	if end < 0 || !m.p.takeField(st, m.line[m.at:end]) {
+		return false, false
+	}
+	if st.elastic() {
+		m.back, m.backAt, m.backEnd = m.i, m.at, end
+	}
+	m.at = end
+	m.i++
+	return false, true
+}
+
+// dash tells whether a "-" stands where a field in quotes should, behind the text lead: S3 writes some so.
+func (m *match) dash(lead []byte) bool {
+	behind := m.l.behind(m.i)
+	if len(behind) == 0 || behind[0] != '"' || !bytes.HasPrefix(m.line[m.at:], lead) {
+		return false
+	}
+	rest := m.line[m.at+len(lead):]
+	return len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || rest[1] == ' ')
+}
+
+// longer makes the last field of free text end where the text behind it stands next.
+func (m *match) longer() bool {
+	if m.back < 0 || m.left == 0 || m.backEnd >= len(m.line) {
+		return false
+	}
+	m.left--
+	stop := m.l.behind(m.back)
+	if len(stop) == 0 {
+		return false
+	}
+	n := bytes.Index(m.line[m.backEnd+1:], stop)
+	if n < 0 {
+		return false
+	}
+	m.backEnd += 1 + n
+	m.i, m.at, m.bare = m.back+1, m.backEnd, false
+	st := &m.l.steps[m.back]
+	m.p.set(st.what, st.unit, m.line[m.backAt:m.backEnd])
+	return true
+}
+
+// cut grades a line that does not fit to its end.
+func (m *match) cut() grade {
+	st := &m.l.steps[m.i]
+	if rest := m.line[m.at:]; m.inside && len(rest) > 0 && (st.elastic() || st.tight) {
+		if stop := m.l.behind(m.i); len(stop) > 0 && !bytes.Contains(rest, stop) {
+			m.p.set(st.what, st.unit, bytes.TrimSuffix(rest, quote))
+		}
+	}
+	return m.p.settle(false)
+}
+
+var quote = []byte(`"`)
 
 func isDelimiter(c byte) bool { return c == ' ' || c == '\t' || c == '|' || c == ',' || c == ';' }
 
@@ -97,10 +177,10 @@ func (l *layout) matchLead(lead, b []byte) int {
 // elastic tells whether a field of the step may hold the text that ends it.
 func (st *step) elastic() bool {
 	switch st.what {
-	case partTime, partDate, partClock, partStatus, partSize, partTook, partFlags, partNumber, partOperation:
-		return false
+	case partSkip, partForward, partRequest, partURI, partPath, partQuery, partReferer, partAgent, partUser:
+		return !st.tight
 	}
-	return true
+	return false
 }
 
 // takeField hands the text of a field on.
@@ -124,11 +204,11 @@ func (l *layout) behind(i int) []byte {
 	return l.tail
 }
 
-// fieldEnd finds where field i ends that begins at start; no sooner than from. -1 when its end is not on the line.
-func (p *Parser) fieldEnd(l *layout, i int, line []byte, start, from int) int {
+// fieldEnd finds where field i ends that begins at start; -1 when its end is not on the line.
+func (p *Parser) fieldEnd(l *layout, i int, line []byte, start int) int {
 	st := &l.steps[i]
 	stop := l.behind(i)
-	if st.what == partTime && from == start {
+	if st.what == partTime {
 		if st.clock != nil {
 			if _, n := st.clock.read(&p.stamps, line[start:]); n > 0 {
 				return start + n
@@ -138,64 +218,46 @@ func (p *Parser) fieldEnd(l *layout, i int, line []byte, start, from int) int {
 		}
 	}
 	if len(stop) == 0 {
-		if i+1 < len(l.steps) { // a path follows at once
-			if n := bytes.IndexByte(line[from:], '/'); n >= 0 {
-				return from + n
+		switch {
+		case i+1 < len(l.steps): // a path follows at once
+			if n := bytes.IndexByte(line[start:], '/'); n >= 0 {
+				return start + n
 			}
 			return -1
+		case st.elastic():
+			return len(line)
 		}
-		if !st.elastic() {
-			n := from
-			for n < len(line) && line[n] != ' ' && line[n] != '\t' {
-				n++
-			}
-			return n
+		end := start
+		for end < len(line) && line[end] != ' ' && line[end] != '\t' {
+			end++
 		}
-		return len(line)
+		return end
+	}
+	if stop[0] == ' ' && !st.elastic() && st.what != partTime && st.what != partClient {
+		// A dash without the quotes that the next field should have ends this one too.
+		if n := bytes.IndexByte(line[start:], ' '); n >= 0 {
+			return start + n
+		}
 	}
 	quoted := stop[0] == '"'
-	for at := from; ; {
+	for at := start; ; {
 		n := bytes.Index(line[at:], stop)
 		if n < 0 {
 			break
 		}
 		end := at + n
-		if !quoted || end == start || line[end-1] != '\\' || !escaped(line[start:end]) {
-			if i+1 < len(l.steps) || end+len(stop) == len(line) || !quoted || fieldsFollow(line[end+len(stop):]) {
-				return end
-			}
-		}
 		at = end + 1
+		switch {
+		case quoted && end > start && line[end-1] == '\\' && escaped(line[start:end]):
+		case (st.what == partClient || st.what == partForward) && end > start && line[end-1] == ',':
+			// A list of addresses goes on.
+		case i+1 == len(l.steps) && quoted && end+len(stop) < len(line) && !fieldsFollow(line[end+len(stop):]):
+		default:
+			return end
+		}
 	}
-	if from == start && i+1 >= l.need && !quoted {
+	if i+1 >= l.need && !quoted {
 		return len(line)
 	}
 	return -1
-}
-
-// longer makes field i, which ended at end, end where the text behind it stands next; 0 when it cannot.
-func (p *Parser) longer(l *layout, line []byte, i, end int, left *int) int {
-	if i < 0 || *left == 0 || end >= len(line) {
-		return 0
-	}
-	*left--
-	stop := l.behind(i)
-	if len(stop) == 0 {
-		return 0
-	}
-	n := bytes.Index(line[end+1:], stop)
-	if n < 0 {
-		return 0
-	}
-	return end + 1 + n
-}
-
-// cut grades a line that stops fitting in field i, whose text begins at at.
-func (p *Parser) cut(l *layout, line []byte, at, i int) grade {
-	if at < len(line) && l.steps[i].elastic() {
-		if stop := l.behind(i); len(stop) > 0 && !bytes.Contains(line[at:], stop) {
-			p.set(l.steps[i].what, 0, line[at:])
-		}
-	}
-	return p.settle(false)
 }

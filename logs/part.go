@@ -34,6 +34,7 @@ const (
 	partFlags     // Envoy's response flags: capital letters and commas, or "-"
 	partNumber    // a number or "-" that says nothing here
 	partOperation // of S3: "REST.GET.OBJECT", "BATCH.DELETE.OBJECT"
+	partToken     // anything without a space
 )
 
 // Bits of Parser.seen.
@@ -123,6 +124,8 @@ func (p *Parser) set(what part, unit time.Duration, b []byte) bool {
 				return false
 			}
 		}
+	case partToken:
+		return bytes.IndexByte(b, ' ') < 0
 	case partOperation:
 		return bytes.Count(b, []byte(".")) >= 2
 	}
@@ -281,6 +284,8 @@ func (p *Parser) settle(whole bool) grade {
 			r.Kind = connwarden.ReqHTTP
 		case len(r.Path) == 0 && len(r.Method) == 0:
 			r.Kind = connwarden.ReqEmpty
+		case knownMethod(r.Method): // cut off before the target
+			r.Kind = connwarden.ReqHTTP
 		default:
 			r.Kind = oddKind(r.Method)
 			if len(r.Path) == 0 {

@@ -186,7 +186,7 @@ func readW3C(p *Parser, line []byte) grade {
 			}
 			if !p.set(m.what, m.unit, text) {
 				if end == len(line) {
-					return p.settle(false)
+					return p.settleColumns(i, len(c.parts))
 				}
 				return misfit
 			}
@@ -199,7 +199,14 @@ func readW3C(p *Parser, line []byte) grade {
 	return p.settleColumns(len(c.parts), len(c.parts))
 }
 
-func (p *Parser) settleColumns(got, want int) grade { return p.settle(got == want) }
+// settleColumns completes a line of which got columns were there. Its times are in UTC, whatever Options.Zone.
+func (p *Parser) settleColumns(got, want int) grade {
+	if p.seen&(sawDate|sawClock) == sawDate|sawClock {
+		p.req.Time = time.Unix(p.day, 0).UTC().Add(p.clock)
+		p.seen = p.seen&^(sawDate|sawClock) | sawTime
+	}
+	return p.settle(got == want)
+}
 
 // spaces writes spaces for plus signs, into memory of the parser's own that is valid until the next line.
 func (s *scratch) spaces(b []byte) []byte {
