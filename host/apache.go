@@ -1,9 +1,7 @@
 package host
 
 import (
-	"bytes"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -41,22 +39,8 @@ type apacheLog struct {
 	host     *vhost
 }
 
-type macro struct {
-	params []string
-	lines  []apacheLine
-}
-
-type apacheLine struct {
-	text string
-	at   position
-}
-
 // commonLog is what Apache uses when nothing is said (mod_log_config.c, DEFAULT_LOG_FORMAT).
 const commonLog = `%h %l %u %t "%r" %>s %b`
-
-// maxLine bounds one line of a configuration with its continuations. The longest real ones are lists of ciphers and
-// rewrite rules.
-const maxLine = 64 << 10
 
 // Variables hold paths and names; a thousand of a few hundred bytes is a large site's.
 const (
@@ -95,69 +79,6 @@ func (a *apache) file(name string, depth int, from string, host *vhost) {
 	})
 }
 
-// apacheLines joins lines that end in a backslash and drops blank ones, comments, and directives that say nothing of
-// logs: nearly all of a large configuration.
-func apacheLines(text []byte, file string, s *scan) []apacheLine {
-	var out []apacheLine
-	var joined []byte
-	n, begin, long := 0, 0, false
-	for len(text) > 0 {
-		line, rest, _ := bytes.Cut(text, []byte{'\n'})
-		text = rest
-		n++
-		if begin == 0 {
-			begin = n
-		}
-		line = bytes.TrimSuffix(line, []byte{'\r'})
-		more := bytes.HasSuffix(line, []byte{'\\'})
-		if more {
-			line = line[:len(line)-1]
-		}
-		if len(joined)+len(line) > maxLine {
-			long = true
-		} else {
-			joined = append(joined, line...)
-		}
-		if more && len(text) > 0 {
-			continue
-		}
-		at := position{file, begin}
-		if long {
-			s.problem(at.String(), "a line of over 64 KiB is not read")
-		} else if t := bytes.TrimSpace(joined); matters(t) {
-			out = append(out, apacheLine{string(t), at})
-		}
-		joined, begin, long = joined[:0], 0, false
-	}
-	return out
-}
-
-// matters tells whether a line may say something of logs. What does not begin with a letter may be a macro's
-// parameter.
-func matters(line []byte) bool {
-	if len(line) == 0 || line[0] == '#' {
-		return false
-	}
-	known := apacheKnown
-	if line[0] == '<' {
-		line, known = line[1:], apacheSections
-	} else if c := line[0] | 0x20; c < 'a' || c > 'z' {
-		return true
-	}
-	var word [16]byte // the longest known word
-	n := 0
-	for ; n < len(line) && line[n] != ' ' && line[n] != '\t' && line[n] != '>'; n++ {
-		if n == len(word) {
-			return false
-		}
-		word[n] = line[n]
-		if c := line[n]; c >= 'A' && c <= 'Z' {
-			word[n] = c | 0x20
-		}
-	}
-	return known[string(word[:n])]
-}
-
 // lines carries out what lines say, in the context of a virtual host.
 func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
 	outer := host
@@ -181,81 +102,6 @@ func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
 		}
 		a.directive(l, depth, host)
 	}
-}
-
-// define keeps the body of a <Macro> (mod_macro) that begins at line i and returns its last line.
-func (a *apache) define(args []string, lines []apacheLine, i int) int {
-	var m macro
-	for i++; i < len(lines); i++ {
-		if lines[i].text[0] == '<' {
-			if name, _ := section(lines[i].text); name == "/macro" {
-				break
-			}
-		}
-		m.lines = append(m.lines, lines[i])
-	}
-	if len(args) > 0 {
-		m.params = args[1:]
-		a.macros[strings.ToLower(args[0])] = &m
-	}
-	return i
-}
-
-// use carries out the body of a macro with its parameters replaced.
-func (a *apache) use(args []string, at position, depth int, host *vhost) {
-	s := a.book.scan
-	if len(args) == 0 {
-		return
-	}
-	m := a.macros[strings.ToLower(args[0])]
-	switch {
-	case m == nil:
-		s.problem(at.String(), "uses macro "+args[0]+", which is not defined before")
-		return
-	case depth >= s.lim.depth || a.book.reads >= s.lim.files:
-		s.problem(at.String(), "macros inside macros too deep or too many: not read")
-		return
-	}
-	a.book.reads++ // a body costs as much as a file: the same bound ends what doubles itself
-	var pairs []string
-	for i, p := range m.params {
-		if i+1 < len(args) && p != "" {
-			pairs = append(pairs, p, args[i+1])
-		}
-	}
-	replacer := strings.NewReplacer(pairs...)
-	body := make([]apacheLine, 0, len(m.lines))
-	for _, l := range m.lines {
-		grown := len(l.text)
-		for i := 0; i < len(pairs); i += 2 {
-			grown += strings.Count(l.text, pairs[i]) * len(pairs[i+1])
-		}
-		if grown > maxLine {
-			s.problem(l.at.String(), "a line of over 64 KiB is not read")
-			continue
-		}
-		t := strings.TrimSpace(replacer.Replace(l.text))
-		if !a.book.charge(len(l.text) + len(t)) {
-			return
-		}
-		if t != "" {
-			body = append(body, apacheLine{t, l.at})
-		}
-	}
-	a.lines(body, depth+1, host)
-}
-
-// section reads "<Name args>"; the name is in lower case.
-func section(text string) (name, args string) {
-	name, args = firstWord(strings.TrimSuffix(strings.TrimPrefix(text, "<"), ">"))
-	return strings.ToLower(name), args
-}
-
-func firstWord(text string) (word, rest string) {
-	if i := strings.IndexAny(text, " \t"); i >= 0 {
-		return text[:i], strings.TrimLeft(text[i:], " \t")
-	}
-	return text, ""
 }
 
 func (a *apache) directive(l apacheLine, depth int, host *vhost) {
@@ -330,14 +176,6 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 	}
 }
 
-var apacheKnown = map[string]bool{
-	"serverroot": true, "define": true, "undefine": true, "servername": true, "serveralias": true, "include": true,
-	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
-	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true,
-}
-
-var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true}
-
 // hostName takes the name out of ServerName's [scheme://]name[:port].
 func hostName(s string) string {
 	if _, after, ok := strings.Cut(s, "://"); ok {
@@ -382,35 +220,6 @@ func (a *apache) unresolved(name string, at position) bool {
 	variable, _, _ := strings.Cut(after, "}")
 	a.book.scan.problem(at.String(), "${"+variable+"} is not known: "+name+" is not looked for")
 	return true
-}
-
-// apacheWords splits arguments as ap_getword_conf (server/util.c) does: words in either quote, in which a backslash
-// keeps a backslash or the quote.
-func apacheWords(s string) []string {
-	var out []string
-	for {
-		s = strings.TrimLeft(s, " \t")
-		if s == "" {
-			return out
-		}
-		quote := s[0]
-		if quote != '"' && quote != '\'' {
-			word, rest := firstWord(s)
-			out = append(out, strings.ReplaceAll(word, `\\`, `\`))
-			s = rest
-			continue
-		}
-		var b strings.Builder
-		i := 1
-		for ; i < len(s) && s[i] != quote; i++ {
-			if s[i] == '\\' && i+1 < len(s) && (s[i+1] == '\\' || s[i+1] == quote) {
-				i++
-			}
-			b.WriteByte(s[i])
-		}
-		out = append(out, b.String())
-		s = s[min(i+1, len(s)):]
-	}
 }
 
 // emit hands over the logs, with formats and sites, which may have been defined after the logs.
@@ -558,60 +367,4 @@ func apacheFields(format string) (has [256]bool) {
 func requestFormat(format string) bool {
 	has := apacheFields(format)
 	return has['s'] && (has['r'] || has['U'])
-}
-
-// envvars reads Debian's /etc/apache2/envvars: assignments, with or without export. Its shell is not run; a
-// ${SUFFIX} that depends on the name of the configuration folder is empty for the usual one.
-func envvars(text []byte) map[string]string {
-	vars := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
-		name, value, ok := strings.Cut(line, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t#$\"'[") {
-			continue
-		}
-		if value != "" && (value[0] == '"' || value[0] == '\'') {
-			if end := strings.IndexByte(value[1:], value[0]); end >= 0 {
-				value = value[1 : end+1]
-			}
-		} else {
-			value, _ = firstWord(value)
-		}
-		value = shellExpand(value, vars)
-		if len(vars) < 1000 && len(value) < maxLine {
-			vars[name] = value
-		}
-	}
-	return vars
-}
-
-// shellExpand replaces $NAME and ${NAME}; what is not set is empty, as in a shell.
-func shellExpand(s string, vars map[string]string) string {
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(s, "$")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		if strings.HasPrefix(after, "{") {
-			name, rest, closed := strings.Cut(after[1:], "}")
-			if closed {
-				b.WriteString(vars[name])
-				s = rest
-				continue
-			}
-		}
-		end := slices.IndexFunc([]byte(after), func(c byte) bool { return !wordByte(c) })
-		if end < 0 {
-			end = len(after)
-		}
-		b.WriteString(vars[after[:end]])
-		s = after[end:]
-	}
-}
-
-func wordByte(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

@@ -100,6 +100,13 @@ func firstLine(s string) string {
 	return s[:min(len(s), 200)]
 }
 
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 func lines(s string) []string {
 	var out []string
 	for line := range strings.Lines(s) {
@@ -149,7 +156,7 @@ func (h *Host) nft(ctx context.Context) Probe {
 			tables = append(tables, name)
 		}
 	}
-	p.Why += fmt.Sprintf("; %d tables", len(tables))
+	p.Why += "; " + count(len(tables), "table")
 	if len(tables) > 0 {
 		p.Why += ": " + strings.Join(tables[:min(len(tables), 8)], ", ")
 	}
@@ -199,7 +206,7 @@ func (h *Host) iptables(ctx context.Context, s *scan) Probe {
 			rules++
 		}
 	}
-	p.Why += fmt.Sprintf("; %d rules in filter", rules)
+	p.Why += "; " + count(rules, "rule") + " in filter"
 	return p
 }
 
@@ -215,7 +222,7 @@ func (h *Host) ipset(ctx context.Context) Probe {
 		p.Why = a.unknown("ipset")
 		return p
 	}
-	p.Answer, p.Why = Yes, fmt.Sprintf("%d sets", len(lines(a.out)))
+	p.Answer, p.Why = Yes, count(len(lines(a.out)), "set")
 	return p
 }
 

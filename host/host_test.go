@@ -343,3 +343,16 @@ func TestNames(t *testing.T) {
 		same(t, c[0], c[2], starred(c[0], c[1]))
 	}
 }
+
+func TestSiteOf(t *testing.T) {
+	for name, want := range map[string]string{
+		"/usr/local/apache/domlogs/example.com-ssl_log": "example.com", "domlogs/alice/example.com": "example.com",
+		"/var/www/vhosts/system/example.com/logs/access_log": "example.com", "example.com-access.log": "example.com", "access.log": "",
+		"/usr/local/apache/domlogs/proxy-subdomains-vhost.localhost": "",
+	} {
+		same(t, name, want, SiteOf(name))
+	}
+	if !Ignored("/x/example.com-bytes_log") || Ignored("/x/example.com") {
+		t.Error("Ignored does not know cPanel's counts of bytes")
+	}
+}

@@ -191,7 +191,7 @@ func (s *scan) workers(want func(Workers) bool) []Workers {
 
 func (s *scan) measure(w *Workers, pids []int) {
 	var rss, pss uint64
-	page := uint64(os.Getpagesize()) //nolint:gosec // never negative
+	page := uint64(os.Getpagesize())
 	for _, pid := range pids[:min(len(pids), maxMeasured)] {
 		dir := fmt.Sprintf("/proc/%d/", pid)
 		if text, _, err := s.tree.read(dir+"statm", 4096); err == nil {

@@ -118,7 +118,7 @@ func netlinkAsk(protocol int, kind, flags uint16, body []byte) (answer uint16, c
 	}
 	msg := make([]byte, unix.NLMSG_HDRLEN, unix.NLMSG_HDRLEN+len(body))
 	msg = append(msg, body...)
-	binary.NativeEndian.PutUint32(msg, uint32(len(msg))) //nolint:gosec // a few dozen bytes
+	binary.NativeEndian.PutUint32(msg, uint32(len(msg)))
 	binary.NativeEndian.PutUint16(msg[4:], kind)
 	binary.NativeEndian.PutUint16(msg[6:], flags)
 	if err := unix.Sendto(fd, msg, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
@@ -138,7 +138,7 @@ func netlinkAsk(protocol int, kind, flags uint16, body []byte) (answer uint16, c
 	}
 	answer, out = binary.NativeEndian.Uint16(buf[4:]), buf[unix.NLMSG_HDRLEN:size]
 	if (answer == unix.NLMSG_ERROR || answer == unix.NLMSG_DONE) && len(out) >= 4 {
-		code = unix.Errno(-int32(binary.NativeEndian.Uint32(out))) //nolint:gosec // the kernel's negative errno
+		code = unix.Errno(-int32(binary.NativeEndian.Uint32(out)))
 	}
 	return answer, code, out, nil
 }
