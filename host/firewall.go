@@ -238,10 +238,10 @@ func (h *Host) firewalld(ctx context.Context, s *scan) Probe {
 		return p
 	}
 	a := h.ask(ctx, program, "--state")
-	switch text := strings.ToLower(firstLine(a.out + a.complaint)); {
-	case text == "running":
+	switch strings.ToLower(firstLine(a.out + a.complaint)) {
+	case "running":
 		p.Answer, p.Why = Yes, "running"
-	case text == "not running":
+	case "not running":
 		p.Answer, p.Why = No, "installed, not running"
 	default:
 		p.Why = a.unknown("firewall-cmd")

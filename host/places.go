@@ -85,8 +85,7 @@ var phpINIs = []string{
 // usualPlaces adds what stands where servers and panels usually put it. A folder that is named twice, by a panel and
 // by a distribution, is named by the panel first, since that knows the sites.
 func (s *scan) usualPlaces() {
-	s.domlogs("/usr/local/apache/domlogs")
-	s.domlogs("/etc/apache2/logs/domlogs")
+	s.domlogs("/usr/local/apache/domlogs", "/etc/apache2/logs/domlogs")
 	s.iis()
 	for _, p := range places {
 		if s.ctx.Err() != nil {
@@ -116,8 +115,18 @@ func (s *scan) usualPlaces() {
 }
 
 // domlogs takes in cPanel's logs of sites: DOMAIN and DOMAIN-ssl_log, and below folders of accounts the same files
-// under second names.
-func (s *scan) domlogs(dir string) { s.domlogFolder(dir, true) }
+// under second names. The folders are usually one, which is read once: a large host has tens of thousands of names.
+func (s *scan) domlogs(dirs ...string) {
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		place, _, err := s.tree.find(dir)
+		if err == nil && seen[place.at] {
+			continue
+		}
+		seen[place.at] = true
+		s.domlogFolder(dir, true)
+	}
+}
 
 func (s *scan) domlogFolder(dir string, accounts bool) {
 	entries, more, err := s.tree.list(dir, s.lim.entries)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -238,7 +239,12 @@ func (t *tree) read(name string, limit int64) (text []byte, more bool, err error
 		return nil, false, err
 	}
 	defer f.Close()
-	text, err = io.ReadAll(io.LimitReader(f, limit+1))
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil { // of files in /proc it is 0
+		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
+	}
+	_, err = b.ReadFrom(io.LimitReader(f, limit+1))
+	text = b.Bytes()
 	if int64(len(text)) > limit {
 		return text[:limit], true, err
 	}
