@@ -146,6 +146,7 @@ func (w *writer) message(m []byte) {
 				w.byte(c)
 				n = 1
 			}
+			last = nil
 			i += n
 		case wordByte[c]:
 			n := i
