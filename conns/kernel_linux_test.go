@@ -515,11 +515,11 @@ func TestKernelNamespaces(t *testing.T) {
 	})
 
 	// By PID, and through /proc/PID/net, which needs a process there.
-	spaces, _ := otherSpaces()
+	spaces, _ := otherSpaces(ourSpace())
 	var pid int
 	deadline := time.Now().Add(10 * time.Second)
 	for pid == 0 && time.Now().Before(deadline) {
-		spaces, _ = otherSpaces()
+		spaces, _ = otherSpaces(ourSpace())
 		if i := slices.IndexFunc(spaces, func(s space) bool { return s.Name == held }); i >= 0 {
 			pid = spaces[i].pid
 		}

@@ -68,15 +68,18 @@ func spaceError(name string, err error) error {
 // mountFolders are where namespaces are kept by name: by ip-netns(8), and by Docker.
 var mountFolders = []string{"/run/netns", "/run/docker/netns"}
 
-// otherSpaces lists every network namespace of this machine but ours, each once: those with names first, then those
+// ourSpace returns the inode of the calling thread's namespace; 0 when it cannot be told.
+func ourSpace() uint64 {
+	ino, _ := inodeOf("/proc/thread-self/ns/net")
+	return ino
+}
+
+// otherSpaces lists every network namespace of this machine but the one with the inode ours, each once: those with names first, then those
 // that only processes hold. Without privilege other users' processes do not say which is theirs, and one problem
 // tells how many.
-func otherSpaces() ([]space, []connwarden.Problem) {
+func otherSpaces(ours uint64) ([]space, []connwarden.Problem) {
 	var list []space
-	at := make(map[uint64]int) // inode to index in list; -1 for ours
-	if ino, err := inodeOf("/proc/thread-self/ns/net"); err == nil {
-		at[ino] = -1
-	}
+	at := map[uint64]int{ours: -1} // inode to index in list; -1 for ours
 	for _, folder := range mountFolders {
 		entries, _ := os.ReadDir(folder)
 		for _, e := range entries {

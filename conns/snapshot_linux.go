@@ -46,10 +46,11 @@ func snapshotBy(ctx context.Context, opt Options, sink connwarden.Sink, ways []w
 		l.procs, problems = findHolders(ctx)
 		l.res.Problems = append(l.res.Problems, problems...)
 	}
-	spaces, err := l.spaces()
+	spaces, others, err := l.spaces()
 	if err != nil {
 		return l.res, err
 	}
+	defer others()
 	for _, ns := range spaces {
 		if err := l.space(ctx, ns); err != nil {
 			if ns.ours() || ctx.Err() != nil || len(spaces) == 1 {
@@ -68,27 +69,37 @@ func (l *look) problem(what, why string) {
 	l.res.Problems = append(l.res.Problems, connwarden.Problem{What: what, Why: why})
 }
 
-// spaces returns the namespaces to look into, ours first.
-func (l *look) spaces() ([]space, error) {
+// spaces returns the namespaces to look into, ours first, and what is to be called at the end. Those that are only counted
+// are counted meanwhile: that takes a look at every process.
+func (l *look) spaces() (list []space, end func(), err error) {
+	ours := ourSpace()
 	if l.opt.Namespace == "" {
-		others, problems := otherSpaces()
-		if n := len(others); n > 0 {
-			l.problem("network namespaces", fmt.Sprintf("%d other%s not looked into (containers): use --netns all",
-				n, map[bool]string{true: " was", false: "s were"}[n == 1]))
-		}
-		l.res.Problems = append(l.res.Problems, problems...)
-		return []space{{}}, nil
+		done := make(chan struct{})
+		var others []space
+		var problems []connwarden.Problem
+		go func() {
+			defer close(done)
+			others, problems = otherSpaces(ours)
+		}()
+		return []space{{}}, func() {
+			<-done
+			switch n := len(others); n {
+			case 0:
+			case 1:
+				l.problem("network namespaces", "1 other was not looked into (containers): use --netns all")
+			default:
+				l.problem("network namespaces", fmt.Sprintf("%d others were not looked into (containers): use --netns all", n))
+			}
+			l.res.Problems = append(l.res.Problems, problems...)
+		}, nil
 	}
-	others, problems := otherSpaces()
+	others, problems := otherSpaces(ours)
 	if l.opt.Namespace == "all" {
 		l.res.Problems = append(l.res.Problems, problems...)
-		return append([]space{{}}, others...), nil
+		return append([]space{{}}, others...), func() {}, nil
 	}
 	ns, err := findSpace(others, l.opt.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	return []space{ns}, nil
+	return []space{ns}, func() {}, err
 }
 
 // space looks into one namespace by the best way that works. A way is left for the next only before it has pushed a
