@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +41,7 @@ func walk() (rows int, err error) {
 	}
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := unix.Read(fd, buf)
+		n, err := read(fd, buf)
 		if err != nil {
 			return rows, err
 		}
@@ -57,6 +58,19 @@ func walk() (rows int, err error) {
 			}
 			rows++
 			b = b[min((length+3)&^3, len(b)):]
+		}
+	}
+}
+
+// read is a plain read that the scheduler is not told of, so that the floor pays nothing for it.
+func read(fd int, buf []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)))
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
 		}
 	}
 }
