@@ -231,7 +231,10 @@ func TestRealReview(t *testing.T) {
 					t.Error("no findings, with servers full and scripts failing")
 				}
 				for _, p := range r.Problems {
-					t.Errorf("problem on a machine where root sees everything: %s: %s", p.What, p.Why)
+					// With --root the processes are the host's, among which there may be containers and other tests.
+					if place.name == "on the machine" || p.What != "network namespaces" {
+						t.Errorf("problem on a machine where root sees everything: %s: %s", p.What, p.Why)
+					}
 				}
 			})
 			t.Run("for people", func(t *testing.T) {
