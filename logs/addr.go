@@ -2,6 +2,8 @@ package logs
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
@@ -44,38 +46,51 @@ func isPort(b []byte) bool {
 
 // scanIPv4 reads the IPv4 address that b begins with and how many bytes it takes, 0 when there is none. A digit or
 // dot must not follow.
+//
+// The octets' lengths cannot be foretold, so that a loop over digits spends most of its time on wrong guesses of the
+// processor: each octet is read as four bytes at once, without a branch on its length.
 func scanIPv4(b []byte) (netip.Addr, int) {
+	if len(b) < len("255.255.255.255")+4 {
+		return scanShortIPv4(b)
+	}
 	var out [4]byte
-	i := 0
-	for part := 0; ; part++ {
-		start, v := i, 0
-		for i < len(b) {
-			d := int(b[i] - '0')
-			if d > 9 || d < 0 {
-				break
-			}
-			v = v*10 + d
-			i++
-			if v > 255 {
-				return netip.Addr{}, 0
-			}
+	at := 0
+	for part := range 4 {
+		// Digits become 0 to 9, a dot 0x1e, a space 0x10; the highest bit of each byte that is no digit is then set.
+		x := binary.LittleEndian.Uint32(b[at:]) ^ 0x30303030
+		odd := (x&0x7f7f7f7f + 0x76767676 | x) & 0x80808080
+		n := bits.TrailingZeros32(odd) >> 3
+		if n == 0 || n > 3 {
+			return netip.Addr{}, 0
 		}
-		if n := i - start; n == 0 || n > 3 {
+		x <<= 32 - 8*n
+		v := x>>24 + x>>16&0xff*10 + x>>8&0xff*100
+		if v > 255 {
 			return netip.Addr{}, 0
 		}
 		out[part] = byte(v)
-		if part == 3 {
-			break
+		at += n
+		if part < 3 {
+			if b[at] != '.' {
+				return netip.Addr{}, 0
+			}
+			at++
 		}
-		if i >= len(b) || b[i] != '.' {
-			return netip.Addr{}, 0
-		}
-		i++
 	}
-	if i < len(b) && b[i] == '.' {
+	if b[at] == '.' {
 		return netip.Addr{}, 0
 	}
-	return netip.AddrFrom4(out), i
+	return netip.AddrFrom4(out), at
+}
+
+// scanShortIPv4 is scanIPv4 for the end of a line.
+func scanShortIPv4(b []byte) (netip.Addr, int) {
+	var long [len("255.255.255.255") + 4]byte
+	if len(b) > len(long) {
+		b = b[:len(long)]
+	}
+	copy(long[:], b)
+	return scanIPv4(long[:])
 }
 
 func parseIPv6(b []byte) (netip.Addr, bool) {
@@ -150,17 +165,21 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 	return netip.AddrFrom16(out).Unmap(), true
 }
 
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
+// hexDigit is the value of a digit of base 16, negative for any other byte.
+func hexDigit(c byte) int { return int(hexDigits[c]) }
+
+var hexDigits = func() (t [256]int8) {
+	for i := range t {
+		t[i] = -1
 	}
-	return -1
-}
+	for i := range 10 {
+		t['0'+i] = int8(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = int8(10+i), int8(10+i)
+	}
+	return t
+}()
 
 // forwardedAddr reads one element of an X-Forwarded-For list, or of a Forwarded header (RFC 7239: `for="[2001:db8::1]:80"`
 // among other pairs).

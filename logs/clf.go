@@ -358,6 +358,9 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 	if at+2 > len(line) || line[at+1] != '"' {
 		return complete, false
 	}
+	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) == 0 && p.opt.Proxies == nil {
+		return complete, true
+	}
 	at += 2
 	end := closeReferer(line, at)
 	if end < 0 {
@@ -380,6 +383,9 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 
 // closeReferer finds the quote that ends a referer which begins at from: `" "` or `" -`.
 func closeReferer(line []byte, from int) int {
+	if from+3 < len(line) && line[from] == '-' && line[from+1] == '"' && line[from+2] == ' ' && line[from+3] == '"' {
+		return from + 1
+	}
 	for at := from; ; {
 		n := bytes.IndexByte(line[at:], '"')
 		if n < 0 {

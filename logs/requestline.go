@@ -10,8 +10,20 @@ import (
 // whole in Path, with its kind.
 func (p *Parser) requestLine(text []byte) {
 	r := &p.req
+	// "GET /path HTTP/1.1" and the same of POST make up nearly all lines; the general way below reads them the same.
+	if m := len(text) - len(" HTTP/1.1"); m > len("POST /") && string(text[m:m+8]) == " HTTP/1." {
+		switch {
+		case string(text[:5]) == "GET /":
+			r.Kind, r.Method, r.Proto = connwarden.ReqHTTP, text[:3], text[m+1:]
+			p.path(text[4:m])
+			return
+		case string(text[:6]) == "POST /":
+			r.Kind, r.Method, r.Proto = connwarden.ReqHTTP, text[:4], text[m+1:]
+			p.path(text[5:m])
+			return
+		}
+	}
 	r.Method, r.Query, r.Proto = nil, nil, nil
-	// GET and POST with a protocol make up nearly all lines; the general way below gives the same for them.
 	n := bytes.IndexByte(text, ' ')
 	if n <= 0 {
 		r.Kind, r.Path = oddKind(text), text
@@ -67,6 +79,12 @@ func (p *Parser) target(target []byte) {
 			r.Host = hostOnly(target)
 		}
 	}
+	p.path(target)
+}
+
+// path splits a target without a host into path and query.
+func (p *Parser) path(target []byte) {
+	r := &p.req
 	if p.opt.Want&(connwarden.FieldPath|connwarden.FieldQuery) == 0 {
 		return
 	}
@@ -74,7 +92,7 @@ func (p *Parser) target(target []byte) {
 		r.Path, r.Query = target[:n], target[n+1:]
 		return
 	}
-	r.Path = target
+	r.Path, r.Query = target, nil
 }
 
 var (
