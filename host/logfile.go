@@ -40,6 +40,9 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // Trust is outside for the error logs of nginx and LiteSpeed, in which a client can write whole lines; local for
 // PHP's error logs and for every file that an ordinary account owns or can write or replace; else root. Accounts
 // below UID_MIN are daemons: a log that its own daemon owns counts as root's.
+//
+// A request may stand in several logs: Twin tells of two logs of one server that hold the same; that a front server
+// (nginx) and what stands behind it (Apache, or PHP-FPM with an access.log) both log a request is not known here.
 type LogFile struct {
 	Path    string // to open it: with the root in front
 	Shown   string // without the root, as the configuration names it

@@ -151,7 +151,7 @@ func TestPressureOfThisMachine(t *testing.T) {
 func TestStatLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"12 (a) S 3 4": "a 3 true", "12 (a) b) (c) S 7 4": "a) b) (c 7 true", "12 () S 0": " 0 true", "": " 0 false", "12 )a( S 3": " 0 false",
-		"12 (a) S": " 0 false", "12 (a) S x": "a 0 false",
+		"12 (a) S": " 0 false", "12 (a) S x": "a 0 false", "12 (a) Z 1": " 0 false",
 	} {
 		comm, parent, ok := statLine([]byte(text))
 		same(t, text, want, fmt.Sprint(comm, " ", parent, " ", ok))

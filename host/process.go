@@ -99,14 +99,15 @@ func (s *scan) mounts(pid string) string {
 	return link
 }
 
-// statLine reads /proc/PID/stat: "pid (comm) state ppid …"; comm may itself hold brackets and blanks.
+// statLine reads /proc/PID/stat: "pid (comm) state ppid …"; comm may itself hold brackets and blanks. What has ended
+// and only waits to be asked for its status is no process here.
 func statLine(text []byte) (comm string, parent int, ok bool) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 0 || end < open {
 		return "", 0, false
 	}
 	f := bytes.Fields(text[end+1:])
-	if len(f) < 2 {
+	if len(f) < 2 || f[0][0] == 'Z' || f[0][0] == 'X' {
 		return "", 0, false
 	}
 	parent, err := strconv.Atoi(string(f[1]))
