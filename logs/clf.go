@@ -99,11 +99,9 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 		}
 		client, _ := word(rest)
 		if !isSite(host) {
-			// Without a port in front this could be a line that begins with its client.
+			// Without a port in front only an address behind tells that this is a host.
 			if _, ok := parseAddr(client); !ok {
-				if _, addr := parseAddr(host); addr || bytes.Count(rest, []byte(" ")) < 2 || len(client) == 1 {
-					return false
-				}
+				return false
 			}
 		}
 		p.req.Host = dash(hostOnly(host))
@@ -172,17 +170,15 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 		return false
 	}
 	p.client(client)
-	if !r.Client.IsValid() && !vhosted {
-		if n := spacesBefore(lead, 3); n > 0 {
-			if a, ok := parseAddr(lead[n : bytes.IndexByte(lead[n:], ' ')+n]); ok {
-				// Something stands in front of the line: "web_1  | 192.0.2.1 - -" of docker-compose. A syslog header is left
-				// to who knows it.
-				if _, used := p.stamps.any(lead); used > 0 || lead[0] == '<' || !isName(client) {
-					return false
-				}
-				r.Client, r.Name = a, nil
-				rest = lead[n+bytes.IndexByte(lead[n:], ' ')+1:]
+	if n := spacesBefore(lead, 3); n > 0 && !vhosted && !r.Client.IsValid() {
+		// An address that is not the first word: a virtual host or a syslog header stands in front, which is left to who
+		// knows it, or docker-compose's "web_1  | ".
+		last, after := word(lead[n:])
+		if a, ok := parseAddr(last); ok {
+			if lead[max(n-2, 0)] != '|' {
+				return false
 			}
+			r.Client, r.Name, rest = a, nil, after
 		}
 	}
 	ident, user := rest, []byte(nil)
