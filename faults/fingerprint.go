@@ -29,7 +29,7 @@ const slowText = "executing too slow in "
 // At most 512 bytes are appended, always valid UTF-8 without control characters, cut between characters. It takes
 // time linear in the message and allocates nothing when dst has room.
 func Fingerprint(dst []byte, f *connwarden.Fault) []byte {
-	w := writer{out: dst, end: len(dst) + maxFingerprint}
+	w := writer{end: maxFingerprint}
 	w.text(f.Service)
 	w.byte(' ')
 	if len(f.Code) == 0 {
@@ -38,7 +38,7 @@ func Fingerprint(dst []byte, f *connwarden.Fault) []byte {
 		w.plain(f.Code, '_')
 	}
 	w.byte(' ')
-	w.start = len(w.out)
+	w.start = w.n
 	w.php = f.Service == "php"
 	if f.Service == "php-fpm" && hasPrefix(f.Message, slowText) {
 		// Such messages are made of what tells them apart: functions and script.
@@ -46,13 +46,13 @@ func Fingerprint(dst []byte, f *connwarden.Fault) []byte {
 	} else {
 		w.message(f.Message)
 	}
-	for len(w.out) > w.start && w.out[len(w.out)-1] == ' ' {
-		w.out = w.out[:len(w.out)-1]
+	for w.n > w.start && w.out[w.n-1] == ' ' {
+		w.n--
 	}
-	if len(w.out) == w.start {
+	if w.n == w.start {
 		w.text("(no text)")
 	}
-	return w.out
+	return append(dst, w.out[:w.n]...)
 }
 
 // keyText is the part of a fingerprint that people read: the message.
@@ -67,9 +67,10 @@ func keyText(print []byte) []byte {
 	return print
 }
 
-// writer appends to out until end.
+// writer fills out until end. It has its own room, so that it and what it is given can live on the stack.
 type writer struct {
-	out   []byte
+	out   [maxFingerprint]byte
+	n     int // bytes written
 	end   int
 	start int  // where the message begins in out
 	php   bool // names are written as PHP writes them
@@ -77,21 +78,22 @@ type writer struct {
 	noClose [3]bool
 }
 
-func (w *writer) full() bool { return len(w.out) >= w.end }
+func (w *writer) full() bool { return w.n >= w.end }
 
 func (w *writer) byte(c byte) {
-	if len(w.out) < w.end {
-		w.out = append(w.out, c)
+	if w.n < w.end {
+		w.out[w.n] = c
+		w.n++
 	}
 }
 
 // text appends a whole text or, at the end, nothing: a placeholder is never cut.
 func (w *writer) text(s string) {
-	if len(w.out)+len(s) > w.end {
-		w.end = len(w.out)
+	if w.n+len(s) > w.end {
+		w.end = w.n
 		return
 	}
-	w.out = append(w.out, s...)
+	w.n += copy(w.out[w.n:], s)
 }
 
 // plain appends bytes with control characters and what is not UTF-8 replaced, and blanks by blank.
@@ -117,10 +119,10 @@ func (w *writer) rune(b []byte) int {
 	switch {
 	case r == utf8.RuneError && n <= 1, r >= 0x80 && r < 0xa0, r == 0x2028, r == 0x2029:
 		w.byte('?')
-	case len(w.out)+n > w.end:
-		w.end = len(w.out)
+	case w.n+n > w.end:
+		w.end = w.n
 	default:
-		w.out = append(w.out, b[:n]...)
+		w.n += copy(w.out[w.n:], b[:n])
 	}
 	return n
 }
@@ -131,12 +133,12 @@ func (w *writer) message(m []byte) {
 		c := m[i]
 		switch {
 		case c == '\n':
-			if len(w.out) > w.start {
+			if w.n > w.start {
 				return
 			}
 			i++
 		case c <= ' ' || c == 0x7f:
-			if n := len(w.out); n > w.start && w.out[n-1] != ' ' {
+			if w.n > w.start && w.out[w.n-1] != ' ' {
 				w.byte(' ')
 			}
 			i++
@@ -155,7 +157,7 @@ func (w *writer) message(m []byte) {
 			}
 			if n-i > 3 && n-i <= maxWord && (n == len(m) || m[n] == ' ' || m[n] == ',') && string(last) != "user" {
 				// Most words are words.
-				w.out = appendBounded(w.out, m[i:n], w.end)
+				w.whole(m[i:n])
 				last, i = m[i:n], n
 				continue
 			}
@@ -286,17 +288,21 @@ func (w *writer) word(b, rest, last []byte) {
 	class := classify(b)
 	if class == isMixed || class == isID {
 		// "error:0A000102:SSL", "total-vm:12kB": each part for itself.
-		// A word of many colons is noise, and taking it apart would cost the square of its length.
-		if i := indexByte(b, ':'); len(b) <= 3*maxWord && i > 0 && i < len(b)-1 {
-			w.word(b[:i], b[i:], nil)
+		for i := indexByte(b, ':'); i > 0 && i < len(b)-1; i = indexByte(b, ':') {
+			w.part(b[:i], classify(b[:i]))
 			w.byte(':')
-			w.word(b[i+1:], rest, nil)
-			return
+			b = b[i+1:]
 		}
+		class = classify(b)
 	}
+	w.part(b, class)
+}
+
+// part appends what stands for a word of a class.
+func (w *writer) part(b []byte, class class) {
 	switch class {
 	case isWord:
-		w.out = appendBounded(w.out, b, w.end)
+		w.whole(b)
 	case isMixed:
 		for i := 0; i < len(b); {
 			if digit(b[i]) {
@@ -465,6 +471,9 @@ func classify(b []byte) class {
 	}
 	return isWord
 }
+
+// whole appends a word as it is: it holds word bytes alone.
+func (w *writer) whole(b []byte) { w.n += copy(w.out[w.n:w.end], b) }
 
 func appendBounded(dst, b []byte, end int) []byte {
 	if n := end - len(dst); len(b) > n {
