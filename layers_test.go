@@ -62,7 +62,7 @@ var rooms = map[string]row{
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
-	"internal/netnstest": {tests: true, guests: []string{xsys}},
+	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys}, runs: true, tree: true},
 }

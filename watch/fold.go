@@ -28,6 +28,8 @@ type fold struct {
 	outlying map[string]bool // the paths that holders counts
 	first    time.Time       // of faults
 	last     time.Time
+	twins    *twins         // nil: no server stands before another
+	side     side           // of the source in hand
 	parsers  []*logs.Parser // by source
 	stats    []logs.Stats   // by source
 }
@@ -38,6 +40,14 @@ func (f *fold) Event(*connwarden.Event) {}
 func (f *fold) Request(r *connwarden.Request) {
 	if !f.anytime && !f.bounds.holds(r.Time) {
 		return
+	}
+	switch f.side {
+	case front:
+		f.twins.front(r)
+	case behind:
+		if f.twins.behind(r) {
+			return
+		}
 	}
 	if !f.where.Match(r) {
 		return
@@ -88,7 +98,15 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		f.stats = make([]logs.Stats, len(jobs))
 		folds[i] = f
 	}
-	results := tail.Scan(ctx, jobs, tail.ScanOptions{Workers: len(folds), Progress: progress}, func(worker int, b *tail.Block) {
+	sides := s.sides()
+	if sides != nil {
+		both := &twins{seen: map[uint64]uint16{}}
+		for _, f := range folds {
+			f.twins = both
+		}
+		fields |= connwarden.FieldHost | connwarden.FieldPath | connwarden.FieldQuery | connwarden.FieldStatus | connwarden.FieldTime
+	}
+	visit := func(worker int, b *tail.Block) {
 		f, one := folds[worker], s.list[b.Job]
 		parser := f.parsers[b.Job]
 		if parser == nil {
@@ -99,8 +117,15 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 			parser.Flush(f)
 			return
 		}
+		if sides != nil {
+			f.side = sides[b.Job]
+		}
 		f.stats[b.Job].Add(parser.Parse(connwarden.Source{Name: one.log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, f))
-	})
+	}
+	results := s.scan(ctx, jobs, sides, tail.ScanOptions{Workers: len(folds), Progress: progress}, visit)
+	if sides != nil && folds[0].twins.full {
+		p.say("access logs", "too many requests to tell all that nginx passed on: some count twice")
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -119,6 +144,32 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		}
 	}
 	return folds, files, nil
+}
+
+// scan reads what stands behind a front server after all else, so that twins are known by then.
+func (s *sources) scan(ctx context.Context, jobs []tail.Job, sides []side, opt tail.ScanOptions, visit func(int, *tail.Block)) []tail.Result {
+	if sides == nil {
+		return tail.Scan(ctx, jobs, opt, visit)
+	}
+	results := make([]tail.Result, len(jobs))
+	for _, later := range [...]bool{false, true} {
+		var part []tail.Job
+		var number []int
+		for i, job := range jobs {
+			if (sides[i] == behind) == later {
+				part = append(part, job)
+				number = append(number, i)
+			}
+		}
+		for i, r := range tail.Scan(ctx, part, opt, func(worker int, b *tail.Block) {
+			piece := *b
+			piece.Job = number[b.Job]
+			visit(worker, &piece)
+		}) {
+			results[number[i]] = r
+		}
+	}
+	return results
 }
 
 func (s *sources) file(one *source, i int, folds []*fold, r tail.Result) report.File {

@@ -105,7 +105,10 @@ func (s *sources) find(ctx context.Context, p *problems) []*source {
 	found, troubles := s.opt.Host.Logs(ctx)
 	p.add(troubles...)
 	for _, l := range found {
-		list = append(list, &source{log: l})
+		// What PHP-FPM logs as requests, its web server has logged before, and what has a twin is in that.
+		if l.Twin == "" && (l.Kind != host.Access || l.Service != "php-fpm") {
+			list = append(list, &source{log: l})
+		}
 	}
 	for _, name := range s.opt.Extra {
 		for _, one := range named(name, p) {
