@@ -112,8 +112,8 @@ func portCode(ranges []portRange, local, remote bool) []byte {
 	const size = 20 // two port ops and a jump
 	total := len(tests)*size - 4
 	code := make([]byte, 0, total)
-	op := func(code_, yes byte, no int) {
-		code = append(code, code_, yes)
+	op := func(kind, yes byte, no int) {
+		code = append(code, kind, yes)
 		code = binary.NativeEndian.AppendUint16(code, uint16(no))
 	}
 	for i, t := range tests {

@@ -129,7 +129,7 @@ func (t *text) line(line []byte) {
 	var row textRow
 	f, verdict := t.parse(cols, &row)
 	switch {
-	case verdict == lineRow && !t.skipping || verdict == lineRow && f != formBSD:
+	case verdict == lineRow:
 		if !t.rows.add(&row) {
 			t.lost++
 		}
