@@ -5,8 +5,8 @@
 #     bench/conns.sh [SOCKETS [RUNS]]        100,000 sockets and 9 runs if not told otherwise
 #
 # It makes a network namespace, fills it, runs every command RUNS times in turn and prints the median and the least
-# of each in milliseconds, with the ratio of the medians, then the memory of our process. SUBJECT is another binary to
-# measure. Nothing is left behind.
+# wall time of each, its processor time, all with their ratios to ours, and the memory of its largest process. SUBJECT is
+# another binary to measure. Nothing is left behind.
 set -eu
 cd "$(dirname "$0")/.."
 sockets=${1:-100000} runs=${2:-9}
@@ -46,37 +46,37 @@ netstat -ntu | awk '{print $5}' | cut -d: -f1 | sort | uniq -c | sort -n
 END
 command_of() {
 	case $1 in
-	connwarden) echo "$SUBJECT conns --by ip --json" ;;
+	ours) echo "$SUBJECT conns --by ip --json" ;;
 	walk) echo "$work/walk" ;;
 	ss) echo "sh $work/ss.sh" ;;
 	netstat) echo "sh $work/netstat.sh" ;;
 	esac
 }
 cat >"$work/inside.sh" <<'END'
-# usage: inside.sh FILE COMMAND...: appends the milliseconds that COMMAND takes
+# usage: inside.sh FILE COMMAND...: appends to FILE what COMMAND took: microseconds of wall time, of processor time, KiB of its
+# largest process
 file=$1
 shift
 from=$(date +%s%N)
-"$@" >/dev/null 2>&1
+/usr/bin/time -o "$file.one" -f '%U %S %M' "$@" >/dev/null 2>&1
 to=$(date +%s%N)
-echo $(((to - from) / 1000)) >>"$file"
+awk -v wall=$(((to - from) / 1000)) '{printf "%d %d %d\n", wall, ($1 + $2) * 1000000, $3}' "$file.one" >>"$file"
 END
-all="connwarden walk ss netstat"
+all="ours walk ss netstat"
 for run in $(seq 0 "$runs"); do
 	for name in $all; do
-		file="$work/$name.us"
-		[ "$run" != 0 ] || file=/dev/null # a warm-up
+		file="$work/figures.$name"
+		[ "$run" != 0 ] || file="$work/warm-up"
 		# shellcheck disable=SC2046 # words are wanted
 		ip netns exec "$ns" sh "$work/inside.sh" "$file" $(command_of "$name")
 	done
 done
-median() { sort -n "$work/$1.us" | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
-least() { sort -n "$work/$1.us" | head -n 1; }
-ours=$(median connwarden)
-printf '%-12s %10s %10s %s\n' command 'median ms' 'least ms' 'median / ours'
+# figure COLUMN NAME prints the median and the least
+figure() { sort -n -k "$1,$1" "$work/figures.$2" | awk -v c="$1" '{v[NR] = $c} END {print v[int((NR + 1) / 2)], v[1]}'; }
+printf '%-12s %15s %15s %15s %8s\n' command 'wall ms: median' 'least' 'processor' KiB
 for name in $all; do
-	awk -v name="$name" -v m="$(median "$name")" -v l="$(least "$name")" -v ours="$ours" \
-		'BEGIN {printf "%-12s %10.1f %10.1f %.2f\n", name, m / 1000, l / 1000, m / ours}'
+	# shellcheck disable=SC2046
+	set -- $(figure 1 "$name") $(figure 1 ours) $(figure 2 "$name") $(figure 2 ours) $(figure 3 "$name")
+	awk -v name="$name" -v m="$1" -v l="$2" -v om="$3" -v ol="$4" -v c="$5" -v oc="$7" -v k="$9" 'BEGIN {
+		printf "%-12s %8.1f %5.2fx %8.1f %5.2fx %8.0f %5.2fx %8d\n", name, m / 1000, m / om, l / 1000, l / ol, c / 1000, c / oc, k}'
 done
-# shellcheck disable=SC2046
-ip netns exec "$ns" /usr/bin/time -f 'memory of connwarden: %M KiB' $(command_of connwarden) 2>&1 >/dev/null | tail -n 1
