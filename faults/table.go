@@ -301,7 +301,9 @@ func (r *row) sample(f *connwarden.Fault) {
 	r.Code, r.Service = string(f.Code), f.Service
 	r.Sample = connwarden.Sample{From: f.From, Text: bounded(f.Raw, textBound)}
 	if r.Kind != nil {
-		r.Service = r.Kind.Service
+		if r.Kind.Service != f.Service { // said through another daemon's log
+			r.Code, r.Service = "", r.Kind.Service
+		}
 		r.module, r.site = bounded(f.Module, maxFingerprint), bounded(f.Site, maxFingerprint)
 		r.script, r.limit = bounded(f.Script, textBound), limit(f.Message)
 	}
