@@ -395,9 +395,14 @@ func closeReferer(line []byte, from int) int {
 	}
 }
 
+// quotes bounds from how many quotes the rest of a line is looked through: an agent that quotes has two or four, a
+// hostile one of a megabyte must not be looked through from each.
+const quotes = 6
+
 // closeAgent finds the quote that ends an agent which begins at from: the last of the line, or the first behind which
 // only whole fields follow.
 func closeAgent(line []byte, from int) int {
+	left := quotes
 	for at := from; ; {
 		n := bytes.IndexByte(line[at:], '"')
 		if n < 0 {
@@ -407,8 +412,10 @@ func closeAgent(line []byte, from int) int {
 		if end+1 == len(line) {
 			return end
 		}
-		if (end == from || line[end-1] != '\\' || !escaped(line[from:end])) && fieldsFollow(line[end+1:]) {
-			return end
+		if (end == from || line[end-1] != '\\' || !escaped(line[from:end])) && left > 0 && line[end+1] == ' ' {
+			if left--; fieldsFollow(line[end+1:]) {
+				return end
+			}
 		}
 		at = end + 1
 	}

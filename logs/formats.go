@@ -62,6 +62,9 @@ func Lookup(spec string) (*Format, error) {
 	if f := named(name); f != nil {
 		return f, nil
 	}
+	if len(name) > maxSpec {
+		return nil, fmt.Errorf("log format %q…: longer than %d bytes", name[:60], maxSpec)
+	}
 	for i := range carriers {
 		c := &carriers[i]
 		if rest, ok := strings.CutPrefix(name, c.name+"/"); ok {
@@ -85,6 +88,9 @@ func Lookup(spec string) (*Format, error) {
 	}
 	return nil, fmt.Errorf("log format %q: neither a known name (%s) nor a format string with %% or $", spec, strings.Join(Names(), ", "))
 }
+
+// maxSpec bounds a format string: the longest that were seen in use take some 1,500 bytes.
+const maxSpec = 8192
 
 // isGoAccess tells a log-format of GoAccess from a LogFormat of Apache: by letters that the other does not have.
 func isGoAccess(spec string) bool {

@@ -239,7 +239,7 @@ func (p *Parser) fieldEnd(l *layout, i int, line []byte, start int) int {
 			return start + n
 		}
 	}
-	quoted := stop[0] == '"'
+	quoted, left := stop[0] == '"', quotes
 	for at := start; ; {
 		n := bytes.Index(line[at:], stop)
 		if n < 0 {
@@ -251,7 +251,9 @@ func (p *Parser) fieldEnd(l *layout, i int, line []byte, start int) int {
 		case quoted && end > start && line[end-1] == '\\' && escaped(line[start:end]):
 		case (st.what == partClient || st.what == partForward) && end > start && line[end-1] == ',':
 			// A list of addresses goes on.
+		case i+1 == len(l.steps) && quoted && end+len(stop) < len(line) && (left == 0 || line[end+len(stop)] != ' '):
 		case i+1 == len(l.steps) && quoted && end+len(stop) < len(line) && !fieldsFollow(line[end+len(stop):]):
+			left--
 		default:
 			return end
 		}
