@@ -22,7 +22,7 @@ type Conns struct {
 	Keep int
 
 	cells   cellTable
-	pending batch
+	pending cellBatch
 	total   uint64
 
 	// names of what a cell holds only a number for; number 0 is "none".
@@ -215,33 +215,33 @@ const (
 func (t *cellTable) len() int       { return t.n }
 func (t *cellTable) at(i int) *cell { return &t.chunks[i>>chunkShift][i&(chunkCells-1)] }
 
-// batchSize is how many cells are added together. One lookup misses the cache twice and waits both times; the misses of a
+// cellBatchSize is how many cells are added together. One lookup misses the cache twice and waits both times; the misses of a
 // batch are under way at once. More than some dozens gained nothing.
-const batchSize = 64
+const cellBatchSize = 64
 
-// batch is cells on their way into a table.
-type batch struct {
+// cellBatch is cells on their way into a table.
+type cellBatch struct {
 	n     int
-	cells [batchSize]cell
+	cells [cellBatchSize]cell
 	// at is filled by addBatch: the number of each cell.
-	at [batchSize]uint32
+	at [cellBatchSize]uint32
 }
 
 // push appends a cell and reports whether the batch is full, which must then be added before the next.
-func (b *batch) push(k *cell) bool {
+func (b *cellBatch) push(k *cell) bool {
 	b.cells[b.n] = *k
 	b.n++
-	return b.n == batchSize
+	return b.n == cellBatchSize
 }
 
 // addBatch adds the counts of a batch's cells and empties it.
-func (t *cellTable) addBatch(b *batch) {
+func (t *cellTable) addBatch(b *cellBatch) {
 	// Three quarters full is where linear probing stays short.
 	for t.n+b.n > len(t.index)/4*3 {
 		t.grow(2 * len(t.index))
 	}
 	mask := uint64(len(t.index) - 1)
-	var slots [batchSize]uint64
+	var slots [cellBatchSize]uint64
 	touched := uint64(0)
 	for i := range b.n {
 		slots[i] = t.hash(&b.cells[i]) & mask

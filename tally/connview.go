@@ -85,7 +85,7 @@ func (t *Conns) By(key ConnKey, top int) ConnView {
 	var groups cellTable
 	groups.grow(len(t.cells.index)) // there are no more groups than cells
 	groupOf := make([]uint32, t.cells.len())
-	var b batch
+	var b cellBatch
 	done := 0
 	settle := func() {
 		n := b.n
