@@ -86,11 +86,13 @@ func (s *sources) close() {
 	}
 }
 
+// proxies are those whose forwarding header is believed: the configured ones and, if wanted, the known CDNs.
 func proxies(opt *Options) *nets.Set {
-	if len(opt.Proxies) > 0 {
-		return nets.New(opt.Proxies...)
+	configured := nets.New(opt.Proxies...)
+	if opt.CDN {
+		return nets.Union(nets.CDN(), configured)
 	}
-	return nil
+	return configured
 }
 
 // find lists the logs: those named, or those of the machine and of the configuration.
