@@ -216,7 +216,7 @@ func (t *Text) Pages(w io.Writer, d *Pages) error {
 func (t *Text) pagesDetail(d *Pages) string {
 	s := "requests"
 	if d.First != nil && d.Last != nil {
-		s += ", " + span(*d.First, *d.Last)
+		s += ", " + Span(*d.First, *d.Last)
 	}
 	if c := t.classes(d.Status, d.Counted); c != "" {
 		s += "   " + c
@@ -279,7 +279,7 @@ func (t *Text) Errors(w io.Writer, d *Errors) error {
 	t.begin()
 	detail := ""
 	if d.First != nil && d.Last != nil {
-		detail = span(*d.First, *d.Last)
+		detail = Span(*d.First, *d.Last)
 	}
 	t.head("ERRORS", thousands(d.Counted), detail)
 	t.errorRows(d, true)
@@ -342,7 +342,7 @@ func (t *Text) errorBlock(r ErrorRow) {
 	const in = "         "
 	var when []string
 	if r.First != nil && r.Last != nil {
-		when = append(when, span(*r.First, *r.Last))
+		when = append(when, Span(*r.First, *r.Last))
 	}
 	if r.IPs > 0 {
 		when = append(when, plural(r.IPs, "address", "addresses"))
@@ -564,8 +564,8 @@ func counts(m map[string]uint64, whole uint64) string {
 	return b.String()
 }
 
-// span prints a stretch of time without saying anything twice.
-func span(from, to time.Time) string {
+// Span prints a stretch of time without saying anything twice: "22 Nov 13:58:00 to 14:01:00".
+func Span(from, to time.Time) string {
 	if to.Sub(from) < time.Second {
 		return from.Format("2 Jan 15:04:05")
 	}

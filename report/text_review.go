@@ -35,7 +35,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 		t.out.WriteByte('\n')
 		detail := ""
 		if d.Errors.First != nil && d.Errors.Last != nil {
-			detail = span(*d.Errors.First, *d.Errors.Last)
+			detail = Span(*d.Errors.First, *d.Errors.Last)
 		}
 		t.head("ERRORS", thousands(d.Errors.Counted), detail)
 		if len(d.Errors.Files) == 0 {
@@ -149,13 +149,16 @@ func (t *Text) ports(rows []ConnRow, total uint64) {
 	t.indent = ""
 }
 
+// visitorRows is how many visitors are told of: those that stand out come first, and a few others give the measure.
+const visitorRows = 5
+
 // visitors tells who asked for the pages.
 func (t *Text) visitors(d *Review) {
 	tab := &table{cols: []column{
 		{title: "REQUESTS", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "ADDRESS"}, {title: "", drop: 1}, {title: "BYTES", right: true, drop: 3}, {title: "4XX", right: true, drop: 4}, {title: "5XX", right: true, drop: 5},
 	}}
 	n := t.barWidth()
-	most := 8
+	most := visitorRows
 	for _, p := range d.Peers {
 		if p.Requests == 0 {
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -148,7 +149,7 @@ func (r *review) failing() []report.Finding {
 			level = "critical"
 		}
 		finding := report.Finding{
-			Level: level, Title: report.Clean(f.Service + ": " + f.Kind.Key), Detail: report.Clean(f.Meaning()) + " " + r.often(f), Next: []string{},
+			Level: level, Title: report.Clean(f.Service + ": " + f.Kind.Key + ", " + times(f.Count)), Detail: strings.TrimSpace(report.Clean(f.Meaning()) + " " + r.when(f)), Next: []string{},
 		}
 		if advice := r.poolAdvice(f); advice != "" {
 			finding.Next = append(finding.Next, advice)
@@ -160,19 +161,19 @@ func (r *review) failing() []report.Finding {
 	return list
 }
 
-func (r *review) often(f faults.Row) string {
-	times := fmt.Sprintf("%d times", f.Count)
-	if f.Count == 1 {
-		times = "Once"
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
 	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// when tells the stretch of time in which a fault was seen.
+func (r *review) when(f faults.Row) string {
 	if f.First.IsZero() {
-		return times + "."
+		return ""
 	}
-	first, last := f.First.In(r.opt.Zone), f.Last.In(r.opt.Zone)
-	if first.Equal(last) {
-		return fmt.Sprintf("%s, at %s.", times, first.Format("2 Jan 15:04:05"))
-	}
-	return fmt.Sprintf("%s, %s to %s.", times, first.Format("2 Jan 15:04:05"), last.Format("2 Jan 15:04:05"))
+	return "Seen " + report.Span(f.First.In(r.opt.Zone), f.Last.In(r.opt.Zone)) + "."
 }
 
 // poolAdvice computes pm.max_children for the pool that a fault is about, from what its children take and what is free.

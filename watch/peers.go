@@ -9,6 +9,7 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 )
 
@@ -77,14 +78,20 @@ func (r *review) next(a netip.Addr, requests uint64) []string {
 	if requests == 0 {
 		return []string{"connwarden conns --by net"}
 	}
-	command := fmt.Sprintf("connwarden pages --where ip=%s --by path,status", a)
-	for i, f := range r.opt.Files {
-		if i == 3 {
-			break // enough to understand; the list could be endless
+	return []string{fmt.Sprintf("connwarden pages --where ip=%s --by path,status", a) + r.namedAccess()}
+}
+
+// namedAccess is the access logs that the user named, as arguments of a command; three are enough to understand.
+func (r *review) namedAccess() string {
+	var args strings.Builder
+	n := 0
+	for i, one := range r.sources.list {
+		if one.named && one.format.Kind == logs.Access && r.files[i].Lines > 0 && n < 3 {
+			args.WriteString(" " + quote(one.log.Path))
+			n++
 		}
-		command += " " + quote(f)
 	}
-	return []string{command}
+	return args.String()
 }
 
 // quote writes a word as a shell reads it back.
@@ -140,14 +147,7 @@ func (r *review) pathNext(path string) []string {
 	if strings.ContainsAny(path, "\"'\\") {
 		return []string{}
 	}
-	command := "connwarden pages --by ip --where " + quote(`path="`+path+`"`)
-	for i, f := range r.opt.Files {
-		if i == 3 {
-			break
-		}
-		command += " " + quote(f)
-	}
-	return []string{report.Clean(command)}
+	return []string{report.Clean("connwarden pages --by ip --where " + quote(`path="`+path+`"`) + r.namedAccess())}
 }
 
 func pressureTitle(p report.Pressure) string {
