@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden/faults"
@@ -63,7 +65,11 @@ func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone 
 	}
 	d.Lines, d.Parsed, d.Unparsed = totals(files)
 	shown := uint64(0)
-	for _, r := range t.Top(top) {
+	rows := t.Top(top)
+	if by >= faults.ByMinute { // those with the most entries, in the order of time
+		slices.SortStableFunc(rows, func(a, b faults.Row) int { return cmp.Compare(a.Key, b.Key) })
+	}
+	for _, r := range rows {
 		row := report.ErrorRow{
 			Key: report.Clean(r.Key), Code: report.Clean(r.Code), Service: r.Service, Level: r.Level.String(), Count: r.Count,
 			Share: report.Share(r.Count, d.Counted), First: report.When(in(r.First, zone)), Last: report.When(in(r.Last, zone)), IPs: uint64(r.IPs),
