@@ -92,6 +92,9 @@ func readTraefik(p *Parser, line []byte) grade {
 // clfLead reads what stands before the time: "client ident user", perhaps with the virtual host in front.
 func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 	lead = bytes.TrimRight(lead, " ")
+	if len(lead) == 0 {
+		return false
+	}
 	if vhosted {
 		host, rest := word(lead)
 		if !isName(host) || len(rest) == 0 {
@@ -99,8 +102,9 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 		}
 		client, _ := word(rest)
 		if !isSite(host) {
-			// Without a port in front only an address behind tells that this is a host.
-			if _, ok := parseAddr(client); !ok {
+			// Without a port in front only an address behind, or a word too many, tells that this is a host.
+			if _, ok := parseAddr(bytes.Trim(client, `",`)); !ok && (!bytes.HasSuffix(lead, noUser) || len(client) <= 1 ||
+				bytes.Count(lead, space) != 3 && client[len(client)-1] != ',') {
 				return false
 			}
 		}
@@ -153,32 +157,39 @@ func closesTime(line []byte, at int) bool {
 // clfClient reads "client ident user", of which the user may have spaces.
 func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 	r := &p.req
-	client, rest := lead, []byte(nil)
-	if n := bytes.IndexByte(lead, ' '); n >= 0 {
-		client, rest = lead[:n], lead[n+1:]
-	}
-	// A forwarding header in the client's place is a list: "10.0.0.2, 10.0.0.1 - - [". Its rightmost address is the
-	// one that was not written by whom it names.
-	for len(client) > 0 && client[len(client)-1] == ',' && len(rest) > 0 {
-		n := bytes.IndexByte(rest, ' ')
-		if n < 0 {
-			n = len(rest)
-		}
-		client, rest = rest[:n], bytes.TrimPrefix(rest[n:], []byte(" "))
-	}
+	client, rest := word(lead)
 	if len(client) == 0 {
 		return false
 	}
-	p.client(client)
-	if n := spacesBefore(lead, 3); n > 0 && !vhosted && !r.Client.IsValid() {
-		// An address that is not the first word: a virtual host or a syslog header stands in front, which is left to who
-		// knows it, or docker-compose's "web_1  | ".
-		last, after := word(lead[n:])
-		if a, ok := parseAddr(last); ok {
+	if lead[0] == '"' || client[len(client)-1] == ',' {
+		// A forwarding header in the client's place is a list: "10.0.0.2, 10.0.0.1 - - [". Its rightmost address is the
+		// one that was not written by whom it names; but when an address follows the list, that is the peer.
+		var list []byte
+		if list, rest = addrList(lead); rest == nil {
+			return false
+		}
+		client = list
+		if next, after := word(rest); len(next) > 1 {
+			if _, ok := parseAddr(next); ok {
+				p.forward, client, rest = list, next, after
+			}
+		}
+	}
+	p.setClient(client)
+	words := bytes.Count(lead, space) + 1
+	if !vhosted && words > 3 {
+		// An address that is not the first word, or a word too many: a virtual host or a syslog header stands in front,
+		// which is left to who knows it, or docker-compose's "web_1  | ".
+		n := spacesBefore(lead, 3)
+		third, after := word(lead[n:])
+		if _, ok := parseAddr(third); ok && !r.Client.IsValid() {
 			if lead[max(n-2, 0)] != '|' {
 				return false
 			}
-			r.Client, r.Name, rest = a, nil, after
+			r.Name, rest = nil, after
+			p.setClient(third)
+		} else if words == 4 && bytes.HasSuffix(lead, noUser) && len(p.forward) == 0 && client[len(client)-1] != ',' && &client[0] == &lead[0] {
+			return false
 		}
 	}
 	ident, user := rest, []byte(nil)
@@ -208,6 +219,32 @@ func spacesBefore(b []byte, n int) int {
 		}
 	}
 	return at + 1
+}
+
+var (
+	space  = []byte(" ")
+	noUser = []byte(" - -")
+)
+
+// addrList cuts a list of addresses, perhaps in quotes, off the front of b; rest is nil when it does not end there.
+func addrList(b []byte) (list, rest []byte) {
+	if b[0] == '"' {
+		n := bytes.IndexByte(b[1:], '"')
+		if n < 0 || n+2 >= len(b) || b[n+2] != ' ' {
+			return nil, nil
+		}
+		return b[1 : n+1], b[n+3:]
+	}
+	for at := 0; ; {
+		n := bytes.IndexByte(b[at:], ' ')
+		if n <= 0 {
+			return nil, nil
+		}
+		if at += n; b[at-1] != ',' {
+			return b[:at], b[at+1:]
+		}
+		at++
+	}
 }
 
 // client sets the client from an address or name.
@@ -413,12 +450,22 @@ func closeAgent(line []byte, from int) int {
 			return end
 		}
 		if (end == from || line[end-1] != '\\' || !escaped(line[from:end])) && left > 0 && line[end+1] == ' ' {
-			if left--; fieldsFollow(line[end+1:]) {
+			if left--; numberFollows(line[end+1:]) || fieldsFollow(line[end+1:]) {
 				return end
 			}
 		}
 		at = end + 1
 	}
+}
+
+// numberFollows tells whether b begins with a number between spaces: no agent has that behind a quote, but Traefik's
+// lines do, of which old versions forgot to close a quote further on.
+func numberFollows(b []byte) bool {
+	n := 1
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	return n > 1 && n < len(b) && b[n] == ' '
 }
 
 // fieldsFollow tells whether b is a list of fields, each with a space in front and every quote closed.

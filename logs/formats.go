@@ -11,7 +11,7 @@ import (
 var accessFormats = []*Format{
 	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, iis, w3cExtended,
 	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest,
-	traefikCLF, vhost, vhostCommon, combined, common,
+	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog,
 }
 
 // aliases are other names that people and daemons give a format.
@@ -47,6 +47,7 @@ func Names() []string {
 	for _, f := range accessFormats {
 		names = append(names, f.Name)
 	}
+	names = append(names, guessed.Name)
 	for _, f := range errorFormats {
 		names = append(names, f.Name)
 	}
@@ -119,7 +120,7 @@ func named(name string) *Format {
 	if full, ok := aliases[name]; ok {
 		name = full
 	}
-	for _, list := range [][]*Format{accessFormats, errorFormats} {
+	for _, list := range [][]*Format{accessFormats, errorFormats, {guessed}} {
 		for _, f := range list {
 			if f.Name == name {
 				return f
@@ -152,6 +153,10 @@ func Detect(name string, head []byte) *Format {
 		if f, fits := detect(inner); f != nil && fits > most {
 			best, most = c.within(f), fits
 		}
+	}
+	// A guess must do much better than a format that is known: some lines of any log fit it.
+	if guessed.NewParser(Options{}).fitting(guessed, head) > 2*most {
+		return guessed
 	}
 	return best
 }

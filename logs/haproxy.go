@@ -19,7 +19,7 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 	p.begin()
 	open := haproxyTime(p, line)
 	if open < 0 {
-		return misfit
+		return p.haproxyConnect(line)
 	}
 	r := &p.req
 	head := bytes.TrimRight(line[:open], " ")
@@ -87,6 +87,23 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 	if !http {
 		return stump
 	}
+	return complete
+}
+
+// haproxyConnect reads what HAProxy writes without any log option: "Connect from 192.0.2.7:4711 to 192.0.2.1:80 (main/HTTP)",
+// whose time is the syslog header's.
+func (p *Parser) haproxyConnect(line []byte) grade {
+	n := bytes.Index(line, []byte("Connect from "))
+	if n < 0 {
+		return misfit
+	}
+	t, used := p.stamps.any(bytes.TrimLeft(line, "<0123456789>"))
+	client, rest := word(line[n+len("Connect from "):])
+	a, ok := parseAddr(client[:max(bytes.LastIndexByte(client, ':'), 0)])
+	if used == 0 || !ok || !starts(rest, "to ") {
+		return misfit
+	}
+	p.req.Time, p.req.Client, p.req.Kind, p.req.Path = t, a, connwarden.ReqEmpty, line[n:]
 	return complete
 }
 

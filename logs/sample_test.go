@@ -150,7 +150,7 @@ func readAccess(f *Format, opt Options, text []byte) []string {
 
 // sampleFormats are the formats that have a file each: those of the list, the compiled ones and the carriers.
 func sampleFormats() []*Format {
-	list := append([]*Format{}, accessFormats...)
+	list := append([]*Format{guessed}, accessFormats...)
 	for _, name := range []string{"apache_custom", "nginx_custom", "goaccess_custom"} {
 		list = append(list, &Format{Name: name, read: readCombined})
 	}
@@ -210,7 +210,7 @@ func writeAccessSamples(t *testing.T, name string, all []accessSample) {
 
 // Detect finds the format of each sample file whose lines say by themselves what they are.
 func TestDetectSamples(t *testing.T) {
-	for _, f := range accessFormats {
+	for _, f := range append([]*Format{guessed}, accessFormats...) {
 		t.Run(f.Name, func(t *testing.T) {
 			var head []byte
 			for _, s := range accessSamples(t, f.Name) {

@@ -45,7 +45,7 @@ func (s *stamps) clf(b []byte) (time.Time, bool) {
 		return s.clfTime, true
 	}
 	sec, ok := s.clfUnix(b)
-	if !ok || b[20] != ' ' {
+	if !ok || b[11] != ':' || b[20] != ' ' {
 		return time.Time{}, false
 	}
 	off, ok := offset(b[21:26])
@@ -57,10 +57,10 @@ func (s *stamps) clf(b []byte) (time.Time, bool) {
 	return s.clfTime, true
 }
 
-// clfUnix reads "17/May/2015:10:05:03" as if it were UTC.
+// clfUnix reads "17/May/2015:10:05:03" as if it were UTC; the caller has looked at the byte between.
 func (s *stamps) clfUnix(b []byte) (int64, bool) {
 	clock, ok := hms(b[12:20])
-	if !ok || b[11] != ':' {
+	if !ok {
 		return 0, false
 	}
 	if day := (*[11]byte)(b); *day != s.dayText {

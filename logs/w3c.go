@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -22,9 +23,24 @@ type columns struct {
 	name string // of the format that this is of
 }
 
-// What the two servers write without being told otherwise; a file that is read from its middle, without its head, is
-// understood by them. IIS: learn.microsoft.com/windows/win32/http/w3c-logging; CloudFront: its developer guide, "Standard
-// logging reference".
+// What the two servers write by themselves; a file that is read from its middle, without its head, is understood by
+// them. IIS from 6.0 on, then with all its fields, then with a forwarding header added:
+// learn.microsoft.com/windows/win32/http/w3c-logging. CloudFront: its developer guide, "Standard logging reference".
+var knownColumns = []*columns{
+	cloudFrontColumns,
+	iisColumns,
+	parseColumns([]byte("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status sc-substatus " +
+		"sc-win32-status time-taken")),
+	parseColumns([]byte("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status sc-substatus " +
+		"sc-win32-status")),
+	parseColumns([]byte(iisAll)),
+	parseColumns([]byte(iisAll + " X-Forwarded-For")),
+	parseColumns([]byte(strings.Replace(iisAll, "s-computername s-ip ", "", 1))),
+}
+
+const iisAll = "date time s-sitename s-computername s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs-version " +
+	"cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken"
+
 var (
 	iisColumns = parseColumns([]byte("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) " +
 		"sc-status sc-substatus sc-win32-status time-taken"))
@@ -142,10 +158,28 @@ func readW3C(p *Parser, line []byte) grade {
 		}
 		return aside
 	}
-	c := p.columns
-	if c == nil {
-		return misfit
+	g := misfit
+	if p.columns != nil {
+		g = p.readColumns(p.columns, line)
 	}
+	if p.columns != nil && p.columns.tabs {
+		return g
+	}
+	if g != complete && len(line) > len("2026-11-22 14:03:07") && line[4] == '-' && line[13] == ':' {
+		for _, c := range knownColumns {
+			if c != p.columns && p.readColumns(c, line) == complete {
+				return complete
+			}
+		}
+		if g == stump {
+			return p.readColumns(p.columns, line)
+		}
+	}
+	return g
+}
+
+// readColumns reads a line of the columns c.
+func (p *Parser) readColumns(c *columns, line []byte) grade {
 	p.begin()
 	at := 0
 	for i := range c.parts {

@@ -8,7 +8,7 @@ import (
 // any reads the time that b begins with, in whichever of the usual forms, and tells how many bytes it takes; 0 when b
 // begins with none. The forms:
 //
-//	17/May/2015:10:05:03[.123][ +0000]     the common log format, HAProxy
+//	17/May/2015:10:05:03[.123][ +0000]     the common log format, HAProxy; with a space Python's http.server
 //	06/10/2021:11:19:31 -0000              cPanel's own server: month first
 //	2015-05-17T10:05:03[.123][Z|+00:00]    RFC 3339, with T or a space; "/" for "-" as nginx's error log
 //	Sun[,] [17 ]May 17 10:05:03[.123] [+0000|UTC ]2015   ctime and its kin
@@ -36,7 +36,7 @@ func (s *stamps) form(b []byte) (time.Time, int) {
 	switch {
 	case !isDigit(b[0]):
 		return s.named(b)
-	case len(b) >= 20 && b[2] == '/' && b[6] == '/' && b[11] == ':':
+	case len(b) >= 20 && b[2] == '/' && b[6] == '/' && (b[11] == ':' || b[11] == ' '):
 		sec, ok := s.clfUnix(b)
 		if !ok {
 			return time.Time{}, 0
