@@ -44,6 +44,7 @@ type flags struct {
 	format       string
 	by           string
 	where        []string
+	noIPs        bool
 	from         string
 	failOn       string
 

@@ -31,6 +31,7 @@ took, agent, referer, user, kind and time, joined by and, or, not; given several
 	f := cmd.Flags()
 	f.StringVar(&c.flags.by, "by", "", "count by `KEY`, or several joined by commas (default path)")
 	f.StringArrayVar(&c.flags.where, "where", nil, "count only requests for which `EXPR` holds: 'status>=500 and path~^/wp-'")
+	f.BoolVar(&c.flags.noIPs, "no-ips", false, "do not count the distinct addresses of each row: one look at the logs instead of two")
 	c.logFlags(cmd)
 	f.StringVar(&c.flags.format, "format", "", "format of the logs: a name, a LogFormat or a log_format `STRING`")
 	return cmd
@@ -69,7 +70,7 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, missed, err := watch.Pages(cmd.Context(), watch.PagesOptions{Options: opt, By: keys, Where: where.All(filters...)})
+	d, missed, err := watch.Pages(cmd.Context(), watch.PagesOptions{Options: opt, By: keys, Where: where.All(filters...), NoIPs: c.flags.noIPs})
 	if err != nil {
 		return err
 	}

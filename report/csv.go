@@ -68,7 +68,11 @@ func (c *CSV) Conns(d *Conns) error {
 func (c *CSV) Pages(d *Pages) error {
 	c.row("key", "count", "share", "bytes", "ips", "1xx", "2xx", "3xx", "4xx", "5xx", "none")
 	for _, r := range d.Rows {
-		c.row(r.Key, number(r.Count), share(r.Share), number(r.Bytes), number(r.IPs), number(r.Status["1xx"]), number(r.Status["2xx"]),
+		ips := ""
+		if r.IPs != nil {
+			ips = number(*r.IPs)
+		}
+		c.row(r.Key, number(r.Count), share(r.Share), number(r.Bytes), ips, number(r.Status["1xx"]), number(r.Status["2xx"]),
 			number(r.Status["3xx"]), number(r.Status["4xx"]), number(r.Status["5xx"]), number(r.Status["none"]))
 	}
 	return c.end()

@@ -107,7 +107,7 @@ type PageRow struct {
 	Share    float64           `json:"share"`
 	Bytes    uint64            `json:"bytes"`
 	Status   map[string]uint64 `json:"status"`
-	IPs      uint64            `json:"ips"` // distinct clients
+	IPs      *uint64           `json:"ips"` // distinct clients; null when not asked for
 	MaxError uint64            `json:"max_error,omitempty"`
 }
 

@@ -265,7 +265,7 @@ func (t *Text) pageRows(d *Pages) {
 			count = "~" + count
 		}
 		tab.add(field{count, bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
-			field{nonzero(r.IPs), plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
+			field{optional(r.IPs), plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
 			field{nonzero(r.Status["4xx"]), plain}, field{nonzero(r.Status["5xx"]), st5})
 	}
 	tab.omitEmpty(d.By)
@@ -482,6 +482,13 @@ func nonzero(n uint64) string {
 		return ""
 	}
 	return thousands(n)
+}
+
+func optional(n *uint64) string {
+	if n == nil {
+		return ""
+	}
+	return nonzero(*n)
 }
 
 func percentOf(part, total uint64) string {

@@ -19,6 +19,7 @@ type PagesOptions struct {
 	Options
 	By    tally.Keys
 	Where *where.Expr // nil: all requests
+	NoIPs bool        // do not count the distinct addresses of each row, which takes a second look at the logs
 }
 
 // Pages counts access logs. missed tells that a source which the user named could not be read.
@@ -47,8 +48,10 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 		sum.Merge(f.pages)
 	}
 	d, rows := pagesDocument(sum, keys, opt.Top, files, opt.Zone)
-	if err := s.clients(ctx, keys, rows, opt.Where, d); err != nil {
-		return nil, false, err
+	if !opt.NoIPs {
+		if err := s.clients(ctx, keys, rows, opt.Where, d); err != nil {
+			return nil, false, err
+		}
 	}
 	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
 		p.say("window", "no line of these logs is in it")
@@ -109,7 +112,8 @@ func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, f
 		sum.Merge(f.distinct)
 	}
 	for i, key := range rows {
-		d.Rows[i].IPs, _ = sum.Count(key)
+		n, _ := sum.Count(key)
+		d.Rows[i].IPs = &n
 	}
 	return nil
 }

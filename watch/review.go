@@ -176,7 +176,8 @@ func (r *review) again(ctx context.Context) error {
 		}
 	}
 	for i, key := range rows {
-		r.doc.Pages.Rows[i].IPs, _ = sum.distinct.Count(key)
+		n, _ := sum.distinct.Count(key)
+		r.doc.Pages.Rows[i].IPs = &n
 	}
 	if sum.holders == nil {
 		return nil
