@@ -109,7 +109,7 @@ func (l *Lab) boot() {
 	// not be the first process here.
 	_, err := os.FindProcess(os.Getpid())
 	l.check(err)
-	first := exec.Command("/usr/bin/sleep", "infinity") //nolint:noctx // lives as long as the machine
+	first := exec.Command("/usr/bin/sleep", "infinity")
 	first.Dir, first.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: l.Root, Pdeathsig: syscall.SIGKILL}
 	l.check(l.machine.do(first.Start))
 	l.t.Cleanup(func() {
@@ -137,7 +137,7 @@ func (l *Lab) wire() {
 		l.t.Helper()
 		var out []byte
 		err := th.do(func() (err error) {
-			out, err = exec.Command("ip", strings.Fields(words)...).CombinedOutput() //nolint:noctx // ends at once
+			out, err = exec.Command("ip", strings.Fields(words)...).CombinedOutput()
 			return err
 		})
 		if err != nil {
@@ -239,7 +239,7 @@ func (l *Lab) start(pidFile, name string, env []string, args ...string) {
 	alive, held, err := os.Pipe()
 	l.check(err)
 	s := &server{name: name, gone: make(chan error, 1), alive: alive, said: &bytes.Buffer{}}
-	s.cmd = exec.Command(name, args...) //nolint:noctx // ended by stop, gently
+	s.cmd = exec.Command(name, args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = "/", s.said, s.said
 	s.cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin", "LANG=C"}, env...)
 	s.cmd.ExtraFiles = []*os.File{held}
