@@ -42,7 +42,7 @@ const (
 
 // rooms is the plan of the house: ARCHITECTURE.md shows it as a picture, this map is what holds. A room of rank 1
 // knows the ground alone, so that it can be read, tested and replaced alone; logs may ask nets whether a proxy is
-// trusted.
+// trusted, and daemons what the message of a login or mail daemon means.
 //
 // External test packages (package x_test) may import rooms of their own rank besides: a catalogue of faults is
 // proved on lines that the real parsers read, and a discovery on the real formats. The room itself stays ignorant.
@@ -50,7 +50,8 @@ var rooms = map[string]row{
 	"":               {rank: 0, pure: true},
 	"nets":           {rank: 1, pure: true},
 	"report":         {rank: 1, pure: true, guests: []string{runewidth}},
-	"logs":           {rank: 1, pure: true, may: []string{"nets"}},
+	"logs":           {rank: 1, pure: true, may: []string{"nets", "daemons"}},
+	"daemons":        {rank: 1, pure: true},
 	"tally":          {rank: 1, pure: true, guests: []string{sketch}},
 	"faults":         {rank: 1, pure: true},
 	"where":          {rank: 1, pure: true},
@@ -58,7 +59,8 @@ var rooms = map[string]row{
 	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true}, // xz, bzip2, journalctl
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
 	"judge":          {rank: 2, pure: true, may: []string{"nets", "tally"}},
-	"watch":          {rank: 3, may: []string{"nets", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "judge"}},
+	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
+	"watch":          {rank: 3, may: []string{"nets", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "judge", "gather"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
