@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/watch"
@@ -154,7 +155,7 @@ func (c *command) start() (*Plan, error) {
 }
 
 // window turns --since, --until and --now into the options of the pipeline.
-func (c *command) window(p *Plan, since string) (w watch.Window, err error) {
+func (c *command) window(p *Plan, since string) (w gather.Window, err error) {
 	read := func(flag, text string) moment {
 		if text == "" || err != nil {
 			return nil
@@ -176,8 +177,11 @@ func (c *command) window(p *Plan, since string) (w watch.Window, err error) {
 func (c *command) options(p *Plan, args []string, since string) (watch.Options, error) {
 	w, err := c.window(p, since)
 	return watch.Options{
-		Host: host.New(c.flags.root), Window: w, Files: args, Extra: p.Logs, Stdin: c.env.Stdin, Zone: p.Zone, Format: c.flags.format,
-		Proxies: p.Proxies, CDN: p.CDN, Top: p.Top, Progress: c.progress(),
+		Options: gather.Options{
+			Host: host.New(c.flags.root), Window: w, Files: args, Extra: p.Logs, Stdin: c.env.Stdin, Zone: p.Zone, Format: c.flags.format,
+			Proxies: p.Proxies, CDN: p.CDN,
+		},
+		Top: p.Top, Progress: c.progress(),
 	}, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/conns"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/tally"
 )
@@ -26,18 +27,18 @@ type ConnsOptions struct {
 
 // Conns counts connections. missed tells that the text which the user named could not be read.
 func Conns(ctx context.Context, opt ConnsOptions) (d *report.Conns, missed bool, err error) {
-	var p problems
+	var p gather.Problems
 	cells, found, err := look(ctx, &opt, &p)
 	if err != nil {
 		return nil, false, err
 	}
 	d = connsDocument(cells, found, &opt, opt.Clock())
-	d.Problems = p.done()
-	return d, p.missed, nil
+	d.Problems = told(p)
+	return d, p.Missed(), nil
 }
 
 // look counts the kernel's connections or those of a text. Not being able to look at all is an error.
-func look(ctx context.Context, opt *ConnsOptions, p *problems) (*tally.Conns, *conns.Result, error) {
+func look(ctx context.Context, opt *ConnsOptions, p *gather.Problems) (*tally.Conns, *conns.Result, error) {
 	cells := &tally.Conns{}
 	if opt.By == tally.ConnByConn {
 		cells.Keep = keptConns(opt.Top)
@@ -53,7 +54,7 @@ func look(ctx context.Context, opt *ConnsOptions, p *problems) (*tally.Conns, *c
 		found, err = readText(ctx, opt, cells)
 	}
 	if found != nil {
-		p.add(found.Problems...)
+		p.Add(found.Problems...)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 )
@@ -19,16 +20,14 @@ type ErrorsOptions struct {
 
 // Errors groups error logs. missed tells that a source which the user named could not be read.
 func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bool, err error) {
-	var p problems
-	s, err := gather(ctx, &opt.Options, func(k logs.Kind) bool { return k == logs.Error }, &p)
-	if s != nil {
-		defer s.close()
-	}
+	var p gather.Problems
+	s, err := open(ctx, &opt.Options.Options, func(k logs.Kind) bool { return k == logs.Error }, &p)
+	defer s.Close()
 	if err != nil {
 		return nil, false, err
 	}
-	if len(opt.Files) == 0 && len(s.list) == 0 {
-		p.say("error logs", "none was found on this machine; name them: connwarden errors FILE")
+	if len(opt.Files) == 0 && len(s.List) == 0 {
+		p.Say("error logs", "none was found on this machine; name them: connwarden errors FILE")
 	}
 	folds, files, err := s.read(ctx, 0, func() *fold {
 		return &fold{faults: faults.NewTable(opt.By, faults.Options{Zone: opt.Zone})}
@@ -38,12 +37,12 @@ func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bo
 	}
 	mergeFaults(folds)
 	d = errorsDocument(folds[0], opt.By, opt.Top, files, opt.Zone, &p)
-	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
-		p.say("window", "no line of these logs is in it")
+	if d.Counted == 0 && !s.Bounds.Open() && d.Parsed > 0 {
+		p.Say("window", "no line of these logs is in it")
 	}
 	s.samples(ctx, errorSamples(d), &p)
-	d.Problems = p.done()
-	return d, p.missed, nil
+	d.Problems = told(p)
+	return d, p.Missed(), nil
 }
 
 func mergeFaults(folds []*fold) {
@@ -57,7 +56,7 @@ func mergeFaults(folds []*fold) {
 	}
 }
 
-func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone *time.Location, p *problems) *report.Errors {
+func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone *time.Location, p *gather.Problems) *report.Errors {
 	t := sum.faults
 	d := &report.Errors{
 		Schema: report.SchemaErrors, By: by.String(), Counted: t.Total(), First: report.When(in(sum.first, zone)), Last: report.When(in(sum.last, zone)),
@@ -86,7 +85,7 @@ func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone 
 	}
 	d.Rest = report.Rest{Rows: d.Distinct - uint64(len(d.Rows)), Count: d.Counted - shown}
 	if rows, most := t.Lost(); rows > 0 {
-		p.say("errors", "too many different ones: the %d rarest were let go, so that a count may be %d too low", rows, most)
+		p.Say("errors", "too many different ones: the %d rarest were let go, so that a count may be %d too low", rows, most)
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
@@ -17,7 +18,7 @@ import (
 
 // fold is what one worker makes of the lines that it reads. Tables that are nil are not wanted.
 type fold struct {
-	bounds   *bounds
+	bounds   *gather.Bounds
 	anytime  bool
 	where    *where.Expr // nil: all
 	pages    *tally.Pages
@@ -38,7 +39,7 @@ func (f *fold) Conn(*connwarden.Conn)   {}
 func (f *fold) Event(*connwarden.Event) {}
 
 func (f *fold) Request(r *connwarden.Request) {
-	if !f.anytime && !f.bounds.holds(r.Time) {
+	if !f.anytime && !f.bounds.Holds(r.Time) {
 		return
 	}
 	switch f.side {
@@ -68,7 +69,7 @@ func (f *fold) Request(r *connwarden.Request) {
 
 func (f *fold) Fault(t *connwarden.Fault) {
 	// An entry without a time belongs to the window unless one was asked for.
-	if f.faults == nil || !f.anytime && !f.bounds.holds(t.Time) {
+	if f.faults == nil || !f.anytime && !f.bounds.Holds(t.Time) {
 		return
 	}
 	f.faults.Fault(t)
@@ -85,15 +86,15 @@ func (f *fold) Fault(t *connwarden.Fault) {
 
 // read runs all sources through the folds, one a worker. fresh makes an empty fold; fields are the parts of a request
 // that it needs. It returns the folds to be merged, the counts of each source, and what could not be read.
-func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func() *fold, progress func(done, total int64), p *problems) ([]*fold, []report.File, error) {
-	jobs := make([]tail.Job, len(s.list))
-	for i, one := range s.list {
-		jobs[i] = tail.Job{File: one.file, From: one.from, Whole: one.format.Whole}
+func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func() *fold, progress func(done, total int64), p *gather.Problems) ([]*fold, []report.File, error) {
+	jobs := make([]tail.Job, len(s.List))
+	for i, one := range s.List {
+		jobs[i] = tail.Job{File: one.File, From: one.From, Whole: one.Format.Whole}
 	}
 	folds := make([]*fold, runtime.GOMAXPROCS(0))
 	for i := range folds {
 		f := fresh()
-		f.bounds, f.anytime = &s.bounds, s.bounds.open()
+		f.bounds, f.anytime = &s.Bounds, s.Bounds.Open()
 		f.parsers = make([]*logs.Parser, len(jobs))
 		f.stats = make([]logs.Stats, len(jobs))
 		folds[i] = f
@@ -107,10 +108,10 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		fields |= connwarden.FieldHost | connwarden.FieldPath | connwarden.FieldQuery | connwarden.FieldStatus | connwarden.FieldTime
 	}
 	visit := func(worker int, b *tail.Block) {
-		f, one := folds[worker], s.list[b.Job]
+		f, one := folds[worker], s.List[b.Job]
 		parser := f.parsers[b.Job]
 		if parser == nil {
-			parser = s.parser(one, fields)
+			parser = s.Parser(one, fields)
 			f.parsers[b.Job] = parser
 		}
 		if b.Last {
@@ -120,27 +121,27 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		if sides != nil {
 			f.side = sides[b.Job]
 		}
-		f.stats[b.Job].Add(parser.Parse(connwarden.Source{Name: one.log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, f))
+		f.stats[b.Job].Add(parser.Parse(connwarden.Source{Name: one.Log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, f))
 	}
 	results := s.scan(ctx, jobs, sides, tail.ScanOptions{Workers: len(folds), Progress: progress}, visit)
 	if sides != nil && folds[0].twins.full {
-		p.say("access logs", "too many requests to tell all that nginx passed on: some count twice")
+		p.Say("access logs", "too many requests to tell all that nginx passed on: some count twice")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 	files := make([]report.File, len(jobs))
 	for i, r := range results {
-		one := s.list[i]
+		one := s.List[i]
 		files[i] = s.file(one, i, folds, r)
 		if r.Err != nil {
-			p.add(connwarden.Problem{What: one.log.Shown, Why: reason(r.Err), Named: one.named})
+			p.Add(connwarden.Problem{What: one.Log.Shown, Why: gather.Reason(r.Err), Named: one.Named})
 		}
 		if r.Shrunk {
-			p.say(one.log.Shown, "became shorter while it was read; what was there was counted")
+			p.Say(one.Log.Shown, "became shorter while it was read; what was there was counted")
 		}
 		if r.Cut > 0 {
-			p.say(one.log.Shown, "%d lines over 1 MiB were cut", r.Cut)
+			p.Say(one.Log.Shown, "%d lines over 1 MiB were cut", r.Cut)
 		}
 	}
 	return folds, files, nil
@@ -172,7 +173,7 @@ func (s *sources) scan(ctx context.Context, jobs []tail.Job, sides []side, opt t
 	return results
 }
 
-func (s *sources) file(one *source, i int, folds []*fold, r tail.Result) report.File {
+func (s *sources) file(one *gather.Source, i int, folds []*fold, r tail.Result) report.File {
 	var sum logs.Stats
 	name := ""
 	for _, f := range folds {
@@ -181,13 +182,13 @@ func (s *sources) file(one *source, i int, folds []*fold, r tail.Result) report.
 			name = f.parsers[i].Format().Name
 		}
 	}
-	if name == "" || !one.known {
-		name = one.format.Name
-		if !one.known && sum.Parsed == 0 {
+	if name == "" || !one.Known {
+		name = one.Format.Name
+		if !one.Known && sum.Parsed == 0 {
 			name = ""
 		}
 	}
-	return report.File{Name: one.log.Shown, Format: name, Lines: sum.Lines - sum.Blank, Unparsed: sum.Unparsed, Cut: r.Cut}
+	return report.File{Name: one.Log.Shown, Format: name, Lines: sum.Lines - sum.Blank, Unparsed: sum.Unparsed, Cut: r.Cut}
 }
 
 // totals adds up the files.
@@ -202,8 +203,8 @@ func totals(files []report.File) (lines, parsed, unparsed int64) {
 // only returns the sources of one kind with their files.
 func (s *sources) only(files []report.File, kind logs.Kind) []report.File {
 	list := []report.File{}
-	for i, one := range s.list {
-		if one.format.Kind == kind {
+	for i, one := range s.List {
+		if one.Format.Kind == kind {
 			list = append(list, files[i])
 		}
 	}
@@ -211,24 +212,24 @@ func (s *sources) only(files []report.File, kind logs.Kind) []report.File {
 }
 
 // samples fills texts and line numbers of samples in, each source being asked once.
-func (s *sources) samples(ctx context.Context, wanted []*report.Sample, p *problems) {
+func (s *sources) samples(ctx context.Context, wanted []*report.Sample, p *gather.Problems) {
 	byName := map[string][]*report.Sample{}
 	for _, w := range wanted {
 		byName[w.File] = append(byName[w.File], w)
 	}
-	for _, one := range s.list {
-		list := byName[one.log.Shown]
+	for _, one := range s.List {
+		list := byName[one.Log.Shown]
 		if len(list) == 0 {
 			continue
 		}
-		delete(byName, one.log.Shown)
+		delete(byName, one.Log.Shown)
 		offsets := make([]int64, len(list))
 		for i, w := range list {
 			offsets[i] = w.Offset
 		}
-		found, err := tail.Samples(ctx, one.file, offsets, sampleText)
+		found, err := tail.Samples(ctx, one.File, offsets, sampleText)
 		if err != nil {
-			p.say(one.log.Shown, "its lines could not be shown: %v", err)
+			p.Say(one.Log.Shown, "its lines could not be shown: %v", err)
 			continue
 		}
 		for i, w := range list {

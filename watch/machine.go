@@ -10,6 +10,7 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/conns"
 	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/report"
@@ -23,7 +24,7 @@ type machine struct {
 	at     time.Time
 	before conns.Counters
 	now    host.Pressure
-	p      problems
+	p      gather.Problems
 }
 
 func (m *machine) begin(clock func() time.Time) {
@@ -32,8 +33,8 @@ func (m *machine) begin(clock func() time.Time) {
 	m.before, counters = conns.ReadCounters()
 	// --root says where logs and configuration are; what runs is the machine that we are on.
 	m.now, limits = host.New("").Pressure()
-	m.p.add(counters...)
-	m.p.add(limits...)
+	m.p.Add(counters...)
+	m.p.Add(limits...)
 }
 
 // listenerRows is how many listeners with waiting connections are told of, fullest first.

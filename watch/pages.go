@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/tally"
@@ -24,16 +25,14 @@ type PagesOptions struct {
 
 // Pages counts access logs. missed tells that a source which the user named could not be read.
 func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool, err error) {
-	var p problems
-	s, err := gather(ctx, &opt.Options, func(k logs.Kind) bool { return k == logs.Access }, &p)
-	if s != nil {
-		defer s.close()
-	}
+	var p gather.Problems
+	s, err := open(ctx, &opt.Options.Options, func(k logs.Kind) bool { return k == logs.Access }, &p)
+	defer s.Close()
 	if err != nil {
 		return nil, false, err
 	}
-	if len(opt.Files) == 0 && len(s.list) == 0 {
-		p.say("access logs", "none was found on this machine; name them: connwarden pages FILE")
+	if len(opt.Files) == 0 && len(s.List) == 0 {
+		p.Say("access logs", "none was found on this machine; name them: connwarden pages FILE")
 	}
 	keys := opt.By.In(opt.Zone)
 	needed := keys.Fields() | opt.Where.Fields() | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize
@@ -53,11 +52,11 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 			return nil, false, err
 		}
 	}
-	if d.Counted == 0 && !s.bounds.open() && d.Parsed > 0 {
-		p.say("window", "no line of these logs is in it")
+	if d.Counted == 0 && !s.Bounds.Open() && d.Parsed > 0 {
+		p.Say("window", "no line of these logs is in it")
 	}
-	d.Problems = p.done()
-	return d, p.missed, nil
+	d.Problems = told(p)
+	return d, p.Missed(), nil
 }
 
 // pagesDocument makes a table into a document and returns the table's own keys of the rows beside it. The distinct
@@ -99,7 +98,7 @@ func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, f
 	if len(rows) == 0 {
 		return nil
 	}
-	var ignored problems // the first look has told them
+	var ignored gather.Problems // the first look has told them
 	fields := keys.Fields() | filter.Fields() | connwarden.FieldTime | connwarden.FieldClient
 	folds, _, err := s.read(ctx, fields, func() *fold {
 		return &fold{where: filter, distinct: tally.NewDistinct(keys, rows)}

@@ -85,9 +85,9 @@ func (r *review) next(a netip.Addr, requests uint64) []string {
 func (r *review) namedAccess() string {
 	var args strings.Builder
 	n := 0
-	for i, one := range r.sources.list {
-		if one.named && one.format.Kind == logs.Access && r.files[i].Lines > 0 && n < 3 {
-			args.WriteString(" " + quote(one.log.Path))
+	for i, one := range r.sources.List {
+		if one.Named && one.Format.Kind == logs.Access && r.files[i].Lines > 0 && n < 3 {
+			args.WriteString(" " + quote(one.Log.Path))
 			n++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/conns"
 	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
@@ -29,7 +30,7 @@ const portRows = 8
 // review is one review under way.
 type review struct {
 	opt  ReviewOptions
-	p    problems
+	p    gather.Problems
 	doc  *report.Review
 	now  time.Time
 	host machine
@@ -57,7 +58,7 @@ func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
 		err = r.read(ctx)
 	}
 	if r.sources != nil {
-		defer r.sources.close()
+		defer r.sources.Close()
 	}
 	if e := <-seen; err == nil {
 		err = e
@@ -85,7 +86,7 @@ func (r *review) look(ctx context.Context) error {
 	var err error
 	r.cells, r.found, err = look(ctx, &o, &r.host.p)
 	if err != nil && r.opt.From == "" && ctx.Err() == nil {
-		r.host.p.say("connections", "%s", reason(err)) // the logs can still be reviewed
+		r.host.p.Say("connections", "%s", gather.Reason(err)) // the logs can still be reviewed
 		return nil
 	}
 	return err
@@ -100,7 +101,7 @@ func (r *review) connsOptions() ConnsOptions {
 // read reads the logs once.
 func (r *review) read(ctx context.Context) error {
 	var err error
-	r.sources, err = gather(ctx, &r.opt.Options, func(logs.Kind) bool { return true }, &r.p)
+	r.sources, err = open(ctx, &r.opt.Options.Options, func(logs.Kind) bool { return true }, &r.p)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (r *review) read(ctx context.Context) error {
 	}
 	mergeFaults(folds)
 	if n := r.sum.ledgers.Evicted(); n > 0 {
-		r.p.say("addresses", "too many to keep: the %d that asked for least were let go", n)
+		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", n)
 	}
 	if len(r.opt.Files) > 0 && r.opt.Now.IsZero() {
 		if end := latest(r.sum.pages.Last(), &r.sum.last); !end.IsZero() {
@@ -157,14 +158,14 @@ func (r *review) again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var told problems
+	var again gather.Problems // the first look has told them
 	folds, _, err := r.sources.read(ctx, pair.Fields()|connwarden.FieldTime, func() *fold {
 		f := &fold{distinct: tally.NewDistinct(r.keys, rows)}
 		if len(outlying) > 0 {
 			f.holders, f.outlying = tally.NewPages(pair, holdersBound), outlying
 		}
 		return f
-	}, nil, &told)
+	}, nil, &again)
 	if err != nil {
 		return err
 	}
@@ -205,7 +206,7 @@ func (r *review) assemble(ctx context.Context) {
 	d := r.doc
 	d.Time = r.now.In(r.opt.Zone)
 	if r.sources != nil {
-		d.Since = report.When(in(r.sources.bounds.since, r.opt.Zone))
+		d.Since = report.When(in(r.sources.Bounds.Since, r.opt.Zone))
 	}
 	var verdicts []connwarden.Verdict
 	open := map[netip.Addr]uint64{}
@@ -236,13 +237,12 @@ func (r *review) assemble(ctx context.Context) {
 	r.host.end(r)
 	r.findings()
 	r.lines(ctx)
-	r.p.list = append(r.p.list, r.host.p.list...)
-	r.p.missed = r.p.missed || r.host.p.missed
-	if r.opt.Logs && r.sources != nil && len(r.sources.list) == 0 && len(r.opt.Files) == 0 {
-		r.p.say("logs", "none was found on this machine; name them: connwarden review FILE")
+	r.p.Add(r.host.p...)
+	if r.opt.Logs && r.sources != nil && len(r.sources.List) == 0 && len(r.opt.Files) == 0 {
+		r.p.Say("logs", "none was found on this machine; name them: connwarden review FILE")
 	}
-	d.Partial = r.p.missed
-	d.Problems = r.p.done()
+	d.Partial = r.p.Missed()
+	d.Problems = told(r.p)
 	d.Groups = []report.Peer{}
 }
 

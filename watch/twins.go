@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/host"
 )
 
@@ -82,20 +83,20 @@ const (
 // sides tells front and back servers' access logs apart, if both are there: nginx before Apache or LiteSpeed, on the
 // same site when both name one.
 func (s *sources) sides() []side {
-	list := make([]side, len(s.list))
+	list := make([]side, len(s.List))
 	fronts, anySite := map[string]bool{}, false
-	for i, one := range s.list {
+	for i, one := range s.List {
 		if service(one) == "nginx" {
 			list[i] = front
-			fronts[one.log.Site] = true
+			fronts[one.Log.Site] = true
 			anySite = true
 		}
 	}
 	both := false
-	for i, one := range s.list {
+	for i, one := range s.List {
 		switch service(one) {
 		case "apache", "litespeed":
-			if anySite && (fronts[one.log.Site] || fronts[""] || one.log.Site == "") {
+			if anySite && (fronts[one.Log.Site] || fronts[""] || one.Log.Site == "") {
 				list[i] = behind
 				both = true
 			}
@@ -108,12 +109,12 @@ func (s *sources) sides() []side {
 }
 
 // service tells which server writes an access log; of Plesk's logs their names tell.
-func service(one *source) string {
-	if one.log.Kind != host.Access {
+func service(one *gather.Source) string {
+	if one.Log.Kind != host.Access {
 		return ""
 	}
-	if one.named {
-		path := one.log.Path
+	if one.Named {
+		path := one.Log.Path
 		if !strings.Contains(path, "vhosts/system/") {
 			return ""
 		}
@@ -122,5 +123,5 @@ func service(one *source) string {
 		}
 		return "apache"
 	}
-	return one.log.Service
+	return one.Log.Service
 }

@@ -1,4 +1,4 @@
-package watch
+package gather
 
 import (
 	"cmp"
@@ -24,42 +24,44 @@ const (
 	folderFiles = 100_000
 )
 
-// source is one log to read.
-type source struct {
-	file   *tail.File
-	log    host.LogFile // what the machine knows of it; zero for a named one
-	named  bool
-	format *logs.Format
-	known  bool // a format fits, or is configured
-	from   int64
+// Source is one log to read.
+type Source struct {
+	File   *tail.File
+	Log    host.LogFile // what the machine knows of it; of a named one little but its name
+	Named  bool         // by the user
+	Format *logs.Format // never nil
+	Known  bool         // Format fits, or is configured; else its lines are counted and not understood
+	From   int64        // where the window begins in the text
 }
 
-// sources is what is to be read, in an order that does not depend on chance.
-type sources struct {
-	list    []*source
-	bounds  bounds
+// Sources are the logs to be read, in an order that does not depend on chance.
+type Sources struct {
+	List   []*Source
+	Bounds Bounds
+
 	proxies *nets.Set
 	opt     *Options
 }
 
-// gather opens the logs that are wanted and finds where the window begins in each.
-func gather(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *problems) (*sources, error) {
-	s := &sources{opt: opt}
-	s.proxies = proxies(opt)
+// Open opens the logs that are wanted, each file once, recognises their formats and finds where the window begins in
+// each. What could not be opened is among the problems. Close the result, which is not nil even beside an error; the error
+// is about the options alone.
+func Open(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *Problems) (*Sources, error) {
+	s := &Sources{opt: opt, proxies: proxies(opt)}
 	var forced *logs.Format
 	if opt.Format != "" {
 		f, err := logs.Lookup(opt.Format)
 		if err != nil {
-			return nil, err
+			return s, err
 		}
 		forced = f
 	}
 	files := s.find(ctx, p)
 	seen := map[[2]uint64]bool{}
 	for _, one := range files {
-		file, err := tail.Open(one.log.Path, tail.Options{Stdin: opt.Stdin, NoFollow: !one.named && one.log.Trust == connwarden.TrustLocal})
+		file, err := tail.Open(one.Log.Path, tail.Options{Stdin: opt.Stdin, NoFollow: !one.Named && one.Log.Trust == connwarden.TrustLocal})
 		if err != nil {
-			p.add(connwarden.Problem{What: one.log.Shown, Why: reason(err), Named: one.named})
+			p.Add(connwarden.Problem{What: one.Log.Shown, Why: Reason(err), Named: one.Named})
 			continue
 		}
 		if dev, inode := file.ID(); inode != 0 {
@@ -69,20 +71,20 @@ func gather(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *pro
 			}
 			seen[[2]uint64{dev, inode}] = true
 		}
-		one.file = file
+		one.File = file
 		if !one.recognise(forced, want, p) {
 			file.Close()
 			continue
 		}
-		s.list = append(s.list, one)
+		s.List = append(s.List, one)
 	}
 	return s, s.enter(p)
 }
 
-// close closes all files.
-func (s *sources) close() {
-	for _, one := range s.list {
-		one.file.Close()
+// Close closes all files.
+func (s *Sources) Close() {
+	for _, one := range s.List {
+		one.File.Close()
 	}
 }
 
@@ -96,8 +98,8 @@ func proxies(opt *Options) *nets.Set {
 }
 
 // find lists the logs: those named, or those of the machine and of the configuration.
-func (s *sources) find(ctx context.Context, p *problems) []*source {
-	var list []*source
+func (s *Sources) find(ctx context.Context, p *Problems) []*Source {
+	var list []*Source
 	for _, name := range s.opt.Files {
 		list = append(list, named(name, p)...)
 	}
@@ -105,16 +107,16 @@ func (s *sources) find(ctx context.Context, p *problems) []*source {
 		return list
 	}
 	found, troubles := s.opt.Host.Logs(ctx)
-	p.add(troubles...)
+	p.Add(troubles...)
 	for _, l := range found {
 		// What PHP-FPM logs as requests, its web server has logged before, and what has a twin is in that.
 		if l.Twin == "" && (l.Kind != host.Access || l.Service != "php-fpm") {
-			list = append(list, &source{log: l})
+			list = append(list, &Source{Log: l})
 		}
 	}
 	for _, name := range s.opt.Extra {
 		for _, one := range named(name, p) {
-			one.named = false
+			one.Named = false
 			list = append(list, one)
 		}
 	}
@@ -122,24 +124,24 @@ func (s *sources) find(ctx context.Context, p *problems) []*source {
 }
 
 // named turns an argument into logs; of a folder all regular files below it but those that are no logs.
-func named(name string, p *problems) []*source {
-	one := func(path string) *source {
-		return &source{named: true, log: host.LogFile{Path: path, Shown: path, Site: host.SiteOf(path)}}
+func named(name string, p *Problems) []*Source {
+	one := func(path string) *Source {
+		return &Source{Named: true, Log: host.LogFile{Path: path, Shown: path, Site: host.SiteOf(path)}}
 	}
 	info, err := os.Stat(name)
 	if name == "-" || err != nil || !info.IsDir() {
-		return []*source{one(name)}
+		return []*Source{one(name)}
 	}
-	var list []*source
+	var list []*Source
 	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			p.add(connwarden.Problem{What: path, Why: reason(cause(err)), Named: true})
+			p.Add(connwarden.Problem{What: path, Why: Reason(cause(err)), Named: true})
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
 		case len(list) >= folderFiles:
-			p.say(name, "holds more than %d files; the others were not read", folderFiles)
+			p.Say(name, "holds more than %d files; the others were not read", folderFiles)
 			return fs.SkipAll
 		case isFile(path, d) && !host.Ignored(d.Name()):
 			list = append(list, one(path))
@@ -147,9 +149,9 @@ func named(name string, p *problems) []*source {
 		return nil
 	})
 	if err != nil {
-		p.add(connwarden.Problem{What: name, Why: reason(cause(err)), Named: true})
+		p.Add(connwarden.Problem{What: name, Why: Reason(cause(err)), Named: true})
 	}
-	slices.SortFunc(list, func(a, b *source) int { return cmp.Compare(a.log.Path, b.log.Path) })
+	slices.SortFunc(list, func(a, b *Source) int { return cmp.Compare(a.Log.Path, b.Log.Path) })
 	return list
 }
 
@@ -172,47 +174,47 @@ func cause(err error) error {
 }
 
 // recognise finds the format of a log and tells whether it is wanted.
-func (one *source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *problems) bool {
-	head, err := one.file.Head(headSize)
+func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *Problems) bool {
+	head, err := one.File.Head(headSize)
 	if err != nil && len(head) == 0 {
-		p.add(connwarden.Problem{What: one.log.Shown, Why: reason(err), Named: one.named})
+		p.Add(connwarden.Problem{What: one.Log.Shown, Why: Reason(err), Named: one.Named})
 		return false
 	}
-	guess := logs.Detect(one.log.Path, head)
-	one.format, one.known = guess, guess != nil
+	guess := logs.Detect(one.Log.Path, head)
+	one.Format, one.Known = guess, guess != nil
 	switch {
 	case forced != nil:
-		one.format, one.known = forced, true
-	case !one.named && one.log.Kind == host.Access && one.log.Format != "":
-		if f, err := logs.Lookup(one.log.Format); err == nil {
-			one.format, one.known = f, true
+		one.Format, one.Known = forced, true
+	case !one.Named && one.Log.Kind == host.Access && one.Log.Format != "":
+		if f, err := logs.Lookup(one.Log.Format); err == nil {
+			one.Format, one.Known = f, true
 		} else if guess == nil {
-			p.say(one.log.Shown, "its configured format is not understood: %v", err)
+			p.Say(one.Log.Shown, "its configured format is not understood: %v", err)
 		}
 	}
-	if one.known {
-		kind := one.format.Kind
-		if one.named && !want(kind) && len(head) > 0 {
-			p.say(one.log.Shown, "is %s; read it with connwarden %s", kindName[kind], kindCommand[kind])
+	if one.Known {
+		kind := one.Format.Kind
+		if one.Named && !want(kind) && len(head) > 0 {
+			p.Say(one.Log.Shown, "is %s; read it with connwarden %s", kindName[kind], kindCommand[kind])
 		}
 		return want(kind)
 	}
 	kind := logs.Access
-	if !one.named {
-		switch one.log.Kind {
+	if !one.Named {
+		switch one.Log.Kind {
 		case host.Error, host.Slow:
 			kind = logs.Error
 		case host.Login:
 			return false
 		}
-		one.format = fallback[kind]
+		one.Format = fallback[kind]
 		return want(kind)
 	}
 	// A named log of unknown format is read as the first kind that is wanted, so that its lines are counted.
 	if !want(kind) {
 		kind = logs.Error
 	}
-	one.format = fallback[kind]
+	one.Format = fallback[kind]
 	return true
 }
 
@@ -230,23 +232,23 @@ func mustFormat(name string) *logs.Format {
 	return f
 }
 
-// parser makes a parser for one source; want 0 is all parts of a request.
-func (s *sources) parser(one *source, fields connwarden.Fields) *logs.Parser {
-	return one.format.NewParser(logs.Options{
-		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.log.Site), Trust: one.log.Trust, Proxies: s.proxies, Auto: s.opt.Format == "",
+// Parser makes a parser for one source; want 0 is all parts of a request.
+func (s *Sources) Parser(one *Source, fields connwarden.Fields) *logs.Parser {
+	return one.Format.NewParser(logs.Options{
+		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Proxies: s.proxies, Auto: s.opt.Format == "",
 	})
 }
 
 // reference is the moment that dates without a year are near to: when the log was last written.
-func (s *sources) reference(one *source) time.Time {
-	if t := one.file.ModTime(); !t.IsZero() {
+func (s *Sources) reference(one *Source) time.Time {
+	if t := one.File.ModTime(); !t.IsZero() {
 		return t
 	}
 	return s.opt.Clock()
 }
 
 // enter finds now, the bounds of the window, and the place in each log where it begins.
-func (s *sources) enter(p *problems) error {
+func (s *Sources) enter(p *Problems) error {
 	now := s.opt.Now
 	if now.IsZero() {
 		now = s.opt.Clock()
@@ -257,54 +259,54 @@ func (s *sources) enter(p *problems) error {
 		}
 	}
 	var err error
-	if s.bounds, err = s.opt.resolve(now); err != nil || s.bounds.since.IsZero() {
+	if s.Bounds, err = s.opt.resolve(now); err != nil || s.Bounds.Since.IsZero() {
 		return err
 	}
-	var older []*source
-	for _, one := range s.list {
-		if !one.file.Plain() || !one.known {
+	var older []*Source
+	for _, one := range s.List {
+		if !one.File.Plain() || !one.Known {
 			continue
 		}
 		clock := s.clock(one)
-		at, err := tail.Seek(one.file, s.bounds.since, clock)
+		at, err := tail.Seek(one.File, s.Bounds.Since, clock)
 		if err != nil {
-			p.say(one.log.Shown, "the beginning of the window was not found, it is read from its start: %v", err)
+			p.Say(one.Log.Shown, "the beginning of the window was not found, it is read from its start: %v", err)
 			continue
 		}
-		if one.from = at; at == 0 {
+		if one.From = at; at == 0 {
 			older = append(older, s.rotated(one, clock, p)...)
 		}
 	}
-	s.list = append(s.list, older...)
+	s.List = append(s.List, older...)
 	return nil
 }
 
 // rotated returns the older pieces of a log that the window reaches into.
-func (s *sources) rotated(one *source, clock func([]byte) (time.Time, bool), p *problems) []*source {
-	if first := s.firstTime(one.file, clock); !first.IsZero() && first.Before(s.bounds.since) {
+func (s *Sources) rotated(one *Source, clock func([]byte) (time.Time, bool), p *Problems) []*Source {
+	if first := s.firstTime(one.File, clock); !first.IsZero() && first.Before(s.Bounds.Since) {
 		return nil
 	}
 	have := map[[2]uint64]bool{}
-	for _, other := range s.list {
-		dev, inode := other.file.ID()
+	for _, other := range s.List {
+		dev, inode := other.File.ID()
 		have[[2]uint64{dev, inode}] = true
 	}
-	var list []*source
-	for _, path := range tail.Rotated(one.log.Path) {
-		file, err := tail.Open(path, tail.Options{NoFollow: one.log.Trust == connwarden.TrustLocal})
+	var list []*Source
+	for _, path := range tail.Rotated(one.Log.Path) {
+		file, err := tail.Open(path, tail.Options{NoFollow: one.Log.Trust == connwarden.TrustLocal})
 		if err != nil {
-			p.add(connwarden.Problem{What: path, Why: reason(err)})
+			p.Add(connwarden.Problem{What: path, Why: Reason(err)})
 			continue
 		}
 		dev, inode := file.ID()
-		if inode != 0 && have[[2]uint64{dev, inode}] || file.ModTime().Before(s.bounds.since) {
+		if inode != 0 && have[[2]uint64{dev, inode}] || file.ModTime().Before(s.Bounds.Since) {
 			file.Close()
 			continue // written for the last time before the window, as are those behind it, but dates may be odd: look at all
 		}
-		piece := &source{file: file, log: one.log, format: one.format, known: one.known}
-		piece.log.Path, piece.log.Shown = path, path
+		piece := &Source{File: file, Log: one.Log, Format: one.Format, Known: one.Known}
+		piece.Log.Path, piece.Log.Shown = path, path
 		if file.Plain() {
-			piece.from, _ = tail.Seek(file, s.bounds.since, clock)
+			piece.From, _ = tail.Seek(file, s.Bounds.Since, clock)
 		}
 		list = append(list, piece)
 	}
@@ -312,12 +314,12 @@ func (s *sources) rotated(one *source, clock func([]byte) (time.Time, bool), p *
 }
 
 // clock returns a function that tells the time of one line of a log.
-func (s *sources) clock(one *source) func([]byte) (time.Time, bool) {
-	parser := s.parser(one, connwarden.FieldTime)
+func (s *Sources) clock(one *Source) func([]byte) (time.Time, bool) {
+	parser := s.Parser(one, connwarden.FieldTime)
 	var stamp stampSink
 	return func(line []byte) (time.Time, bool) {
 		stamp.at = time.Time{}
-		parser.Parse(connwarden.Source{Name: one.log.Shown}, line, &stamp)
+		parser.Parse(connwarden.Source{Name: one.Log.Shown}, line, &stamp)
 		parser.Flush(&stamp)
 		return stamp.at, !stamp.at.IsZero()
 	}
@@ -338,7 +340,7 @@ func (s *stampSink) see(t time.Time) {
 }
 
 // firstTime is the time of the first line that has one.
-func (s *sources) firstTime(f *tail.File, clock func([]byte) (time.Time, bool)) time.Time {
+func (s *Sources) firstTime(f *tail.File, clock func([]byte) (time.Time, bool)) time.Time {
 	head, _ := f.Head(headSize)
 	for line := range strings.Lines(string(head)) {
 		if t, ok := clock([]byte(strings.TrimRight(line, "\r\n"))); ok {
@@ -350,23 +352,23 @@ func (s *sources) firstTime(f *tail.File, clock func([]byte) (time.Time, bool)) 
 
 // lastTime is the latest time at the end of the named logs. Streams and archives are read through for it, which is
 // asked for only when a window counts back from their end.
-func (s *sources) lastTime() time.Time {
+func (s *Sources) lastTime() time.Time {
 	var stamp stampSink
-	for _, one := range s.list {
+	for _, one := range s.List {
 		var block []byte
-		if one.file.Plain() {
-			block = lastBlock(one.file)
+		if one.File.Plain() {
+			block = lastBlock(one.File)
 		} else if s.opt.Since == nil && s.opt.Until == nil {
 			continue // found while reading
 		}
 		if block != nil {
-			parser := s.parser(one, connwarden.FieldTime)
+			parser := s.Parser(one, connwarden.FieldTime)
 			parser.Parse(connwarden.Source{}, block, &stamp)
 			parser.Flush(&stamp)
 			continue
 		}
-		parser := s.parser(one, connwarden.FieldTime)
-		tail.Scan(context.Background(), []tail.Job{{File: one.file, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
+		parser := s.Parser(one, connwarden.FieldTime)
+		tail.Scan(context.Background(), []tail.Job{{File: one.File, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
 			parser.Parse(connwarden.Source{Offset: b.Offset}, b.Data, &stamp)
 		})
 		parser.Flush(&stamp)
