@@ -60,8 +60,6 @@ var rooms = map[string]row{
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
 	"judge":          {rank: 2, pure: true, may: []string{"nets", "tally"}},
 	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
-	"daemons":        {rank: 1, pure: true},
-	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
 	"watch":          {rank: 3, may: []string{"report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "judge"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
