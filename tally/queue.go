@@ -1,0 +1,69 @@
+package tally
+
+import "bytes"
+
+// Figures of a batch. A table that is larger than a processor's nearest caches waits for memory three times a line: for
+// the slot, the entry and the key. Looked up one after another, those waits add up; looked up together, they pass at the
+// same time.
+const (
+	queueFrom  = 2048 // entries: smaller tables stay in the caches, and gain nothing
+	queueLines = 32   // lines: as many waits as a processor can have under way, and few enough to stay in its nearest cache
+)
+
+// queue holds requests that wait to be counted.
+type queue struct {
+	n       int
+	waiting [queueLines]waiting
+	keys    []byte // one behind another
+}
+
+// waiting is one request.
+type waiting struct {
+	hash   uint64
+	size   uint64
+	entry  uint32 // that it probably belongs to, plus 1; 0 for none
+	length uint16
+	class  uint8
+}
+
+func (q *queue) add(key []byte, class int, size uint64) {
+	w := &q.waiting[q.n]
+	w.hash, w.size, w.length, w.class = hash(key), size, uint16(len(key)), uint8(class)
+	q.keys = append(q.keys, key...)
+	q.n++
+}
+
+// flush counts the requests that wait. Whatever looks at the table calls it first.
+func (p *Pages) flush() {
+	q, t := &p.queue, &p.table
+	all := q.waiting[:q.n]
+	for i := range all {
+		w := &all[i]
+		if s := t.slots[uint32(w.hash>>32)>>t.shift]; s.hash == uint32(w.hash>>32) {
+			w.entry = s.entry
+		} else {
+			w.entry = 0 // another key, or none: it is looked for below
+		}
+	}
+	for i := range all {
+		if w := &all[i]; w.entry > 0 && t.at(int(w.entry-1)).size != uint32(w.length) {
+			w.entry = 0
+		}
+	}
+	evicted := p.missed
+	at := 0
+	for i := range all {
+		w := &all[i]
+		key := q.keys[at : at+int(w.length)]
+		at += int(w.length)
+		if w.entry > 0 && p.missed == evicted { // else entries have moved
+			if e := t.at(int(w.entry - 1)); bytes.Equal(t.keyOf(e), key) {
+				e.class[w.class]++
+				e.bytes += w.size
+				continue
+			}
+		}
+		p.count(key, w.hash, int(w.class), w.size)
+	}
+	q.n, q.keys = 0, q.keys[:0]
+}
