@@ -37,6 +37,7 @@ type Source struct {
 // Sources are the logs to be read, in an order that does not depend on chance.
 type Sources struct {
 	List   []*Source
+	Found  int // logs that were named or found, whether or not they could be opened
 	Bounds Bounds
 
 	proxies *nets.Set
@@ -57,6 +58,7 @@ func Open(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *Probl
 		forced = f
 	}
 	files := s.find(ctx, p)
+	s.Found = len(files)
 	seen := map[[2]uint64]bool{}
 	for _, one := range files {
 		file, err := tail.Open(one.Log.Path, tail.Options{Stdin: opt.Stdin, NoFollow: !one.Named && one.Log.Trust == connwarden.TrustLocal})

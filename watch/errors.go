@@ -26,7 +26,7 @@ func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bo
 	if err != nil {
 		return nil, false, err
 	}
-	if len(opt.Files) == 0 && len(s.List) == 0 {
+	if s.Found == 0 {
 		p.Say("error logs", "none was found on this machine; name them: connwarden errors FILE")
 	}
 	folds, files, err := s.read(ctx, 0, func() *fold {

@@ -31,7 +31,7 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	if err != nil {
 		return nil, false, err
 	}
-	if len(opt.Files) == 0 && len(s.List) == 0 {
+	if s.Found == 0 {
 		p.Say("access logs", "none was found on this machine; name them: connwarden pages FILE")
 	}
 	keys := opt.By.In(opt.Zone)

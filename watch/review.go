@@ -238,7 +238,7 @@ func (r *review) assemble(ctx context.Context) {
 	r.findings()
 	r.lines(ctx)
 	r.p.Add(r.host.p...)
-	if r.opt.Logs && r.sources != nil && len(r.sources.List) == 0 && len(r.opt.Files) == 0 {
+	if r.sources != nil && r.sources.Found == 0 {
 		r.p.Say("logs", "none was found on this machine; name them: connwarden review FILE")
 	}
 	d.Partial = r.p.Missed()
