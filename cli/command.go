@@ -127,7 +127,7 @@ Without a command it is "connwarden review".`,
 	f.StringVar(&c.flags.color, "color", "auto", "colours: auto, always or never")
 	c.flags.top = -1
 	c.reviewFlags(root)
-	root.AddCommand(c.reviewCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.doctorCommand(), c.configCommand())
+	root.AddCommand(c.reviewCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.doctorCommand(), c.configCommand())
 	return root
 }
 

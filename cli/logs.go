@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"cmp"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -119,4 +121,57 @@ func (c *command) errors(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	return c.partial(d.Problems, missed)
+}
+
+func (c *command) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain [FILE|DIR...]",
+		Short: "How each line of a log is read",
+		Long: `Prints for each line of the logs what it is taken for: a request, an event about a peer, a fault, or nothing; the address
+that it is about, whether that address is accused, and who is able to write such a line.
+
+--json prints one object a line.`,
+		Example: "  connwarden explain /var/log/auth.log\n  tail -n 100 /var/log/nginx/error.log | connwarden explain - --json",
+		RunE:    c.explain,
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.flags.since, "since", "", "begin at `TIME`")
+	f.StringVar(&c.flags.format, "format", "", "format of the logs: a name, a LogFormat or a log_format `STRING`")
+	return cmd
+}
+
+func (c *command) explain(cmd *cobra.Command, args []string) error {
+	p, err := c.start()
+	if err != nil {
+		return err
+	}
+	if c.flags.csv {
+		return usage("use --json", "--csv: lines are not rows")
+	}
+	opt, err := c.options(p, args, c.flags.since)
+	if err != nil {
+		return err
+	}
+	opt.Progress = nil
+	out := bufio.NewWriter(c.env.Stdout)
+	text := c.text()
+	problems, missed, err := watch.Explain(cmd.Context(), opt, func(l *report.Line) error {
+		if c.flags.json {
+			return report.JSON(out, l)
+		}
+		return text.Line(out, l)
+	})
+	if e := out.Flush(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	for _, one := range problems {
+		fmt.Fprintf(c.env.Stderr, "connwarden: %s: %s\n", report.Clean(one.What), report.Clean(one.Why))
+	}
+	if missed {
+		return &exitError{code: exitPartial}
+	}
+	return nil
 }

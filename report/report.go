@@ -287,6 +287,30 @@ type Value struct {
 	Origin string `json:"origin"` // "default", "flag --tz", "environment TZ", "file:line"
 }
 
+// Words of Line.Reading.
+const (
+	ReadingNone    = "none"
+	ReadingRequest = "request"
+	ReadingEvent   = "event"
+	ReadingFault   = "fault"
+)
+
+// Line is how one line of a log is read: an answer of the command explain.
+type Line struct {
+	File    string     `json:"file"`
+	Line    int64      `json:"line"`
+	Format  string     `json:"format"`
+	Reading string     `json:"reading"`
+	Time    *time.Time `json:"time"`   // null when the line has none
+	Client  *string    `json:"client"` // the address that the line is about, or null; accused only if Hostile
+	Service string     `json:"service"`
+	Kind    string     `json:"kind"` // of an event; of a request: http, tls, empty, garbage; of a fault its level
+	Hostile bool       `json:"hostile"`
+	User    string     `json:"user"`
+	Trust   string     `json:"trust"` // who can write such a line: root, local or outside
+	Rules   []string   `json:"rules"` // that the line touches
+}
+
 // JSON writes doc as one line. HTML characters are left as they are: the page escapes for itself.
 func JSON(w io.Writer, doc any) error {
 	e := json.NewEncoder(w)

@@ -457,6 +457,28 @@ func firstLine(s string, room int) (string, string) {
 	return s[:end], s[end+1:]
 }
 
+// Line writes how one line of a log is read.
+func (t *Text) Line(w io.Writer, l *Line) error {
+	t.begin()
+	client := "-"
+	if l.Client != nil {
+		client = *l.Client
+	}
+	when := "-"
+	if l.Time != nil {
+		when = l.Time.Format("2006-01-02 15:04:05")
+	}
+	st, accused := plain, ""
+	if l.Hostile {
+		st, accused = amber, "accused"
+	}
+	if l.Reading == ReadingNone {
+		st = dim
+	}
+	t.out.WriteString(t.paint(strings.TrimRight(fmt.Sprintf("%s:%d  %-7s  %s  %-15s  %s %s %s %s", Clean(l.File), l.Line, l.Reading, when, client, l.Service, l.Kind, l.User, accused), " "), st) + "\n")
+	return t.end(w)
+}
+
 // Config writes d to w.
 func (t *Text) Config(w io.Writer, d *Config) error {
 	t.begin()
