@@ -45,15 +45,14 @@ type Sources struct {
 }
 
 // Open opens the logs that are wanted, each file once, recognises their formats and finds where the window begins in
-// each. What could not be opened is among the problems. Close the result, which is not nil even beside an error; the error
-// is about the options alone.
+// each. What could not be opened is among the problems; an error is about the options alone. Close the result.
 func Open(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *Problems) (*Sources, error) {
 	s := &Sources{opt: opt, proxies: proxies(opt)}
 	var forced *logs.Format
 	if opt.Format != "" {
 		f, err := logs.Lookup(opt.Format)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		forced = f
 	}
@@ -80,7 +79,11 @@ func Open(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *Probl
 		}
 		s.List = append(s.List, one)
 	}
-	return s, s.enter(p)
+	if err := s.enter(p); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close closes all files.

@@ -311,13 +311,16 @@ func (t *Text) errorRows(d *Errors, explain bool) {
 			last = r.Last.Format("2 Jan 15:04:05")
 		}
 		tab.add(field{thousands(r.Count), bold}, field{t.bar(r.Share, n), plain}, field{r.Service, plain}, field{r.Level, levelStyle(r.Level)},
-			field{Clean(r.Key), plain}, field{last, dim})
+			field{cut(Clean(r.Key), faultColumns, t.ellipsis()), plain}, field{last, dim})
 	}
 	tab.omitEmpty(d.By)
 	t.indent = "  "
 	t.table(tab)
 	t.indent = ""
 }
+
+// faultColumns is how much of a fault is shown in a table, on however wide a screen.
+const faultColumns = 120
 
 func levelStyle(level string) style {
 	switch level {

@@ -77,17 +77,19 @@ func (t *Text) findings(d *Review) {
 	default:
 		t.out.WriteString(t.paint(strconv.Itoa(pressing)+" things need you", bold) + "\n")
 	}
-	for i, f := range d.Findings {
-		lead := fmt.Sprintf("%-3d", i+1)
-		in := strings.Repeat(" ", len(lead))
-		st := amber
-		switch f.Level {
-		case "critical":
-			st = red
-		case "info":
-			st = bold
+	number := 0
+	for _, f := range d.Findings {
+		lead, st := strings.TrimSpace(t.dot()), bold
+		if f.Level != "info" { // what is only worth knowing has no number: it waits
+			number++
+			lead, st = strconv.Itoa(number), amber
 		}
-		t.out.WriteString("\n" + lead + t.paint(cut(Clean(f.Title), t.Width-len(lead), t.ellipsis()), st) + "\n")
+		if f.Level == "critical" {
+			st = red
+		}
+		lead = fmt.Sprintf("%-3s", lead)
+		in := strings.Repeat(" ", width(lead))
+		t.out.WriteString("\n" + lead + t.paint(cut(Clean(f.Title), t.Width-width(lead), t.ellipsis()), st) + "\n")
 		t.words(in, Clean(f.Detail), plain)
 		for _, n := range f.Next {
 			t.out.WriteString(in + t.paint(t.arrow()+" "+Clean(n), accent) + "\n") // whole: it is there to be copied

@@ -22,10 +22,10 @@ type ErrorsOptions struct {
 func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bool, err error) {
 	var p gather.Problems
 	s, err := open(ctx, &opt.Options.Options, func(k logs.Kind) bool { return k == logs.Error }, &p)
-	defer s.Close()
 	if err != nil {
 		return nil, false, err
 	}
+	defer s.Close()
 	if s.Found == 0 {
 		p.Say("error logs", "none was found on this machine; name them: connwarden errors FILE")
 	}

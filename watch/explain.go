@@ -22,10 +22,10 @@ const explainLag = 512
 func Explain(ctx context.Context, opt Options, emit func(*report.Line) error) (list []report.Problem, missed bool, err error) {
 	var p gather.Problems
 	s, err := open(ctx, &opt.Options, func(logs.Kind) bool { return true }, &p)
-	defer s.Close()
 	if err != nil {
 		return nil, false, err
 	}
+	defer s.Close()
 	for _, one := range s.List {
 		e := explainer{one: one, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
 		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, Whole: true}}, tail.ScanOptions{Workers: 1}, e.block)

@@ -24,6 +24,7 @@ type fold struct {
 	pages    *tally.Pages
 	ledgers  *judge.Table
 	faults   *faults.Table
+	quiet    bool // leave out faults that are only news: a review tells what fails
 	distinct *tally.Distinct
 	holders  *tally.Pages    // requests to outlying paths, by path and address
 	outlying map[string]bool // the paths that holders counts
@@ -72,6 +73,9 @@ func (f *fold) Fault(t *connwarden.Fault) {
 	if f.faults == nil || !f.anytime && !f.bounds.Holds(t.Time) {
 		return
 	}
+	if f.quiet && news(t) {
+		return
+	}
 	f.faults.Fault(t)
 	if t.Time.IsZero() {
 		return
@@ -82,6 +86,15 @@ func (f *fold) Fault(t *connwarden.Fault) {
 	if t.Time.After(f.last) {
 		f.last = t.Time
 	}
+}
+
+// news tells whether a fault is below a warning and nothing that its owner must act on.
+func news(t *connwarden.Fault) bool {
+	if t.Level == connwarden.LevelUnknown || t.Level > connwarden.LevelNotice {
+		return false
+	}
+	kind := faults.Find(t)
+	return kind == nil || !kind.Press
 }
 
 // read runs all sources through the folds, one a worker. fresh makes an empty fold; fields are the parts of a request

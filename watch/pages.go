@@ -27,10 +27,10 @@ type PagesOptions struct {
 func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool, err error) {
 	var p gather.Problems
 	s, err := open(ctx, &opt.Options.Options, func(k logs.Kind) bool { return k == logs.Access }, &p)
-	defer s.Close()
 	if err != nil {
 		return nil, false, err
 	}
+	defer s.Close()
 	if s.Found == 0 {
 		p.Say("access logs", "none was found on this machine; name them: connwarden pages FILE")
 	}

@@ -119,7 +119,7 @@ func (r *review) findings() {
 			why = append(why, sentence(e.Why))
 		}
 		if d.Conns != nil && p.Open > 0 && !hasRule(p.Evidence, "connection-outlier") {
-			why = append(why, fmt.Sprintf("Holds %d of %d open connections.", p.Open, d.Conns.Total))
+			why = append(why, fmt.Sprintf("Holds %d of %d connections.", p.Open, d.Conns.Total))
 		}
 		d.Findings = append(d.Findings, report.Finding{
 			Level: level, Title: fmt.Sprintf("%s  %s %d", p.Addr, strings.ToUpper(p.Verdict), p.Score), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,

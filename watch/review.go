@@ -113,7 +113,7 @@ func (r *review) read(ctx context.Context) error {
 	folds, files, err := r.sources.read(ctx, needed, func() *fold {
 		return &fold{
 			pages: tally.NewPages(r.keys, 0), ledgers: judge.New(),
-			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}),
+			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}), quiet: true,
 		}
 	}, r.opt.Progress, &r.p)
 	if err != nil {

@@ -35,5 +35,8 @@ type sources struct{ *gather.Sources }
 
 func open(ctx context.Context, opt *gather.Options, want func(logs.Kind) bool, p *gather.Problems) (*sources, error) {
 	s, err := gather.Open(ctx, opt, want, p)
-	return &sources{s}, err
+	if err != nil {
+		return nil, err
+	}
+	return &sources{s}, nil
 }
