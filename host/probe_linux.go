@@ -111,7 +111,7 @@ func netlinkAsk(protocol int, kind, flags uint16, body []byte) (answer uint16, c
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written that could be lost
+	defer unix.Close(fd)
 	wait := unix.NsecToTimeval(patience.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
 		return 0, 0, nil, fmt.Errorf("set netlink timeout: %w", err)

@@ -12,6 +12,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -76,7 +77,7 @@ func share(n, addrs, each int) error {
 			in.Close()
 		}
 		for _, c := range children {
-			c.Wait()
+			_ = c.Wait() // it was told to stop
 		}
 	}()
 	for part := 0; part*each < n; part++ {
@@ -109,7 +110,7 @@ func wait() {
 	done := make(chan os.Signal, 1)
 	signal.Notify(done, unix.SIGINT, unix.SIGTERM)
 	go func() {
-		io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it, ends us
 		done <- unix.SIGTERM
 	}()
 	<-done
@@ -154,7 +155,7 @@ func fill(n, addrs, part int) error {
 		peer := int(u * u * u * float64(addrs)) // the first tenth of the addresses has nearly half of the sockets
 		kind := r.IntN(10)
 		err := open(kind, peer, 1024+r.IntN(64_000))
-		if err == unix.EADDRNOTAVAIL {
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
 			continue // that peer already uses that port
 		}
 		if err != nil {
