@@ -91,9 +91,6 @@ func Weigh(gs []Gauge) []Pressure {
 		case value >= row.warn:
 			p.Level = "warning"
 		}
-		if g.About != "" {
-			p.Why = g.About + ": " + p.Why
-		}
 		ps = append(ps, p)
 	}
 	return ps

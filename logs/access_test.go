@@ -355,6 +355,9 @@ func BenchmarkFormats(b *testing.B) {
 		b.Run(f.Name, func(b *testing.B) {
 			var text []byte
 			one := sampleText(b, f.Name)
+			if len(one) == 0 {
+				b.Skip("every sample of it has a format string of its own")
+			}
 			for len(text) < 1<<16 {
 				text = append(text, one...)
 			}

@@ -192,6 +192,7 @@ type Load struct {
 // Pressure is a limit of the machine and how near it is.
 type Pressure struct {
 	What  string  `json:"what"`
+	About string  `json:"about,omitempty"` // which one, when there are several: a listener's address
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit,omitempty"` // 0: it has none
 	Level string  `json:"level"`           // ok, warning or critical

@@ -55,7 +55,7 @@ func (m *machine) end(r *review) {
 		gauges = append(gauges, m.limits()...)
 	}
 	for _, p := range judge.Weigh(gauges) {
-		r.doc.Pressure = append(r.doc.Pressure, report.Pressure{What: p.What, Value: p.Value, Limit: p.Limit, Level: p.Level, Why: report.Clean(p.Why)})
+		r.doc.Pressure = append(r.doc.Pressure, report.Pressure{What: p.What, About: report.Clean(p.About), Value: p.Value, Limit: p.Limit, Level: p.Level, Why: report.Clean(p.Why)})
 	}
 }
 
@@ -102,7 +102,9 @@ func (m *machine) counters(seconds float64) []judge.Gauge {
 	total("syn_cookies_sent", m.before.SyncookiesSent, after.SyncookiesSent)
 	total("syn_queue_drops", m.before.ReqQFullDrop, after.ReqQFullDrop)
 	total("listen_overflows", m.before.ListenOverflows, after.ListenOverflows)
-	total("listen_drops", m.before.ListenDrops, after.ListenDrops)
+	if after.ListenDrops != after.ListenOverflows { // an overflow is a drop too
+		total("listen_drops", m.before.ListenDrops, after.ListenDrops)
+	}
 	level := func(what string, value, limit conns.Count) {
 		if value.Known {
 			gauges = append(gauges, judge.Gauge{What: what, Value: float64(value.Value), Limit: known(limit)})

@@ -127,7 +127,7 @@ func (r *review) findings() {
 	}
 	for _, p := range d.Pressure {
 		if p.Level != "ok" {
-			d.Findings = append(d.Findings, report.Finding{Level: p.Level, Title: pressureTitle(p), Detail: sentence(p.Why), Next: []string{}})
+			d.Findings = append(d.Findings, report.Finding{Level: p.Level, Title: pressureTitle(p), Detail: sentence(p.Why), Next: pressureNext(p)})
 		}
 	}
 	d.Findings = append(d.Findings, r.failing()...)
@@ -158,11 +158,30 @@ func pressureTitle(p report.Pressure) string {
 	case "memory", "swap":
 		show = func(f float64) string { return report.Size(uint64(f)) }
 	}
-	title := strings.ReplaceAll(p.What, "_", " ") + " " + show(p.Value)
+	title := strings.ReplaceAll(p.What, "_", " ") + " "
+	if p.About != "" {
+		title += "of " + p.About + ": "
+	}
+	title += show(p.Value)
 	if p.Limit > 0 {
 		title += " of " + show(p.Limit)
 	}
 	return title
+}
+
+// pressureNext is what to type to see who causes a pressure.
+func pressureNext(p report.Pressure) []string {
+	switch p.What {
+	case "syn_recv", "syn_cookies_sent", "syn_queue_drops":
+		return []string{"connwarden conns --state syn-recv --by net"}
+	case "close_wait":
+		return []string{"connwarden conns --state close-wait --by process"}
+	case "accept_queue":
+		if a, err := netip.ParseAddrPort(p.About); err == nil {
+			return []string{fmt.Sprintf("connwarden conns --in --port %d", a.Port())}
+		}
+	}
+	return []string{}
 }
 
 func number(f float64) string {
