@@ -362,10 +362,11 @@ func BenchmarkFormats(b *testing.B) {
 				text = append(text, one...)
 			}
 			p := f.WithHead(text).NewParser(Options{Now: errorNow})
+			var sink counter
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Parse(connwarden.Source{}, text, &counter{})
+				p.Parse(connwarden.Source{}, text, &sink)
 			}
 		})
 	}

@@ -98,11 +98,10 @@ func (p *Parser) object(line []byte, at, depth int) (int, bool) {
 		default:
 			return at, false
 		}
-		end := closeString(line, at+1)
+		end := s.key(line, at+1, prefix)
 		if end < 0 {
 			return at, false
 		}
-		s.key(line[at+1:end], prefix)
 		at = skipSpace(line, end+1)
 		if at >= len(line) || line[at] != ':' {
 			return at, false
@@ -116,25 +115,36 @@ func (p *Parser) object(line []byte, at, depth int) (int, bool) {
 	}
 }
 
-// key appends a member's name to the path, in the form of the table.
-func (s *scratch) key(name []byte, prefix int) {
+// key appends a member's name, which begins at from and ends with a quote, to the path, in the form of the table. It
+// returns where the quote stands, -1 when there is none.
+func (s *scratch) key(line []byte, from, prefix int) int {
 	if prefix > 0 {
 		s.path = append(s.path, '.')
 	}
-	if len(name) > 64 { // longer than any known one: not worth keeping
-		s.path = append(s.path, '?')
-		return
-	}
-	for _, c := range name {
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c |= 0x20
-		case c == '_' || c == '-' || c == '@' || c == ' ':
+	start := len(s.path)
+	for at := from; at < len(line); at++ {
+		c := line[at]
+		switch c {
+		case '"':
+			return at
+		case '_', '-', '@', ' ':
+			continue
+		case '\\':
+			at++
 			continue
 		}
-		s.path = append(s.path, c)
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if len(s.path)-start < maxKey {
+			s.path = append(s.path, c)
+		}
 	}
+	return -1
 }
+
+// maxKey is longer than any known name; what is longer is not worth keeping.
+const maxKey = 64
 
 // value reads a value for the path in hand.
 func (p *Parser) value(line []byte, at, depth int) (int, bool) {

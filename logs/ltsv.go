@@ -25,16 +25,29 @@ func readLTSV(p *Parser, line []byte) grade {
 		if n <= 0 {
 			return misfit
 		}
-		p.labelled(one[:n], one[n+1:], ltsvKeys)
+		p.scratch.label(one[:n])
+		p.labelled(one[n+1:], ltsvKeys)
 	}
 	return p.settleKeys(true)
 }
 
-// labelled takes a value whose label may mean something of its own in a format.
-func (p *Parser) labelled(label, value []byte, own map[string]meaning) {
-	s := &p.scratch
+// label makes a name that no quote ends the path.
+func (s *scratch) label(name []byte) {
 	s.path = s.path[:0]
-	s.key(label, 0)
+	for _, c := range name[:min(len(name), maxKey)] {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		case c == '_' || c == '-' || c == '@':
+			continue
+		}
+		s.path = append(s.path, c)
+	}
+}
+
+// labelled takes a value of the path in hand, whose label may mean something of its own in a format.
+func (p *Parser) labelled(value []byte, own map[string]meaning) {
+	s := &p.scratch
 	m, ok := own[string(s.path)]
 	if !ok {
 		m, ok = s.keys[string(s.path)]
@@ -92,7 +105,8 @@ func readLogfmt(p *Parser, line []byte) grade {
 			value = line[start:at]
 		}
 		pairs++
-		p.labelled(key, value, logfmtKeys)
+		p.scratch.label(key)
+		p.labelled(value, logfmtKeys)
 	}
 	if pairs < 4 {
 		return misfit
