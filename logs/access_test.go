@@ -179,6 +179,7 @@ func TestDetect(t *testing.T) {
 		{"binary", []byte("\x7fELF\x00\x00\x00\n\x00\x01"), ""},
 		{"one line", log(goodLine), "apache_combined"},
 		{"the last line cut", log(goodLine, goodLine[:60]), "apache_combined"},
+		{"an old Mac's", []byte(goodLine + "\r" + goodLine + "\r"), "apache_combined"},
 		{"garbage around", log("x", "y", goodLine, "z"), "apache_combined"},
 		{"common", log(goodLine[:strings.Index(goodLine, ` "-"`)]), "apache_common"},
 		{"syslog in front", log("Nov 22 14:03:07 web nginx: " + goodLine), "syslog/apache_combined"},
@@ -369,5 +370,16 @@ func BenchmarkFormats(b *testing.B) {
 				p.Parse(connwarden.Source{}, text, &sink)
 			}
 		})
+	}
+}
+
+func BenchmarkDetect(b *testing.B) {
+	head := combinedLog(400)[:1<<16]
+	b.SetBytes(int64(len(head)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if f := Detect("access.log", head); f != combined {
+			b.Fatal(f)
+		}
 	}
 }

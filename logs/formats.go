@@ -131,7 +131,9 @@ func named(name string) *Format {
 }
 
 // WithHead returns the format as the first lines of a file bind it: the columns that a "#Fields:" directive names. Parts
-// of the file that do not hold the directive are then read right. Formats that no head binds are returned as they are.
+// of the file that do not hold the directive are then read right, up to the next directive in the file: a part that lies
+// behind that and does not hold it knows only the columns of the head and those that the servers write by themselves.
+// Formats that no head binds are returned as they are.
 func (f *Format) WithHead(head []byte) *Format {
 	if f.bind == nil {
 		return f
@@ -140,9 +142,17 @@ func (f *Format) WithHead(head []byte) *Format {
 }
 
 // Detect tells which format fits most of the first lines of a log, nil when none fits any. The last line of head may be
-// cut off. The columns of a W3C log are bound. name is only a hint.
+// cut off. The columns of a W3C log are bound. name is the file's, and decides only between an access and an error format
+// that fit equally well.
 func Detect(name string, head []byte) *Format {
-	best, most := detect(head)
+	if bytes.IndexByte(head, '\n') < 0 {
+		head = bytes.ReplaceAll(head, []byte("\r"), lineEnd) // an old Mac's
+	}
+	lists := [][]*Format{accessFormats, errorFormats}
+	if strings.Contains(name, "error") {
+		lists[0], lists[1] = lists[1], lists[0]
+	}
+	best, most := detect(lists, head)
 	// Lines that syslog or a container's runtime brought.
 	for i := range carriers {
 		c := &carriers[i]
@@ -150,22 +160,24 @@ func Detect(name string, head []byte) *Format {
 		if n <= most {
 			continue
 		}
-		if f, fits := detect(inner); f != nil && fits > most {
+		if f, fits := detect(lists, inner); f != nil && fits > most {
 			best, most = c.within(f), fits
 		}
 	}
 	// A guess must do much better than a format that is known: some lines of any log fit it.
-	if guessed.NewParser(Options{}).fitting(guessed, head) > 2*most {
+	if 2*most < bytes.Count(head, lineEnd)+1 && guessed.NewParser(Options{}).fitting(guessed, head) > 2*most {
 		return guessed
 	}
 	return best
 }
 
+var lineEnd = []byte("\n")
+
 // detect finds the best of the formats that no carrier brings, and how many lines fit it.
-func detect(head []byte) (*Format, int) {
+func detect(lists [][]*Format, head []byte) (*Format, int) {
 	var best *Format
 	most := 0
-	for _, list := range [][]*Format{accessFormats, errorFormats} {
+	for _, list := range lists {
 		for _, f := range list {
 			bound := f.WithHead(head)
 			if n := bound.NewParser(Options{}).fitting(bound, head); n > most {
