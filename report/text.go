@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -243,6 +244,7 @@ func (t *Text) pageRows(d *Pages) {
 		return
 	}
 	n := t.barWidth()
+	byAddress := slices.Contains(strings.Split(d.By, ","), "ip") // then each row has one, which is not worth a column
 	tab := &table{cols: []column{
 		{title: "COUNT", right: true},
 		{title: "SHARE", right: true},
@@ -264,8 +266,12 @@ func (t *Text) pageRows(d *Pages) {
 		if r.MaxError > 0 {
 			count = "~" + count
 		}
+		ips := optional(r.IPs)
+		if byAddress {
+			ips = ""
+		}
 		tab.add(field{count, bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
-			field{optional(r.IPs), plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
+			field{ips, plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
 			field{nonzero(r.Status["4xx"]), plain}, field{nonzero(r.Status["5xx"]), st5})
 	}
 	tab.omitEmpty(d.By)

@@ -287,7 +287,7 @@ func TestMergeEveryCut(t *testing.T) {
 
 func TestMergeAtRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	list := made(50_000, 9000, 3)
+	list := made(20_000, 5000, 3)
 	k := keys(t, "url")
 	want := ask(countAll(k, 0, list))
 	for range 5 {
@@ -361,15 +361,15 @@ func checkBounds(t *testing.T, p *Pages, list []connwarden.Request, k Keys, boun
 
 func TestPagesBeyondTheBound(t *testing.T) {
 	for _, bound := range []int{1, 2, 3, 10, 100, 1000} {
-		for seed := range uint64(5) {
-			list := made(20_000, 10_000, seed)
+		for seed := range uint64(2) {
+			list := made(10_000, 6_000, seed)
 			k := keys(t, "path")
 			checkBounds(t, countAll(k, bound, list), list, k, bound)
 			// Merged, the same holds.
 			r := rand.New(rand.NewPCG(seed, 2))
 			p := NewPages(k, bound)
 			for rest := list; len(rest) > 0; {
-				n := min(1+r.IntN(8000), len(rest))
+				n := min(1+r.IntN(4000), len(rest))
 				p.Merge(countAll(k, bound, rest[:n]))
 				rest = rest[n:]
 			}
