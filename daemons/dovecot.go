@@ -1,0 +1,131 @@
+package daemons
+
+import (
+	"strings"
+
+	"github.com/connwarden/connwarden"
+)
+
+// readDovecot reads Dovecot 1.0 to 2.4: the login processes ("imap-login: Disconnected (auth failed, 1 attempts in 2 secs):
+// user=<NAME>, method=PLAIN, rip=ADDR, lip=ADDR, TLS, session=<…>": client-common.c, client_log; login_log_format_elements) and
+// the authentication service ("auth: passwd-file(NAME,ADDR,<SESSION>): unknown user": auth-request.c).
+func readDovecot(program, s string, e *connwarden.Event) bool {
+	// "dovecot: imap-login: …", "imap-login: Info: …" of its own log, "dovecot: auth(default): …".
+	if program == "dovecot" {
+		who, rest, ok := strings.Cut(s, ": ")
+		if !ok {
+			return false
+		}
+		program, s = who, rest
+	}
+	for _, level := range [...]string{"Info: ", "Warning: ", "Error: ", "Debug: "} {
+		s = strings.TrimPrefix(s, level)
+	}
+	base, _, _ := strings.Cut(program, "(")
+	base, _, _ = strings.Cut(base, "[")
+	switch {
+	case strings.HasSuffix(base, "-login"):
+		return dovecotLogin(s, e)
+	case base == "auth", base == "auth-worker", base == "dovecot-auth", base == "dovecot":
+		if strings.HasPrefix(s, "pam_") {
+			return readPAM(s, e)
+		}
+		return dovecotAuth(s, e)
+	}
+	return false
+}
+
+// dovecotLogin reads what a login process says of a client. User names stand before the address, and nothing of the peer's
+// behind it, so the last rip= is Dovecot's.
+func dovecotLogin(s string, e *connwarden.Event) bool {
+	_, rest, ok := lastCut(s, " rip=")
+	if !ok {
+		return false
+	}
+	host, _, _ := strings.Cut(rest, ",")
+	a, ok := address(host)
+	if !ok {
+		return false
+	}
+	user, _ := between(s, "user=<", ">, ")
+	// Names may hold the words that are looked for; what Dovecot states stands before them.
+	said, _, _ := strings.Cut(s, "user=<")
+	kind := connwarden.EventOther
+	switch {
+	case strings.HasPrefix(s, "Login: "), strings.HasPrefix(s, "Logged in"):
+		kind = connwarden.EventAuthPassed
+	case strings.Contains(said, "(auth failed"), strings.Contains(said, "proxy dest auth failed"), strings.Contains(said, "(auth_failed)"):
+		kind = connwarden.EventAuthFailed
+	case strings.Contains(said, "tried to use disallowed plaintext auth"), strings.Contains(said, "tried to use disabled plaintext auth"),
+		strings.Contains(said, "tried to use unsupported auth mechanism"), strings.Contains(said, "cleartext authentication disabled"),
+		strings.Contains(said, "(cleartext_auth_disabled)"):
+		kind = connwarden.EventNotAllowed
+	case strings.Contains(said, "Maximum number of connections"):
+		kind = connwarden.EventLimitHit
+	case strings.Contains(said, "Too many invalid commands"), strings.Contains(said, "Too many bad commands"):
+		kind = connwarden.EventProbe
+	case strings.HasPrefix(s, "Disconnected"), strings.HasPrefix(s, "Aborted login"), strings.HasPrefix(s, "Login aborted"),
+		strings.HasPrefix(s, "Connection closed"), strings.HasPrefix(s, "Logged out"):
+		kind = connwarden.EventClosed
+	}
+	return sayOf(e, kind, a, user, "")
+}
+
+// dovecotAuth reads "DRIVER(NAME,ADDR[,<SESSION>]): TEXT". The name is the peer's, and with auth_verbose_passwords so is the end
+// of the text: all places that could be the address must agree.
+func dovecotAuth(s string, e *connwarden.Event) bool {
+	open := strings.IndexByte(s, '(')
+	if open <= 0 || strings.IndexByte(s[:open], ' ') >= 0 {
+		return false
+	}
+	var all agreement
+	user := ""
+	kind := connwarden.EventOther
+	for at := open + 1; ; {
+		i := strings.Index(s[at:], "): ")
+		if i < 0 {
+			break
+		}
+		at += i
+		inner := s[open+1 : at]
+		if j := strings.LastIndex(inner, ",<"); j >= 0 && strings.HasSuffix(inner, ">") {
+			inner = inner[:j]
+		}
+		at += len("): ")
+		name, host, ok := lastCut(inner, ",")
+		if !ok {
+			continue
+		}
+		a, ok := address(host)
+		if !ok {
+			continue
+		}
+		all.add(a)
+		user, kind = name, dovecotWhy(s[at:])
+	}
+	a, ok := all.agreed()
+	return ok && sayOf(e, kind, a, user, "")
+}
+
+// dovecotWhy tells failures of the peer from those of the server (passdb-*.c, auth-request.c).
+func dovecotWhy(s string) connwarden.EventKind {
+	s = strings.TrimPrefix(s, "Password query failed: ")
+	switch {
+	case strings.HasPrefix(s, "unknown user"), strings.HasPrefix(s, "Unknown user"), strings.HasPrefix(s, "no such user"),
+		strings.HasPrefix(s, "Password mismatch"), strings.HasPrefix(s, "password mismatch"), strings.HasPrefix(s, "invalid credentials"),
+		strings.HasPrefix(s, "CRAM-MD5 mismatch"), strings.HasPrefix(s, "Username character disallowed"), strings.HasPrefix(s, "Invalid username"),
+		strings.HasPrefix(s, "Authentication failed"), strings.HasPrefix(s, "Login failed"):
+		return connwarden.EventAuthFailed
+	}
+	if rest, ok := strings.CutPrefix(s, "pam_authenticate() failed: "); ok {
+		for _, w := range [...]string{"Authentication failure", "User not known", "Permission denied", "authentication error"} {
+			if strings.HasPrefix(rest, w) {
+				return connwarden.EventAuthFailed
+			}
+		}
+	}
+	if strings.HasPrefix(s, "allow_nets check failed") {
+		return connwarden.EventNotAllowed
+	}
+	return connwarden.EventOther
+}

@@ -1,0 +1,388 @@
+package daemons
+
+import "strings"
+
+// Format is a daemon's own log file, whose lines have no prefix of syslog. A line that fits is split into its time, as written and
+// for others to read, and the two parts of a [Message].
+type Format struct {
+	Name string // as in CLI.md's "format"
+	// Fits tells whether a line (without its end) is surely of this format: the time has its shape and the text is known.
+	Fits func(line []byte) bool
+	// Split parts a line; all three are borrowed from it, but for a program that the line does not name. ok is false when the time has
+	// another shape. What Fits refuses may still split: not every line of a log can be known by itself.
+	Split func(line []byte) (stamp, program, text []byte, ok bool)
+}
+
+// Formats lists the formats, those first whose lines could be taken for another's.
+var Formats = []Format{
+	format("cpanel_login", splitCPanel, marks{"[cpaneld] ", "[whostmgrd] ", "[webmaild] ", "[cpdavd] ", "[cphulkd] ", "[cpsrvd] "}, "cpanel"),
+	format("plesk_panel", splitPlesk, marks{"[panel] ", "[extension/", "[util_exec"}, "plesk"),
+	format("roundcube", splitRoundcube, marks{"<", "IMAP Error: ", "Successful login for ", "Failed login for ", "FAILED login for ", "DB Error: ", "PHP Error: "}, "roundcube"),
+	format("asterisk", splitAsterisk, marks{"NOTICE[", "WARNING[", "ERROR[", "SECURITY[", "VERBOSE[", "DEBUG[", "DTMF["}, "asterisk"),
+	format("mongodb", splitMongo, nil, "mongod"),
+	format("redis", splitRedis, nil, "redis-server"),
+	format("xinetd", splitXinetd, marks{"START: ", "FAIL: ", "EXIT: ", "USERID: ", "DATA: ", "NOID: "}, "xinetd"),
+	format("named", splitNamed, marks{"client ", "security: ", "query-errors: ", "rate-limit: ", "queries: ", "xfer-out: ", "update-security: ", "update: ", "notify: ", "general: ", "default: ", "lame-servers: ", "dnssec: ", "resolver: ", "network: ", "database: ", "info: ", "error: ", "warning: "}, "named"),
+	format("vsftpd", splitVsftpd, marks{"[pid "}, "vsftpd"),
+	format("phpmyadmin", splitPHPMyAdmin, nil, "phpmyadmin"),
+	format("dovecot", splitDovecot, marks{"imap-login: ", "pop3-login: ", "managesieve-login: ", "submission-login: ", "auth: ", "auth-worker(", "auth(", "imap(", "pop3(", "lmtp(", "lda(", "master: ", "config: ", "log: ", "anvil: ", "ssl-params: ", "stats: "}, "dovecot"),
+	format("proftpd", splitProftpd, nil, "proftpd"),
+	format("postgresql", splitPostgres, nil, "postgres"),
+	format("mysql_error", splitMySQL, marks{"[Note] ", "[Warning] ", "[ERROR] ", "[System] ", "[Error] "}, "mysqld"),
+	format("exim", splitExim, nil, "exim"),
+	format("openvpn", splitOpenVPN, nil, "openvpn"),
+}
+
+// marks are beginnings of texts, one of which a line of a format must have.
+type marks []string
+
+func (m marks) has(text string) bool {
+	for _, s := range m {
+		if strings.HasPrefix(text, s) {
+			return true
+		}
+	}
+	return m == nil
+}
+
+// format makes a Format of a splitter that works on views; program is what lines that name none are of.
+func format(name string, split func(string) (stamp, program, text string, ok bool), m marks, program string) Format {
+	implied := []byte(program)
+	return Format{
+		Name: name,
+		Fits: func(line []byte) bool {
+			_, _, text, ok := split(view(line))
+			return ok && m.has(text)
+		},
+		Split: func(line []byte) ([]byte, []byte, []byte, bool) {
+			stamp, p, text, ok := split(view(line))
+			if !ok {
+				return nil, nil, nil, false
+			}
+			if p == "" {
+				return bytesOf(stamp), implied, bytesOf(text), true
+			}
+			return bytesOf(stamp), bytesOf(p), bytesOf(text), true
+		},
+	}
+}
+
+// shape is the length of the beginning of s that fits a pattern: '0' stands for a digit, 'a' for a letter, '_' for a digit or a space, and
+// everything else for itself. It is 0 when s does not fit.
+func shape(s, pattern string) int {
+	if len(s) < len(pattern) {
+		return 0
+	}
+	for i := 0; i < len(pattern); i++ {
+		c := s[i]
+		switch pattern[i] {
+		case '0':
+			if c-'0' > 9 {
+				return 0
+			}
+		case '_':
+			if c-'0' > 9 && c != ' ' {
+				return 0
+			}
+		case 'a':
+			if c|0x20 < 'a' || c|0x20 > 'z' {
+				return 0
+			}
+		default:
+			if c != pattern[i] {
+				return 0
+			}
+		}
+	}
+	return len(pattern)
+}
+
+// isoStamp is the length of "2026-11-22 14:03:07" with 'T' or a space, a fraction and a zone, if s begins with one.
+func isoStamp(s string) int {
+	n := shape(s, "0000-00-00 00:00:00")
+	if n == 0 {
+		if n = shape(s, "0000-00-00T00:00:00"); n == 0 {
+			return 0
+		}
+	}
+	if n < len(s) && (s[n] == '.' || s[n] == ',') {
+		n += 1 + digits(s[n+1:])
+	}
+	rest := s[n:]
+	switch {
+	case strings.HasPrefix(rest, "Z"):
+		n++
+	case shape(rest, "+00:00") > 0 || shape(rest, "-00:00") > 0:
+		n += 6
+	case shape(rest, "+0000") > 0 || shape(rest, "-0000") > 0:
+		n += 5
+	case shape(rest, " +0000") > 0 || shape(rest, " -0000") > 0:
+		n += 6
+	}
+	return n
+}
+
+// monthStamp is the length of "Nov 22 14:03:07", with a fraction.
+func monthStamp(s string) int {
+	n := shape(s, "aaa _0 00:00:00")
+	if n > 0 && n < len(s) && s[n] == '.' {
+		n += 1 + digits(s[n+1:])
+	}
+	return n
+}
+
+// cut parts s behind a stamp of n bytes and a space.
+func cut(s string, n int) (stamp, text string, ok bool) {
+	if n == 0 || n >= len(s) || s[n] != ' ' {
+		return "", "", false
+	}
+	return s[:n], strings.TrimLeft(s[n:], " "), true
+}
+
+// inBrackets parts "[STAMP] REST", where stamp knows the shape.
+func inBrackets(s string, stamp func(string) int) (when, rest string, ok bool) {
+	if s == "" || s[0] != '[' {
+		return "", "", false
+	}
+	n := stamp(s[1:])
+	if n == 0 || n+2 >= len(s) || s[n+1] != ']' {
+		return "", "", false
+	}
+	return s[1 : n+1], s[n+2:], true
+}
+
+// splitExim: "2026-11-22 14:03:07 TEXT", with milliseconds, a zone and a process id if log_selector says so. The text must be Exim's.
+func splitExim(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok {
+		return
+	}
+	said := eximHead(text)
+	if said != text {
+		return stamp, "", text, true
+	}
+	name, _ := word(said)
+	for _, head := range [...]string{"H=", "no MAIL in ", "SMTP ", "TLS error on ", "rejected ", "refused connection ", "Connection from ", "unexpected ", "unqualified ", "temporarily ",
+		"Start queue run: ", "End queue run: ", "exim ", "no host name found ", "no IP address found ", "ident connection ", "Warning: ", "SIGHUP", "pid "} {
+		if strings.HasPrefix(said, head) {
+			return stamp, "", text, true
+		}
+	}
+	return stamp, "", text, strings.HasPrefix(said[len(name):], " authenticator failed for ")
+}
+
+// splitProftpd: "2026-11-22 14:03:07,123 HOST proftpd[123] SERVER (NAME[ADDR]): TEXT".
+func splitProftpd(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok {
+		return
+	}
+	_, rest := word(text)
+	if rest, ok = strings.CutPrefix(rest, "proftpd["); !ok {
+		return
+	}
+	n := digits(rest)
+	if text, ok = strings.CutPrefix(rest[n:], "] "); !ok {
+		text, ok = strings.CutPrefix(rest[n:], "]: ")
+	}
+	return stamp, "", text, ok
+}
+
+// splitVsftpd: "Sun Nov 22 14:03:07 2026 [pid 123] TEXT".
+func splitVsftpd(s string) (stamp, program, text string, ok bool) {
+	stamp, text, ok = cut(s, shape(s, "aaa aaa _0 00:00:00 0000"))
+	return stamp, "", text, ok
+}
+
+// splitCPanel: "[2026-11-22 14:03:07 +0000] info [cpaneld] TEXT".
+func splitCPanel(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = inBrackets(s, isoStamp); !ok {
+		return
+	}
+	text = trim(text)
+	for _, level := range [...]string{"info ", "warn ", "error "} {
+		if rest, ok := strings.CutPrefix(text, level); ok {
+			return stamp, "", rest, true
+		}
+	}
+	return stamp, "", text, false
+}
+
+// splitPlesk: "[2026-11-22 14:03:07.123] 1234:5f ERR [panel] TEXT", without the id in older versions.
+func splitPlesk(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = inBrackets(s, isoStamp); !ok {
+		return
+	}
+	rest := trim(text)
+	for range 2 {
+		var first string
+		first, text = word(rest)
+		switch first {
+		case "ERR", "WARN", "INFO", "NOTICE", "DEBUG", "CRIT":
+			return stamp, "", text, true
+		}
+		rest = text
+	}
+	return stamp, "", "", false
+}
+
+// splitRoundcube: "[22-Nov-2026 14:03:07 +0000]: TEXT".
+func splitRoundcube(s string) (stamp, program, text string, ok bool) {
+	stamp, text, ok = inBrackets(s, func(s string) int {
+		n := shape(s, "00-aaa-0000 00:00:00 +0000")
+		if n == 0 {
+			n = shape(s, "00-aaa-0000 00:00:00 -0000")
+		}
+		if n == 0 {
+			n = shape(s, "00-aaa-0000 00:00:00")
+		}
+		return n
+	})
+	if ok {
+		text, ok = strings.CutPrefix(text, ": ")
+	}
+	return stamp, "", text, ok
+}
+
+// splitPHPMyAdmin: "Nov 22 14:03:07 phpmyadmin: TEXT" (Logging.php, logUser).
+func splitPHPMyAdmin(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, monthStamp(s)); ok {
+		text, ok = strings.CutPrefix(text, "phpmyadmin: ")
+	}
+	return stamp, "", text, ok
+}
+
+// splitDovecot: "Nov 22 14:03:07 imap-login: Info: TEXT" (failures.c; log_timestamp), before 2.0 "dovecot: Nov 22 14:03:07 Info: imap-login: TEXT".
+func splitDovecot(s string) (stamp, program, text string, ok bool) {
+	s = strings.TrimPrefix(s, "dovecot: ")
+	n := monthStamp(s)
+	if n == 0 {
+		n = isoStamp(s)
+	}
+	if stamp, text, ok = cut(s, n); !ok {
+		return
+	}
+	for _, level := range [...]string{"Info: ", "Warning: ", "Error: "} {
+		text = strings.TrimPrefix(text, level)
+	}
+	return stamp, "", text, strings.Contains(text, ": ")
+}
+
+// splitMySQL: "2026-11-22T14:03:07.123456Z 12 [Note] TEXT", MariaDB's "2026-11-22 14:03:07 12 [Warning] TEXT", and "261122 14:03:07 [Warning] TEXT".
+func splitMySQL(s string) (stamp, program, text string, ok bool) {
+	n := isoStamp(s)
+	if n == 0 {
+		n = shape(s, "000000 _0:00:00")
+	}
+	if stamp, text, ok = cut(s, n); !ok {
+		return
+	}
+	if n := digits(text); n > 0 && n < len(text) {
+		text = strings.TrimLeft(text[n:], " ")
+	}
+	return stamp, "", text, strings.HasPrefix(text, "[")
+}
+
+// splitPostgres: "2026-11-22 14:03:07.123 UTC [123] … FATAL:  TEXT". All that stands between time and level is log_line_prefix.
+func splitPostgres(s string) (stamp, program, text string, ok bool) {
+	n := isoStamp(s)
+	if n == 0 || n >= len(s) || s[n] != ' ' && s[n] != ':' {
+		return "", "", "", false
+	}
+	text = s[n+1:]
+	for _, level := range [...]string{"FATAL:  ", "LOG:  ", "ERROR:  ", "WARNING:  ", "DETAIL:  ", "HINT:  ", "STATEMENT:  ", "PANIC:  ", "NOTICE:  "} {
+		if i := strings.Index(text, level); i >= 0 && i < 256 {
+			return s[:n], "", text, true
+		}
+	}
+	return s[:n], "", text, false
+}
+
+// splitMongo: {"t":{"$date":"2026-11-22T14:03:07.123+00:00"},"s":"I",…}, before 4.4 "2026-11-22T14:03:07.123+0000 I ACCESS   [conn1] TEXT".
+func splitMongo(s string) (stamp, program, text string, ok bool) {
+	const head = `{"t":{"$date":"`
+	if rest, ok := strings.CutPrefix(s, head); ok {
+		n := isoStamp(rest)
+		return rest[:n], "", s, n > 0 && strings.Contains(rest, `"ctx":"`)
+	}
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok || len(text) < 12 || text[1] != ' ' || strings.IndexByte("FEWID", text[0]) < 0 {
+		return "", "", "", false
+	}
+	i := strings.Index(text, "[")
+	if i < 0 || i > 16 {
+		return "", "", "", false
+	}
+	_, text, ok = strings.Cut(text[i:], "] ")
+	return stamp, "", text, ok
+}
+
+// splitRedis: "123:M 22 Nov 2026 14:03:07.123 # TEXT" (server.c, serverLogRaw).
+func splitRedis(s string) (stamp, program, text string, ok bool) {
+	n := digits(s)
+	if n == 0 || shape(s[n:], ":a ") == 0 {
+		return "", "", "", false
+	}
+	s = s[n+3:]
+	if n = shape(s, "00 aaa 0000 00:00:00.000"); n == 0 {
+		n = shape(s, "00 aaa 00:00:00.000")
+	}
+	if stamp, text, ok = cut(s, n); !ok || len(text) < 3 || text[1] != ' ' || strings.IndexByte(".-*#", text[0]) < 0 {
+		return "", "", "", false
+	}
+	return stamp, "", text[2:], true
+}
+
+// splitOpenVPN: "2026-11-22 14:03:07 ADDR:PORT TEXT", before 2.5 "Sun Nov 22 14:03:07 2026 ADDR:PORT TEXT". The text must be of one peer or
+// one of the server's known ones.
+func splitOpenVPN(s string) (stamp, program, text string, ok bool) {
+	n := isoStamp(s)
+	if n == 0 {
+		n = shape(s, "aaa aaa _0 00:00:00 0000")
+	}
+	if stamp, text, ok = cut(s, n); !ok {
+		return
+	}
+	if rest, ok := strings.CutPrefix(text, "us="); ok {
+		text = strings.TrimLeft(rest[digits(rest):], " ")
+	}
+	for _, head := range [...]string{"TLS Error: ", "TLS: ", "MULTI: ", "OpenVPN ", "Initialization Sequence ", "TCP connection ", "PUSH: ", "SENT CONTROL ", "Listening for ", "UDPv", "TCPv", "Incoming Control ", "Outgoing Control "} {
+		if strings.HasPrefix(text, head) {
+			return stamp, "", text, true
+		}
+	}
+	peer, _ := word(text)
+	if i := strings.LastIndexByte(peer, '/'); i >= 0 {
+		peer = peer[i+1:]
+	}
+	if _, ok := addressWithPort(peer); ok {
+		return stamp, "", text, true
+	}
+	return stamp, "", text, false
+}
+
+// splitAsterisk: "[2026-11-22 14:03:07] NOTICE[123] TEXT" or "[Nov 22 14:03:07] …" (logger.conf, dateformat).
+func splitAsterisk(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = inBrackets(s, isoStamp); !ok {
+		stamp, text, ok = inBrackets(s, monthStamp)
+	}
+	return stamp, "", trim(text), ok
+}
+
+// splitNamed: "22-Nov-2026 14:03:07.123 security: info: TEXT" (lib/isc/log.c).
+func splitNamed(s string) (stamp, program, text string, ok bool) {
+	if n := shape(s, "00-aaa-0000 00:00:00.000"); n > 0 {
+		stamp, text, ok = cut(s, n)
+		return stamp, "", text, ok
+	}
+	stamp, text, ok = cut(s, isoStamp(s))
+	return stamp, "", text, ok && (strings.HasPrefix(text, "client @0x") || strings.Contains(text, ": info: client @0x"))
+}
+
+// splitXinetd: "26/11/22@14:03:07: FAIL: TEXT" (xlog, filelog.c).
+func splitXinetd(s string) (stamp, program, text string, ok bool) {
+	n := shape(s, "00/00/00@00:00:00: ")
+	if n == 0 {
+		if n = shape(s, "00/0/00@00:00:00: "); n == 0 {
+			return "", "", "", false
+		}
+	}
+	return s[:n-2], "", s[n:], true
+}

@@ -1,0 +1,101 @@
+package daemons
+
+import (
+	"strings"
+
+	"github.com/connwarden/connwarden"
+)
+
+// readPAM reads "pam_MODULE(SERVICE:auth): authentication failure; logname=%s uid=%d euid=%d tty=%s ruser=%s rhost=%s  user=%s"
+// (Linux-PAM, modules/pam_unix/support.c; other modules copied it), its older form "(pam_unix) authentication failure; …" and
+// the sum "PAM 2 more authentication failures; …".
+//
+// The user is the peer's and ends the line; for some services (dovecot, vsftpd) ruser is the same name again, before the
+// address. So the address is between two texts of the peer's, and it is the one that parts two equal names. Without a remote
+// host (su, sudo, a console) nobody is accused.
+func readPAM(s string, e *connwarden.Event) bool {
+	service := ""
+	if open := strings.IndexByte(s, '('); open >= 0 && open < len("pam_")+24 {
+		if inner, ok := between(s[open:], "(", ":"); ok && strings.IndexByte(inner, ' ') < 0 {
+			service = inner
+		}
+	}
+	if e.Service == "" {
+		e.Service = pamService(service)
+	}
+	switch service {
+	case "su", "su-l", "sudo", "sudo-i", "polkit-1", "cron", "crond", "runuser", "systemd-user":
+		return false
+	}
+	i := strings.Index(s, "authentication failure")
+	if i < 0 || i > 64 {
+		return false
+	}
+	_, rest, ok := strings.Cut(s[i:], " ruser=")
+	if !ok {
+		return false
+	}
+	const rhost = " rhost="
+	if tail, ok := strings.CutPrefix(rest, rhost); ok && (service == "sshd" || strings.Count(tail, rhost) == 0) {
+		// sshd sets no ruser.
+		host, user := pamHost(tail)
+		return host != "" && say(e, connwarden.EventAuthFailed, host, user)
+	}
+	var all agreement
+	user, name := "", ""
+	for at := 0; ; {
+		i := strings.Index(rest[at:], rhost)
+		if i < 0 {
+			break
+		}
+		at += i
+		ruser := rest[:at]
+		host, who := pamHost(rest[at+len(rhost):])
+		at += len(rhost)
+		a, ok := address(host)
+		if !ok {
+			name = host
+			continue
+		}
+		if ruser != "" && ruser == who {
+			return sayOf(e, connwarden.EventAuthFailed, a, who, "")
+		}
+		all.add(a)
+		user = who
+	}
+	if a, ok := all.agreed(); ok {
+		return sayOf(e, connwarden.EventAuthFailed, a, user, "")
+	}
+	return !all.bad && name != "" && say(e, connwarden.EventAuthFailed, name, "")
+}
+
+// pamHost reads "HOST", "HOST user=NAME" or "HOST  user=NAME".
+func pamHost(s string) (host, user string) {
+	host, rest := word(s)
+	rest = strings.TrimPrefix(rest, " ")
+	user, _ = strings.CutPrefix(rest, "user=")
+	return host, user
+}
+
+// pamService is the constant for a PAM service's name.
+func pamService(s string) string {
+	switch s {
+	case "sshd":
+		return "sshd"
+	case "dovecot":
+		return "dovecot"
+	case "vsftpd":
+		return "vsftpd"
+	case "proftpd":
+		return "proftpd"
+	case "pure-ftpd":
+		return "pure-ftpd"
+	case "webmin":
+		return "webmin"
+	case "usermin":
+		return "usermin"
+	case "login", "remote":
+		return "login"
+	}
+	return "pam"
+}
