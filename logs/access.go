@@ -106,10 +106,9 @@ func (p *Parser) push(line []byte) {
 }
 
 // begin empties p.req for the next line.
-func (p *Parser) begin() *connwarden.Request {
+func (p *Parser) begin() {
 	p.forward, p.real, p.uri, p.seen = nil, nil, nil, 0
 	p.req = connwarden.Request{Size: -1, Took: -1}
-	return &p.req
 }
 
 // realClient is the rightmost address of a forwarding header that is no trusted proxy: what stands left of it was

@@ -251,6 +251,33 @@ func TestLookupErrors(t *testing.T) {
 	}
 }
 
+// A format string that is word for word a known format is that, since those are read faster.
+func TestFamily(t *testing.T) {
+	for spec, want := range map[string]*Format{
+		`%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:       combined,
+		`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`: vhost,
+		`%h %l %u %t "%r" %>s %b`:    common,
+		`%v %h %l %u %t "%r" %>s %b`: vhostCommon,
+		`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`:                         combined,
+		`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"`: combined,
+		`%h %^[%d:%t %^] "%r" %s %b "%R" "%u"`:                                nil,
+		`%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D`:           nil,
+		`%h %l %u %{%d/%b/%Y}t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`:    nil,
+		`%{X-Forwarded-For}i %l %u %t "%r" %>s %b`:                            nil,
+		`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{Referer}i"`:              nil,
+		`%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{Cookie}i"`: nil,
+	} {
+		f, err := Lookup(spec)
+		if err != nil {
+			t.Errorf("%s: %v", spec, err)
+			continue
+		}
+		if want == nil && slices.Contains(accessFormats, f) || want != nil && f != want {
+			t.Errorf("%s: got %s", spec, f.Name)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	for _, name := range append(Names(), "combined", "common", "vhost_combined", "nginx_combined", "haproxy", "COMBINED", "syslog/squid", "docker/json", "cri/apache_error") {
 		f, err := Lookup(name)

@@ -129,7 +129,6 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 			four := a.As4()
 			copy(out[n:], four[:])
 			n += 4
-			i = len(b)
 			break
 		}
 		if i == start || i-start > 4 {

@@ -93,7 +93,52 @@ func (b *builder) format(name string, need int) (*Format, error) {
 		b.l.need = len(b.l.steps)
 	}
 	l := &b.l
+	if f := l.family(); f != nil {
+		return f, nil
+	}
 	return &Format{Name: name, layout: l, read: func(p *Parser, line []byte) grade { return p.readLayout(l, line) }}, nil
+}
+
+// family is the format of the common log format's family that a layout is word for word, nil when it is none: those are
+// read three times as fast. Behind the agent only a forwarding header may stand, as in nginx's "main".
+func (l *layout) family() *Format {
+	const (
+		line   = `{client} {} {user} [{time}] "{request}" {status} {size}`
+		agents = ` "{referer}" "{agent}"`
+	)
+	// nginx writes a dash where the identity stands.
+	text := strings.Replace(strings.TrimSuffix(l.String(), ` "{forward}"`), "{client} - ", "{client} {} ", 1)
+	switch text {
+	case line + agents:
+		return combined
+	case "{host} " + line + agents:
+		return vhost
+	case line:
+		return common
+	case "{host} " + line:
+		return vhostCommon
+	}
+	return nil
+}
+
+// String writes a layout with the parts of the common log format in braces, and anything else as "{?}".
+func (l *layout) String() string {
+	words := map[part]string{
+		partSkip: "", partClient: "client", partUser: "user", partTime: "time", partRequest: "request", partStatus: "status",
+		partSize: "size", partReferer: "referer", partAgent: "agent", partForward: "forward", partHost: "host",
+	}
+	var b strings.Builder
+	for i := range l.steps {
+		st := &l.steps[i]
+		word, ok := words[st.what]
+		if !ok || st.clock != nil || st.joined {
+			word = "?"
+		}
+		b.Write(st.lead)
+		b.WriteString("{" + word + "}")
+	}
+	b.Write(l.tail)
+	return b.String()
 }
 
 // unescape undoes what a configuration file needs inside quotes: \" \\ \t \n.

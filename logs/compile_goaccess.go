@@ -70,7 +70,7 @@ func compileGoAccess(spec string) (*Format, error) {
 	// Date and time side by side are one time, with its zone when that is skipped over.
 	for _, pair := range []string{"%d:%t %^]", "%dT%t%^ ", "%dT%t.%^ ", "%d:%t", "%d %t", "%dT%t"} {
 		if strings.Contains(text, pair) {
-			text = strings.Replace(text, pair, "%x"+pair[len(pair)-trailing(pair):], 1)
+			text = strings.Replace(text, pair, "%x"+pair[len(pair)-behindTime(pair):], 1)
 			break
 		}
 	}
@@ -123,8 +123,8 @@ func compileGoAccess(spec string) (*Format, error) {
 	return b.format("goaccess_custom", 0)
 }
 
-// trailing is how much of a pair is text behind the time.
-func trailing(pair string) int {
+// behindTime is how much of a pair is text behind the time.
+func behindTime(pair string) int {
 	if c := pair[len(pair)-1]; c == ']' || c == ' ' {
 		return 1
 	}

@@ -5,54 +5,54 @@ import "time"
 // Formats that are fixed lists of fields. Each names the document that it is taken from.
 var (
 	// docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html
-	awsELB = fixed("aws_elb", 12, false,
-		f(partTime, ""), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(" ", time.Second), took(" ", time.Second),
-		took(" ", time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
+	awsELB = fixed("aws_elb", 12,
+		f(partTime, ""), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(time.Second), took(time.Second),
+		took(time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
 		f(partToken, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html
-	awsALB = fixed("aws_alb", 14, false,
-		f(partToken, ""), f(partTime, " "), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(" ", time.Second), took(" ", time.Second),
-		took(" ", time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
+	awsALB = fixed("aws_alb", 14,
+		f(partToken, ""), f(partTime, " "), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(time.Second), took(time.Second),
+		took(time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
 		f(partToken, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html: owner, bucket, time, client, requester, request id,
 	// operation, key, request, status, error, bytes, object size, total time, turn-around, referer, agent, version
-	awsS3 = fixed("aws_s3", 17, false,
+	awsS3 = fixed("aws_s3", 17,
 		f(partToken, ""), f(partHost, " "), f(partTime, " ["), f(partClient, "] "), step{what: partUser, lead: []byte(" "), tight: true}, f(partToken, " "), f(partOperation, " "),
 		f(partToken, " "), f(partRequest, ` "`), f(partStatus, `" `), f(partToken, " "), f(partSize, " "), f(partToken, " "),
-		took(" ", time.Millisecond), f(partToken, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partToken, `" `))
+		took(time.Millisecond), f(partToken, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partToken, `" `))
 
 	// wiki.squid-cache.org/Features/LogFormat, "squid": %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt
-	squid = padded(fixed("squid", 10, false,
-		f(partTime, ""), took(" ", time.Millisecond), f(partClient, " "), f(partToken, " "), f(partStatus, "/"), f(partSize, " "), f(partMethod, " "),
+	squid = padded(fixed("squid", 10,
+		f(partTime, ""), took(time.Millisecond), f(partClient, " "), f(partToken, " "), f(partStatus, "/"), f(partSize, " "), f(partMethod, " "),
 		f(partURI, " "), f(partUser, " "), f(partToken, " ")))
 
 	// www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage, "Default format string"
-	envoy = fixed("envoy", 12, false,
-		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partNumber, " "), f(partSize, " "), took(" ", time.Millisecond),
+	envoy = fixed("envoy", 12,
+		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partNumber, " "), f(partSize, " "), took(time.Millisecond),
 		f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`), f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`))
 
 	// istio.io/latest/docs/tasks/observability/logs/access-log: Envoy's with more fields in the middle and at the end
-	istio = fixed("istio", 16, false,
+	istio = fixed("istio", 16,
 		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partToken, " "), f(partToken, " "), f(partSkip, ` "`),
-		f(partNumber, `" `), f(partSize, " "), took(" ", time.Millisecond), f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`),
+		f(partNumber, `" `), f(partSize, " "), took(time.Millisecond), f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`),
 		f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`), f(partToken, `" `), f(partToken, " "), f(partToken, " "), f(partClient, " "),
 		f(partToken, " "))
 
 	// The ssl_request_log of the mod_ssl package of RHEL and SUSE: "%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"
-	sslRequest = fixed("apache_ssl_request", 6, false,
+	sslRequest = fixed("apache_ssl_request", 6,
 		f(partTime, "["), f(partClient, "] "), f(partToken, " "), f(partToken, " "), f(partRequest, ` "`), f(partSize, `" `))
 )
 
 func f(what part, lead string) step { return step{what: what, lead: []byte(lead)} }
 
-func took(lead string, unit time.Duration) step {
-	return step{what: partTook, lead: []byte(lead), unit: unit}
+func took(unit time.Duration) step {
+	return step{what: partTook, lead: []byte(" "), unit: unit}
 }
 
-func fixed(name string, need int, pad bool, steps ...step) *Format {
-	l := &layout{steps: steps, need: need, padded: pad}
+func fixed(name string, need int, steps ...step) *Format {
+	l := &layout{steps: steps, need: need}
 	return &Format{Name: name, layout: l, read: func(p *Parser, line []byte) grade { return p.readLayout(l, line) }}
 }
 
