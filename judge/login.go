@@ -193,12 +193,12 @@ func (d *door) worst(now int64) (most, last uint64) {
 // Logins returns a verdict on each address whose logins came in a burst, worst first.
 func (t *Table) Logins(now time.Time) []connwarden.Verdict {
 	var verdicts []connwarden.Verdict
-	for i := range t.ledgers {
-		l := &t.ledgers[i]
+	for i := range t.n {
+		l := t.at(i)
 		if l.login < 0 {
 			continue
 		}
-		if v, ok := t.logins[l.login].verdict(l.addr, now); ok {
+		if v, ok := t.logins[l.login].verdict(l.ip(), now); ok {
 			verdicts = append(verdicts, v)
 		}
 	}

@@ -116,7 +116,7 @@ func (t *Text) connRows(d *Conns, words map[string]field) {
 		if r.Truncated {
 			key += t.ellipsis()
 		}
-		tab.add(field{thousands(r.Count), bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
+		tab.add(field{thousands(r.Count), bold}, field{percentOf(r.Count, d.Total), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
 			words[r.Key], field{nonzero(r.In), plain}, field{nonzero(r.Out), plain}, field{counts(r.Ports, r.Count), plain},
 			field{counts(r.Processes, r.Count), plain}, field{t.rowStates(r), dim})
 	}
@@ -270,7 +270,7 @@ func (t *Text) pageRows(d *Pages) {
 		if byAddress {
 			ips = ""
 		}
-		tab.add(field{count, bold}, field{percent(r.Share), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
+		tab.add(field{count, bold}, field{percentOf(r.Count, d.Counted), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
 			field{ips, plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
 			field{nonzero(r.Status["4xx"]), plain}, field{nonzero(r.Status["5xx"]), st5})
 	}

@@ -143,7 +143,7 @@ func (t *Text) ports(rows []ConnRow, total uint64) {
 	n := t.barWidth()
 	tab := &table{cols: []column{{title: "COUNT", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "PORT"}, {title: "STATES", cut: 12, drop: 1}}}
 	for _, r := range rows {
-		tab.add(field{thousands(r.Count), bold}, field{percent(Share(r.Count, total)), plain}, field{t.bar(Share(r.Count, total), n), plain},
+		tab.add(field{thousands(r.Count), bold}, field{percentOf(r.Count, total), plain}, field{t.bar(Share(r.Count, total), n), plain},
 			field{portName(r), bold}, field{t.rowStates(r), dim})
 	}
 	t.indent = "  "
@@ -169,7 +169,7 @@ func (t *Text) visitors(d *Review) {
 			break
 		}
 		sh := Share(p.Requests, d.Pages.Counted)
-		tab.add(field{thousands(p.Requests), bold}, field{percent(sh), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
+		tab.add(field{thousands(p.Requests), bold}, field{percentOf(p.Requests, d.Pages.Counted), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
 			field{size(p.Bytes), plain}, field{nonzero(p.Status["4xx"]), plain}, field{nonzero(p.Status["5xx"]), plain})
 	}
 	if len(tab.rows) == 0 {

@@ -112,7 +112,7 @@ func (r *review) read(ctx context.Context) error {
 	needed := r.keys.Fields() | connwarden.FieldTime | connwarden.FieldClient | connwarden.FieldMethod | connwarden.FieldStatus | connwarden.FieldSize
 	folds, files, err := r.sources.read(ctx, needed, func() *fold {
 		return &fold{
-			pages: tally.NewPages(r.keys, 0), ledgers: judge.New(),
+			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(),
 			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}), quiet: true,
 		}
 	}, r.opt.Progress, &r.p)
@@ -196,6 +196,9 @@ func (r *review) again(ctx context.Context) error {
 }
 
 const (
+	// reviewPaths is how many paths a worker counts exactly: half of what the command pages does, since the ledgers of
+	// addresses want memory too.
+	reviewPaths  = tally.DefaultBound / 2
 	rankedPaths  = 200     // paths that are compared with their neighbours
 	holdersBound = 1 << 16 // pairs of outlying path and address that are counted exactly
 	holdersShown = 1000
