@@ -40,7 +40,7 @@ func (m *measure) readPiece(h io.ReaderAt, job *Job, to, n int64, buf []byte) (p
 	}
 	if n > 0 {
 		first := bytes.IndexByte(data, '\n') + 1
-		if first == 0 || first == len(data) {
+		if first == 0 {
 			return p, buf // no line begins here
 		}
 		p.offset += int64(first)

@@ -151,6 +151,11 @@ func TestSeekInHoles(t *testing.T) {
 func TestSeekAtRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for round := range 16 {
+		// Long lines stand alone in a probe, and must not be later than is promised; of short ones some may be.
+		length, most, odds := 300, 20*late, 50
+		if round%2 == 0 {
+			length, most, odds = 40_000, late, 3
+		}
 		var b strings.Builder
 		now := epoch
 		type dated struct {
@@ -159,23 +164,23 @@ func TestSeekAtRandom(t *testing.T) {
 		}
 		var all []dated
 		for b.Len() < 3<<20 {
-			now = now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
+			now = now.Add(time.Duration(r.IntN(10*length)) * time.Millisecond)
 			when := now
-			switch r.IntN(50) {
+			switch r.IntN(odds) {
 			case 0: // late
-				when = now.Add(-time.Duration(r.Int64N(int64(late))))
+				when = now.Add(-time.Duration(r.Int64N(int64(most))))
 			case 1:
-				if round%2 == 0 {
+				if round%4 == 1 {
 					b.WriteString(strings.Repeat("\x00trace\xff\n", r.IntN(200)))
 				}
 			case 2:
-				if round%4 == 0 {
+				if round%8 == 1 {
 					b.WriteString(strings.Repeat("\x00", r.IntN(50_000)) + "\n")
 				}
 			}
 			when = when.Truncate(time.Second)
 			all = append(all, dated{int64(b.Len()), when})
-			b.WriteString(stampedLine(when, strings.Repeat("x", r.IntN(300))))
+			b.WriteString(stampedLine(when, strings.Repeat("x", r.IntN(length))))
 		}
 		text := b.String()
 		f := open(t, write(t, "log", text), Options{})
@@ -193,11 +198,11 @@ func TestSeekAtRandom(t *testing.T) {
 				if d.at < at && !d.when.Before(since) {
 					t.Fatalf("line at %d of %v lies before %d, wanted since %v", d.at, d.when, at, since)
 				}
-				if d.at >= at && d.when.Before(since.Add(-2*late)) {
+				if d.at >= at && d.when.Before(since.Add(-late-most)) {
 					enough = d.at - at
 				}
 			}
-			if round%4 != 0 && enough > near+8*probe {
+			if round%8 != 1 && enough > near+16*probe+2*int64(length) {
 				t.Errorf("%d bytes too early", enough)
 			}
 		}

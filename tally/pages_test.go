@@ -124,8 +124,12 @@ func TestTimeBuckets(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(7, 8))
 		warm := packer{keys: keys(t, "minute,hour,day").In(zone)}
-		for range 20_000 {
+		_, change := epoch.In(zone).ZoneBounds()
+		for i := range 20_000 {
 			at := epoch.Add(time.Duration(r.Int64N(365*24*60)) * time.Minute)
+			if i%2 == 0 && !change.IsZero() {
+				at = change.Add(time.Duration(r.IntN(120)-60) * time.Minute)
+			}
 			request := &connwarden.Request{Time: at}
 			got := string(warm.pack(request))
 			cold := packer{keys: warm.keys}
@@ -375,6 +379,24 @@ func TestPagesBeyondTheBound(t *testing.T) {
 			}
 			checkBounds(t, p, list, k, bound)
 		}
+	}
+}
+
+// The same where lines wait to be looked up together, and keys are dropped while they do.
+func TestPagesBeyondTheBoundTogether(t *testing.T) {
+	const bound = queueFrom + 1000
+	list := made(150_000, 400_000, 7)
+	for i := range list { // a quarter comes again and again
+		if i%4 > 0 {
+			list[i].Path = fmt.Appendf(nil, "/%d", i*2654435761%60_000)
+		}
+	}
+	k := keys(t, "path")
+	p, o := countAll(k, bound, list[:70_000]), countAll(k, bound, list[70_000:])
+	p.Merge(o)
+	checkBounds(t, p, list, k, bound)
+	if p.Missed() == 0 {
+		t.Error("nothing was dropped")
 	}
 }
 
