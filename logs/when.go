@@ -13,6 +13,7 @@ import (
 //	2015-05-17T10:05:03[.123][Z|+00:00]    RFC 3339, with T or a space; "/" for "-" as nginx's error log
 //	Sun[,] [17 ]May 17 10:05:03[.123] [+0000|UTC ]2015   ctime and its kin
 //	May 17 10:05:03                        RFC 3164: the year is Options.Now's
+//	29:23:53:25                            a day of an unknown month, of which no time can be made: the zero time
 //	1431857103[.123], 1431857103123, …     seconds since 1970, or milli-, micro- or nanoseconds
 func (s *stamps) any(b []byte) (time.Time, int) {
 	if len(b) < 10 {
@@ -67,6 +68,13 @@ func (s *stamps) form(b []byte) (time.Time, int) {
 			return time.Time{}, 0
 		}
 		return s.finish(day+int64(clock), b, 19)
+	case len(b) >= 11 && b[2] == ':' && b[5] == ':' && b[8] == ':':
+		_, ok1 := digits(b[0:2])
+		_, ok2 := hms(b[3:11])
+		if ok1 && ok2 {
+			return time.Time{}, 11
+		}
+		return time.Time{}, 0
 	}
 	return s.epoch(b)
 }
