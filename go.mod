@@ -3,7 +3,6 @@ module github.com/connwarden/connwarden
 go 1.26.0
 
 require (
-	github.com/axiomhq/hyperloglog v0.3.0 // tally: distinct counts of bounded memory, error 1.2% at 16 KB
 	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
 	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
 	github.com/pelletier/go-toml/v2 v2.4.3 // cli: the configuration file; names the line of an unknown key
@@ -21,9 +20,7 @@ require (
 require (
 	github.com/clipperhouse/uax29/v2 v2.2.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
-	github.com/dgryski/go-metro v0.0.0-20250106013310-edb8663e5e33 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	github.com/kamstrup/intmap v0.5.2 // indirect
 	github.com/kr/text v0.2.0 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect

@@ -35,7 +35,6 @@ const (
 	cobra     = "github.com/spf13/cobra"
 	compress  = "github.com/klauspost/compress"
 	runewidth = "github.com/mattn/go-runewidth"
-	sketch    = "github.com/axiomhq/hyperloglog"
 	toml      = "github.com/pelletier/go-toml/v2"
 	xsys      = "golang.org/x/sys"
 )
@@ -52,7 +51,7 @@ var rooms = map[string]row{
 	"report":         {rank: 1, pure: true, guests: []string{runewidth}},
 	"logs":           {rank: 1, pure: true, may: []string{"nets", "daemons"}},
 	"daemons":        {rank: 1, pure: true},
-	"tally":          {rank: 1, pure: true, guests: []string{sketch}},
+	"tally":          {rank: 1, pure: true},
 	"faults":         {rank: 1, pure: true},
 	"where":          {rank: 1, pure: true},
 	"conns":          {rank: 1, guests: []string{xsys}},
