@@ -237,11 +237,15 @@ func mustFormat(name string) *logs.Format {
 	return f
 }
 
-// Parser makes a parser for one source; want 0 is all parts of a request.
+// Parser makes a parser for one source; fields are the parts of a request that are wanted, 0 all.
 func (s *Sources) Parser(one *Source, fields connwarden.Fields) *logs.Parser {
-	return one.Format.NewParser(logs.Options{
-		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Proxies: s.proxies, Auto: s.opt.Format == "",
-	})
+	opt := logs.Options{
+		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Auto: s.opt.Format == "",
+	}
+	if fields == 0 || fields&connwarden.FieldClient != 0 { // who asks for no client need not look for a forwarded one
+		opt.Proxies = s.proxies
+	}
+	return one.Format.NewParser(opt)
 }
 
 // reference is the moment that dates without a year are near to: when the log was last written.

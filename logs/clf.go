@@ -2,7 +2,10 @@ package logs
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
+
+	"github.com/connwarden/connwarden"
 )
 
 // The family of the common log format (Apache's mod_log_config, nginx's "combined", lighttpd, LiteSpeed, cPanel, Plesk,
@@ -44,7 +47,13 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 // clfPlain reads "192.0.2.7 - - [17/May/2015:10:05:03 +0000", with which nearly all lines begin, and returns where it ends;
 // 0 when the line begins otherwise.
 func (p *Parser) clfPlain(line []byte) int {
-	a, n := scanIPv4(line)
+	var a netip.Addr
+	var n int
+	if p.opt.Want&connwarden.FieldClient != 0 {
+		a, n = scanIPv4(line)
+	} else if n = bytes.IndexByte(line[:min(len(line), 40)], ' '); n <= 0 {
+		return 0
+	}
 	if n == 0 {
 		if n = bytes.IndexByte(line[:min(len(line), 40)], ' '); n <= 0 {
 			return 0
