@@ -156,7 +156,7 @@ func readMongo(s string, e *connwarden.Event) bool {
 	if s[0] == '{' {
 		var kind connwarden.EventKind
 		switch {
-		case strings.Contains(s, `"msg":"Authentication failed"`):
+		case strings.Contains(s, `"msg":"Authentication failed"`), strings.Contains(s, `"msg":"Failed to authenticate"`):
 			kind = connwarden.EventAuthFailed
 		case strings.Contains(s, `"msg":"Authentication succeeded"`), strings.Contains(s, `"msg":"Successfully authenticated"`):
 			kind = connwarden.EventAuthPassed
@@ -173,9 +173,9 @@ func readMongo(s string, e *connwarden.Event) bool {
 				return false
 			}
 		}
-		user, ok := between(s, `"principalName":"`, `"`)
+		user, ok := quoted(s, `"principalName":"`)
 		if !ok {
-			user, _ = between(s, `"user":"`, `"`)
+			user, _ = quoted(s, `"user":"`)
 		}
 		a, ok := addressWithPort(host)
 		return ok && sayOf(e, kind, a, user, "")
@@ -202,6 +202,20 @@ func readMongo(s string, e *connwarden.Event) bool {
 	}
 	a, ok := all.agreed()
 	return ok && sayOf(e, connwarden.EventAuthFailed, a, user, "")
+}
+
+// quoted is the string of JSON behind head, as written.
+func quoted(s, head string) (string, bool) {
+	rest, ok := after(s, head)
+	for i := 0; ok && i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case '"':
+			return rest[:i], true
+		}
+	}
+	return "", false
 }
 
 // readRedis reads Redis and Valkey (networking.c, securityWarningCommand). A wrong password is in the ACL log only, which no

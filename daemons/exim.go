@@ -158,7 +158,7 @@ func eximAuth(s string, e *connwarden.Event) bool {
 	}
 	user := ""
 	if _, id, ok := lastCut(rest, " (set_id="); ok {
-		user = strings.TrimSuffix(id, ")")
+		user, _, _ = lastCut(id, ")")
 	}
 	return sayOf(e, kind, a, user, "")
 }

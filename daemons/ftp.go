@@ -7,7 +7,8 @@ import (
 )
 
 // readVsftpd reads vsftpd (logging.c, vsf_log_do_log_vsftpd_format): "[USER] FAIL LOGIN: Client "ADDR"", behind a time and
-// "[pid N] " in its own file. The name stands before the address, and an anonymous peer's password after it: all places must agree.
+// "[pid N] " in its own file. The name stands before the address, so that an address with which the line ends is the server's. Otherwise a
+// command, a file's name or an anonymous password follows, each within quotes of its own: then all places must agree.
 func readVsftpd(s string, e *connwarden.Event) bool {
 	if strings.HasPrefix(s, "[pid ") {
 		if i := strings.Index(s, "] "); i > 0 {
@@ -21,53 +22,58 @@ func readVsftpd(s string, e *connwarden.Event) bool {
 		return tcpWrapper(s, e)
 	}
 	const client = ": Client \""
+	what, rest, ok := lastCut(s, client)
+	if !ok {
+		return false
+	}
+	if host, ok := strings.CutSuffix(rest, "\""); ok && isAddress(host) {
+		return vsftpdSays(what, host, "", e)
+	}
 	var all agreement
-	kind, user := connwarden.EventOther, ""
-	found := false
+	var first, host, behind string
 	for at := 0; ; {
 		i := strings.Index(s[at:], client)
 		if i < 0 {
 			break
 		}
 		at += i
-		host, rest, ok := strings.Cut(s[at+len(client):], "\"")
-		what := s[:at]
+		h, tail, ok := strings.Cut(s[at+len(client):], "\"")
+		if a, good := address(h); ok && good {
+			if !all.addr.IsValid() {
+				first, host, behind = s[:at], h, tail
+			}
+			all.add(a)
+		}
 		at += len(client)
-		a, good := address(host)
-		if !ok || !good {
-			continue
-		}
-		all.add(a)
-		if found {
-			continue
-		}
-		switch {
-		case strings.HasSuffix(what, "FAIL LOGIN"):
-			kind = connwarden.EventAuthFailed
-		case strings.HasSuffix(what, "OK LOGIN"):
-			kind = connwarden.EventAuthPassed
-		case what == "CONNECT":
-			kind = connwarden.EventConnected
-			if strings.HasPrefix(rest, ", \"Connection refused: too many sessions for this address") {
-				kind = connwarden.EventLimitHit
-			} else if strings.HasPrefix(rest, ", \"Connection refused: tcp_wrappers denial") {
-				kind = connwarden.EventNotAllowed
-			}
-		default:
-			continue
-		}
-		found = true
-		if what[0] == '[' {
-			if name, _, ok := lastCut(what, "] "); ok {
-				user = name[1:]
-			}
-		}
 	}
-	a, ok := all.agreed()
-	if !ok {
+	if _, ok := all.agreed(); !ok {
 		return false
 	}
-	return sayOf(e, kind, a, user, "")
+	return vsftpdSays(first, host, behind, e)
+}
+
+// vsftpdSays tells what happened from the words before the peer and behind it.
+func vsftpdSays(what, host, behind string, e *connwarden.Event) bool {
+	kind, user := connwarden.EventOther, ""
+	switch {
+	case strings.HasSuffix(what, "FAIL LOGIN"):
+		kind = connwarden.EventAuthFailed
+	case strings.HasSuffix(what, "OK LOGIN"):
+		kind = connwarden.EventAuthPassed
+	case what == "CONNECT":
+		kind = connwarden.EventConnected
+		if strings.HasPrefix(behind, ", \"Connection refused: too many sessions for this address") {
+			kind = connwarden.EventLimitHit
+		} else if strings.HasPrefix(behind, ", \"Connection refused: tcp_wrappers denial") {
+			kind = connwarden.EventNotAllowed
+		}
+	}
+	if what != "" && what[0] == '[' {
+		if name, _, ok := lastCut(what, "] "); ok {
+			user = name[1:]
+		}
+	}
+	return say(e, kind, host, user)
 }
 
 // readProftpd reads ProFTPD (log.c, log_write): "SERVER (NAME[ADDR]) - TEXT" in syslog, "SERVER (NAME[ADDR]): TEXT" in its

@@ -107,6 +107,9 @@ func courierRelay(s string, e *connwarden.Event) bool {
 // cyrusName is the account in " PLAIN (NAME) [REASON]", " plaintext NAME REASON".
 func cyrusName(s string) string {
 	s = trim(s)
+	if strings.HasPrefix(s, "anonymous ") {
+		return ""
+	}
 	if name, ok := between(s, "(", ")"); ok && strings.IndexByte(s, '(') < 24 && !strings.HasPrefix(name, "-") {
 		return name
 	}

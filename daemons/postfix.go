@@ -24,6 +24,10 @@ func readPostfix(program, s string, e *connwarden.Event) bool {
 		return readPostscreen(s, e)
 	case "cleanup":
 		return postfixContent(s, e)
+	case "tlsproxy":
+		// tlsproxy.c: "TLS handshake failed for service=%s peer=%s"
+		peer, ok := after(s, "TLS handshake failed for service=smtpd peer=")
+		return ok && postfixPeer(peer, connwarden.EventBadHandshake, e)
 	case "smtp", "lmtp", "anvil", "qmgr", "local", "pipe", "virtual", "bounce", "error", "pickup", "scache", "trivial-rewrite",
 		"verify", "master", "postqueue", "postdrop", "postsuper", "postfix-script":
 		return false

@@ -442,8 +442,11 @@ func readDropbear(s string, e *connwarden.Event) bool {
 	return false
 }
 
-// dropbearName is what stands between the first quote and the last one before the address.
+// dropbearName is what stands between the first quote and the last one before the address, without what is said of a key.
 func dropbearName(head string) string {
+	if i := strings.LastIndex(head, "' with "); i >= 0 && strings.HasPrefix(head[1:], "ubkey ") {
+		head = head[:i+1]
+	}
 	_, name, ok := strings.Cut(head, "'")
 	if i := strings.LastIndexByte(name, '\''); ok && i >= 0 {
 		return name[:i]
