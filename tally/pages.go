@@ -24,11 +24,13 @@ const arenaPerKey = 64
 // however many there are. What was dropped was counted at most Missed times, so a key that comes (back) later starts with
 // that error, and no key with more requests than Missed is ever missing. Of N requests Missed is at most 2N/bound.
 type Pages struct {
-	keys  Keys
-	pack  packer
-	bound int
-	table table
-	queue queue
+	keys   Keys
+	pack   packer
+	bound  int
+	table  table
+	recent int  // the entry that was counted last, or another: it is looked at before it is believed
+	timed  bool // keys come in their order, so that the next is mostly the last
+	queue  queue
 
 	missed uint64
 	seen   sketch // of all keys; nil while all of them are in the table
@@ -56,7 +58,7 @@ func NewPages(keys Keys, bound int) *Pages {
 	if bound <= 0 {
 		bound = DefaultBound
 	}
-	return &Pages{keys: keys, pack: packer{keys: keys}, bound: bound}
+	return &Pages{keys: keys, pack: packer{keys: keys}, bound: bound, timed: keys.Timed()}
 }
 
 // Request counts one request.
@@ -72,7 +74,14 @@ func (p *Pages) Request(r *connwarden.Request) {
 		p.when(r.Time)
 	}
 	key := p.pack.pack(r)
-	if p.table.n < queueFrom {
+	// Times, sites and statuses often repeat those of the line before.
+	if p.recent < p.table.n && bytes.Equal(p.table.keyOf(p.table.at(p.recent)), key) {
+		e := p.table.at(p.recent)
+		e.class[class]++
+		e.bytes += size
+		return
+	}
+	if p.table.n < queueFrom || p.timed {
 		p.count(key, hash(key), class, size)
 		return
 	}
@@ -91,6 +100,7 @@ func (p *Pages) count(key []byte, h uint64, class int, size uint64) {
 	e := p.table.at(i)
 	e.class[class]++
 	e.bytes += size
+	p.recent = i
 }
 
 // when widens the time that was covered.
