@@ -65,7 +65,7 @@ var rooms = map[string]row{
 
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
-	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys}, runs: true, tree: true},
+	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
 }
 
 // testGuests may be imported by every test file and by nothing else.
