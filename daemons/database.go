@@ -65,9 +65,9 @@ func readPostgres(s string, e *connwarden.Event) bool {
 		return false
 	}
 	// The real one ends the line; one in a name is followed by the rest of the message.
-	for _, head := range [...]string{"no pg_hba.conf entry for host \"", "pg_hba.conf rejects connection for host \"",
-		"no pg_hba.conf entry for replication connection from host \"", "pg_hba.conf rejects replication connection for host \""} {
-		_, rest, ok := lastCut(s, "FATAL:  "+head)
+	for _, head := range [...]string{"FATAL:  no pg_hba.conf entry for host \"", "FATAL:  pg_hba.conf rejects connection for host \"",
+		"FATAL:  no pg_hba.conf entry for replication connection from host \"", "FATAL:  pg_hba.conf rejects replication connection for host \""} {
+		_, rest, ok := lastCut(s, head)
 		if !ok || strings.HasSuffix(rest, "\"") {
 			continue
 		}

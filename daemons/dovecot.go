@@ -30,6 +30,12 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 		if strings.HasPrefix(s, "pam_") {
 			return readPAM(s, e)
 		}
+		// 2.3: "conn unix:auth-worker (pid=268,uid=114): auth-worker<2>: pam(…".
+		if strings.HasPrefix(s, "conn unix:") {
+			if rest, ok := after(s, "): auth-worker<"); ok {
+				s = strings.TrimPrefix(rest[digits(rest):], ">: ")
+			}
+		}
 		return dovecotAuth(s, e)
 	}
 	return false
@@ -38,7 +44,7 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 // dovecotLogin reads what a login process says of a client. User names stand before the address, and nothing of the peer's
 // behind it, so the last rip= is Dovecot's.
 func dovecotLogin(s string, e *connwarden.Event) bool {
-	_, rest, ok := lastCut(s, " rip=")
+	head, rest, ok := lastCut(s, " rip=")
 	if !ok {
 		return false
 	}
@@ -47,9 +53,13 @@ func dovecotLogin(s string, e *connwarden.Event) bool {
 	if !ok {
 		return false
 	}
-	user, _ := between(s, "user=<", ">, ")
-	// Names may hold the words that are looked for; what Dovecot states stands before them.
-	said, _, _ := strings.Cut(s, "user=<")
+	// Names may hold the words that are looked for; what Dovecot states stands before them. Behind the name stands the mechanism, or nothing.
+	said, user, _ := strings.Cut(head, "user=<")
+	if name, _, ok := lastCut(user, ">, "); ok {
+		user = name
+	} else {
+		user = strings.TrimSuffix(user, ">,")
+	}
 	kind := connwarden.EventOther
 	switch {
 	case strings.HasPrefix(s, "Login: "), strings.HasPrefix(s, "Logged in"):

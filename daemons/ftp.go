@@ -168,7 +168,13 @@ func readPureFTPd(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(text, "Too many authentication failures"):
 		kind = connwarden.EventLimitHit
 	case strings.HasPrefix(text, "Too many connections ("):
+		// Said by the listener, for which nobody is there yet: "(?@?) [WARNING] Too many connections (%lu) from this IP: [%s]".
 		kind = connwarden.EventLimitHit
+		if _, addr, ok := lastCut(text, ": ["); ok && host == "?" {
+			host = strings.TrimSuffix(addr, "]")
+		}
+	case strings.HasPrefix(text, "HTTP command: ["):
+		kind = connwarden.EventProbe
 	case strings.HasPrefix(text, "The client tried to overflow "):
 		kind = connwarden.EventProbe
 	case strings.HasPrefix(text, "New connection from "):

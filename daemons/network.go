@@ -173,6 +173,13 @@ func asteriskText(s string) string {
 			return s
 		}
 	}
+	if strings.HasPrefix(rest, "Ext. ") {
+		// A dialplan says where it stands: "Ext. s:1 @ from-sip-external: …".
+		if i := strings.Index(rest, ": "); i > 0 && i < 64 {
+			return strings.Trim(rest[i+2:], "\"")
+		}
+		return s
+	}
 	file, text := word(rest)
 	if i := strings.IndexByte(file, ':'); i < 0 || !strings.HasSuffix(file[:i], ".c") && level[:open] != "SECURITY" && level[:open] != "NOTICE" {
 		return s
@@ -186,12 +193,6 @@ func asteriskText(s string) string {
 	}
 	if function, after := word(text); strings.HasSuffix(function, ":") && isWord(function[:len(function)-1]) {
 		return after
-	}
-	// A dialplan says where it stands: "Ext. s:1 @ from-sip-external: …".
-	if strings.HasPrefix(text, "Ext. ") {
-		if i := strings.Index(text, ": "); i > 0 && i < 64 {
-			return strings.Trim(text[i+2:], "\"")
-		}
 	}
 	return text
 }
@@ -350,9 +351,9 @@ func readLogin(s string, e *connwarden.Event) bool {
 		user, _, _ = lastCut(user, ", ")
 		return isAddress(host) && say(e, kind, host, user)
 	}
-	// The terminal's name is the system's; the first "from '" is login's.
+	// Without a host, " FOR " follows the terminal.
 	rest, ok := after(s, "' from '")
-	if !ok {
+	if !ok || strings.Index(s, " FOR ") < strings.Index(s, "' from '") {
 		return false
 	}
 	host, rest, ok := strings.Cut(rest, "'")

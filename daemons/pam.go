@@ -38,11 +38,13 @@ func readPAM(s string, e *connwarden.Event) bool {
 	const rhost = " rhost="
 	if tail, ok := strings.CutPrefix(rest, rhost); ok && (service == "sshd" || strings.Count(tail, rhost) == 0) {
 		// sshd sets no ruser.
-		host, user := pamHost(tail)
+		host, user, _ := pamTail(tail)
 		return host != "" && say(e, connwarden.EventAuthFailed, host, user)
 	}
-	var all agreement
-	user, name := "", ""
+	// A place is possible when the line ends behind its host, or goes on with the user. The right one always is; a name of a host counts as
+	// much as an address.
+	places := 0
+	host, user := "", ""
 	for at := 0; ; {
 		i := strings.Index(rest[at:], rhost)
 		if i < 0 {
@@ -50,31 +52,28 @@ func readPAM(s string, e *connwarden.Event) bool {
 		}
 		at += i
 		ruser := rest[:at]
-		host, who := pamHost(rest[at+len(rhost):])
 		at += len(rhost)
-		a, ok := address(host)
+		h, u, ok := pamTail(rest[at:])
 		if !ok {
-			name = host
 			continue
 		}
-		if ruser != "" && ruser == who {
-			return sayOf(e, connwarden.EventAuthFailed, a, who, "")
+		if ruser != "" && ruser == u {
+			return say(e, connwarden.EventAuthFailed, h, u)
 		}
-		all.add(a)
-		user = who
+		if places++; places > 1 && h != host {
+			return false
+		}
+		host, user = h, u
 	}
-	if a, ok := all.agreed(); ok {
-		return sayOf(e, connwarden.EventAuthFailed, a, user, "")
-	}
-	return !all.bad && name != "" && say(e, connwarden.EventAuthFailed, name, "")
+	return host != "" && say(e, connwarden.EventAuthFailed, host, user)
 }
 
-// pamHost reads "HOST", "HOST user=NAME" or "HOST  user=NAME".
-func pamHost(s string) (host, user string) {
+// pamTail reads "HOST", "HOST user=NAME" or "HOST  user=NAME"; ok is false when something else follows the host.
+func pamTail(s string) (host, user string, ok bool) {
 	host, rest := word(s)
 	rest = strings.TrimPrefix(rest, " ")
-	user, _ = strings.CutPrefix(rest, "user=")
-	return host, user
+	user, ok = strings.CutPrefix(rest, "user=")
+	return host, user, ok || rest == ""
 }
 
 // pamService is the constant for a PAM service's name.

@@ -67,7 +67,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 	case 'R':
 		if rest, ok := strings.CutPrefix(s, "ROOT LOGIN REFUSED FROM "); ok {
 			host, _ := withoutPort(rest)
-			return say(e, connwarden.EventNotAllowed, host, "root")
+			return say(e, connwarden.EventNotAllowed, host, "")
 		}
 		if rest, ok := strings.CutPrefix(s, "Received disconnect from "); ok {
 			return sshFarewell(rest, e)
