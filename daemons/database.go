@@ -10,23 +10,20 @@ import (
 // (sql/share/errmsg, ER_ACCESS_DENIED_ERROR), behind time, thread, level and code. Where a database is named, the name is the
 // peer's too and follows: then all places must agree.
 func readMySQL(s string, e *connwarden.Event) bool {
-	i := strings.Index(s, "Access denied for user '")
-	if i < 0 {
-		if i = strings.Index(s, "Host '"); i >= 0 && i < 80 && strings.Contains(s[i:], "' is blocked because of many connection errors") {
-			host, _ := between(s[i:], "'", "'")
-			return say(e, connwarden.EventLimitHit, host, "")
-		}
-		if i = strings.Index(s, "Aborted connection "); i >= 0 && i < 80 {
-			_, rest, ok := lastCut(s, " host: '")
-			host, _, _ := strings.Cut(rest, "'")
-			return ok && isAddress(host) && say(e, connwarden.EventClosed, host, "")
-		}
+	s = mysqlText(s)
+	if strings.HasPrefix(s, "Host '") {
+		host, rest, _ := strings.Cut(s[len("Host '"):], "'")
+		return strings.HasPrefix(rest, " is blocked because of many connection errors") && say(e, connwarden.EventLimitHit, host, "")
+	}
+	if strings.HasPrefix(s, "Aborted connection ") {
+		_, rest, ok := lastCut(s, " host: '")
+		host, _, _ := strings.Cut(rest, "'")
+		return ok && isAddress(host) && say(e, connwarden.EventClosed, host, "")
+	}
+	s, ok := strings.CutPrefix(s, "Access denied for user '")
+	if !ok {
 		return false
 	}
-	if i > 80 {
-		return false
-	}
-	s = s[i+len("Access denied for user '"):]
 	if strings.HasSuffix(s, ")") && !strings.Contains(s, " to database '") {
 		head, rest, ok := lastCut(s, "'@'")
 		host, _, good := strings.Cut(rest, "'")
@@ -51,59 +48,71 @@ func readMySQL(s string, e *connwarden.Event) bool {
 	return ok && sayOf(e, connwarden.EventAuthFailed, a, user, "")
 }
 
-// readPostgres reads PostgreSQL (auth.c, postmaster.c). Most of its messages name no peer, only log_line_prefix can; and the user,
-// database and application that the prefix may hold as well are the peer's. So an address is taken from the prefix only where no name
-// can stand before it: right behind the time and the process id ("%m [%p] %h", "%t:%r:%u@%d:[%p]:"), or in the order that pgBadger
-// asks for ("user=%u,db=%d,app=%a,client=%h ") when the names fit the message.
+// mysqlText skips the time, the thread and what stands in brackets: level, code, subsystem.
+func mysqlText(s string) string {
+	n := isoStamp(s)
+	if n == 0 {
+		n = shape(s, "000000 _0:00:00")
+	}
+	s = strings.TrimLeft(s[n:], " ")
+	s = strings.TrimLeft(s[digits(s):], " ")
+	for range 3 {
+		if s == "" || s[0] != '[' {
+			break
+		}
+		_, rest, ok := strings.Cut(s, "] ")
+		if !ok {
+			break
+		}
+		s = rest
+	}
+	return s
+}
+
+// readPostgres reads PostgreSQL (auth.c, postmaster.c, elog.c). Most of its messages name no peer, only log_line_prefix can; and user,
+// database and application, which a prefix may hold as well, are the peer's. So an address is taken from a prefix only in two well-known
+// ones: that of Amazon's service ("%t:%r:%u@%d:[%p]:"), where it stands before every name, and that of pgBadger
+// ("%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h "), if the names fit the message. A line in which two levels seem to stand is not read.
 func readPostgres(s string, e *connwarden.Event) bool {
-	if rest, ok := after(s, "LOG:  connection received: host="); ok && strings.Index(s, "LOG:  ") < 64 {
+	head, level, said := postgresLevel(s)
+	if level == "LOG" {
+		rest, ok := strings.CutPrefix(said, "connection received: host=")
 		host, _ := word(rest)
-		return isAddress(host) && say(e, connwarden.EventConnected, host, "")
+		return ok && isAddress(host) && say(e, connwarden.EventConnected, host, "")
 	}
-	i := strings.Index(s, "FATAL:  ")
-	if i < 0 {
+	if level != "FATAL" {
 		return false
 	}
-	// The real one ends the line; one in a name is followed by the rest of the message.
-	for _, head := range [...]string{"FATAL:  no pg_hba.conf entry for host \"", "FATAL:  pg_hba.conf rejects connection for host \"",
-		"FATAL:  no pg_hba.conf entry for replication connection from host \"", "FATAL:  pg_hba.conf rejects replication connection for host \""} {
-		_, rest, ok := lastCut(s, head)
-		if !ok || strings.HasSuffix(rest, "\"") {
-			continue
-		}
-		host, rest, ok := strings.Cut(rest, "\", user \"")
-		user, _, _ := lastCut(rest, "\", database \"")
-		return ok && isAddress(host) && say(e, connwarden.EventNotAllowed, host, strings.TrimSuffix(user, "\""))
-	}
-	head, said := s[:i], s[i+len("FATAL:  "):]
-	user := ""
-	failed := false
-	for _, how := range [...]string{"password", "Ident", "Peer", "PAM", "LDAP", "RADIUS", "GSSAPI", "SSPI", "certificate", "BSD", "ident", "peer"} {
-		if rest, ok := strings.CutPrefix(said, how); ok {
-			if rest, ok = strings.CutPrefix(rest, " authentication failed for user \""); ok {
-				user, failed = strings.TrimSuffix(rest, "\""), true
+	for _, what := range [...]string{"no pg_hba.conf entry for host \"", "pg_hba.conf rejects connection for host \"",
+		"no pg_hba.conf entry for replication connection from host \"", "pg_hba.conf rejects replication connection for host \""} {
+		if rest, ok := strings.CutPrefix(said, what); ok {
+			host, rest, ok := strings.Cut(rest, "\", user \"")
+			user, _, found := lastCut(rest, "\", database \"")
+			if !found {
+				user, _, _ = lastCut(rest, "\"")
 			}
+			return ok && isAddress(host) && say(e, connwarden.EventNotAllowed, host, user)
 		}
 	}
-	if !failed {
-		for _, what := range [...]string{"role \"", "database \""} {
-			if rest, ok := strings.CutPrefix(said, what); ok {
-				if name, ok := strings.CutSuffix(rest, "\" does not exist"); ok && what[0] == 'r' {
-					user, failed = name, true
-				}
-			}
-		}
+	user, failed := "", false
+	if how, rest, ok := strings.Cut(said, " authentication failed for user \""); ok && len(how) <= len("certificate") {
+		user, failed = strings.TrimSuffix(rest, "\""), true
+	} else if rest, ok := strings.CutPrefix(said, "role \""); ok {
+		user, failed = strings.CutSuffix(rest, "\" does not exist")
 	}
 	if !failed {
 		return false
 	}
-	if host, ok := postgresFirst(head); ok {
-		return say(e, connwarden.EventAuthFailed, host, user)
+	if zone, rest, ok := strings.Cut(head, ":"); ok && isZone(zone) {
+		host, rest, ok := strings.Cut(rest, "(")
+		rest, found := strings.CutPrefix(rest[digits(rest):], "):")
+		rest, known := strings.CutPrefix(rest, user)
+		return ok && found && known && strings.HasPrefix(rest, "@") && isAddress(host) && say(e, connwarden.EventAuthFailed, host, user)
 	}
 	if strings.IndexByte(user, '=') >= 0 || strings.IndexByte(user, ' ') >= 0 {
 		return false
 	}
-	_, rest, ok := strings.Cut(head, " user=")
+	_, rest, ok := strings.Cut(head, "] user=")
 	if !ok || !strings.HasPrefix(rest, user) || !strings.HasPrefix(rest[len(user):], ",db=") || strings.Count(rest, "client=") != 1 {
 		return false
 	}
@@ -111,30 +120,27 @@ func readPostgres(s string, e *connwarden.Event) bool {
 	return isAddress(trim(host)) && say(e, connwarden.EventAuthFailed, trim(host), user)
 }
 
-// postgresFirst is the address of a prefix when only times, zones and process ids stand before it.
-func postgresFirst(s string) (string, bool) {
-	for s != "" {
-		n := strings.IndexAny(s, " ")
-		token := s
-		if n >= 0 {
-			token, s = s[:n], s[n+1:]
-		} else {
-			s = ""
+// postgresLevel parts a line around the one level in it; without one, or with more, the level is empty.
+func postgresLevel(s string) (head, level, said string) {
+	for at := 0; ; {
+		i := strings.Index(s[at:], ":  ")
+		if i < 0 {
+			return head, level, said
 		}
-		// "%t:%r:%u@%d:[%p]:": the zone, then the peer.
-		if zone, rest, ok := strings.Cut(token, ":"); ok && isZone(zone) {
-			host, _, _ := strings.Cut(rest, "(")
-			return host, isAddress(host)
+		at += i
+		word := s[:at]
+		for j := at; j > 0 && s[j-1]-'A' <= 'Z'-'A'; j-- {
+			word = s[j-1 : at]
 		}
-		host, _, _ := strings.Cut(token, "(")
-		if isAddress(host) {
-			return host, true
+		switch word {
+		case "FATAL", "LOG", "ERROR", "WARNING", "DETAIL", "HINT", "STATEMENT", "PANIC", "NOTICE", "CONTEXT", "INFO":
+			if level != "" {
+				return "", "", ""
+			}
+			head, level, said = s[:at-len(word)], word, s[at+len(":  "):]
 		}
-		if token != "" && !isZone(token) && token[0] != '[' && token[0]-'0' > 9 {
-			return "", false
-		}
+		at++
 	}
-	return "", false
 }
 
 // isZone tells whether s is the short name of a time zone.

@@ -7,8 +7,8 @@ import (
 )
 
 // readVsftpd reads vsftpd (logging.c, vsf_log_do_log_vsftpd_format): "[USER] FAIL LOGIN: Client "ADDR"", behind a time and
-// "[pid N] " in its own file. The name stands before the address, so that an address with which the line ends is the server's. Otherwise a
-// command, a file's name or an anonymous password follows, each within quotes of its own: then all places must agree.
+// "[pid N] " in its own file. The name stands before the address, so that an address with which the line ends is the server's, unless a command
+// or a file's name, which the server quotes behind the address, has begun before: then all places must agree.
 func readVsftpd(s string, e *connwarden.Event) bool {
 	if strings.HasPrefix(s, "[pid ") {
 		if i := strings.Index(s, "] "); i > 0 {
@@ -26,7 +26,7 @@ func readVsftpd(s string, e *connwarden.Event) bool {
 	if !ok {
 		return false
 	}
-	if host, ok := strings.CutSuffix(rest, "\""); ok && isAddress(host) {
+	if host, ok := strings.CutSuffix(rest, "\""); ok && isAddress(host) && !vsftpdQuotes(what) {
 		return vsftpdSays(what, host, "", e)
 	}
 	var all agreement
@@ -50,6 +50,19 @@ func readVsftpd(s string, e *connwarden.Event) bool {
 		return false
 	}
 	return vsftpdSays(first, host, behind, e)
+}
+
+// vsftpdQuotes tells whether a text of the peer's may have begun in s: behind `: Client "ADDR", "`.
+func vsftpdQuotes(s string) bool {
+	for {
+		var ok bool
+		if s, ok = after(s, ": Client \""); !ok {
+			return false
+		}
+		if _, behind, _ := strings.Cut(s, "\""); strings.HasPrefix(behind, ", \"") {
+			return true
+		}
+	}
 }
 
 // vsftpdSays tells what happened from the words before the peer and behind it.

@@ -32,6 +32,9 @@ func readPostfix(program, s string, e *connwarden.Event) bool {
 		"verify", "master", "postqueue", "postdrop", "postsuper", "postfix-script":
 		return false
 	}
+	if s == "" {
+		return false
+	}
 	switch s[0] {
 	case 'c':
 		if rest, ok := strings.CutPrefix(s, "connect from "); ok {

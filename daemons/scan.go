@@ -121,6 +121,10 @@ func fromEnd(s string) (head, host string, ok bool) {
 	return head, host, true
 }
 
+// beyond is what s holds behind its first n bytes, the last of which may be the first of what was cut off: the space before " from " when a
+// name is empty.
+func beyond(s string, n int) string { return s[min(n, len(s)):] }
+
 // bracketed reads "[ADDR]" that s begins with, and what follows it.
 func bracketed(s string) (netip.Addr, string, bool) {
 	if len(s) < 4 || s[0] != '[' {

@@ -56,11 +56,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 			if !ok {
 				return false
 			}
-			user := ""
-			if len(head) > len("Invalid user ") {
-				user = head[len("Invalid user "):]
-			}
-			return say(e, connwarden.EventAuthFailed, host, user)
+			return say(e, connwarden.EventAuthFailed, host, beyond(head, len("Invalid user ")))
 		}
 	case 'U':
 		return sshRefused(s, e)
@@ -281,7 +277,7 @@ func sshConnection(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(s, "Disconnecting: Too many authentication failures for "):
 		// 6.8 to 7.4: the address stands in the reason.
 		head, host, ok := fromEnd(strings.TrimSuffix(s, " ssh2"))
-		return ok && say(e, connwarden.EventLimitHit, host, sshUser(head[len("Disconnecting: Too many authentication failures for "):]))
+		return ok && say(e, connwarden.EventLimitHit, host, sshUser(beyond(head, len("Disconnecting: Too many authentication failures for "))))
 	case strings.HasPrefix(s, "Connection from "):
 		host, rest := word(s[len("Connection from "):])
 		if strings.HasSuffix(rest, "timed out") {
@@ -433,7 +429,7 @@ func readDropbear(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(s, "Login attempt for nonexistent user"), strings.HasPrefix(s, "login attempt for nonexistent user"):
 		return dropbearPeer(e, failed, host, dropbearName(head))
 	case strings.HasPrefix(s, "Login attempt with wrong user "):
-		return dropbearPeer(e, failed, host, head[len("Login attempt with wrong user "):])
+		return dropbearPeer(e, failed, host, beyond(head, len("Login attempt with wrong user ")))
 	case strings.HasPrefix(s, "Password auth succeeded for '"), strings.HasPrefix(s, "password auth succeeded for '"),
 		strings.HasPrefix(s, "PAM password auth succeeded for '"), strings.HasPrefix(s, "Pubkey auth succeeded for '"),
 		strings.HasPrefix(s, "pubkey auth succeeded for '"), strings.HasPrefix(s, "Auth succeeded with blank password for '"):
