@@ -198,6 +198,9 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 		}
 	}
 	if one.Known {
+		if one.Named {
+			one.Log.Trust = trust(one.Format.Name)
+		}
 		kind := one.Format.Kind
 		if one.Named && !want(kind) && len(head) > 0 {
 			p.Say(one.Log.Shown, "is %s; read it with connwarden %s", kindName[kind], kindCommand[kind])
@@ -221,6 +224,20 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	}
 	one.Format = fallback[kind]
 	return true
+}
+
+// trust tells who can write a line of a log that somebody named, by its format: of nginx's error log a client, of syslog
+// and of PHP's a local account, of all others the daemon alone. Of logs that were found the machine tells better.
+func trust(format string) connwarden.Trust {
+	carrier, _, _ := strings.Cut(format, "/")
+	switch carrier {
+	case "nginx_error":
+		return connwarden.TrustOutside
+	case "syslog", "kernel", "php_error":
+		return connwarden.TrustLocal
+	default:
+		return connwarden.TrustRoot
+	}
 }
 
 var (

@@ -147,6 +147,7 @@ func stripSyslog(p *Parser, line []byte) ([]byte, bool) {
 	for range 2 {
 		tag, after := word(rest)
 		if k := len(tag); k > 1 && tag[k-1] == ':' && isTag(tag[:k-1]) {
+			p.sender = tag[:k-1]
 			return after, len(after) > 0
 		}
 		rest = b[n+1:]
@@ -178,10 +179,13 @@ func (p *Parser) syslog5424(b []byte) ([]byte, bool) {
 	} else if string(when) != "-" {
 		return nil, false
 	}
-	for range 4 {
+	for i := range 4 {
 		var one []byte
 		if one, rest = word(rest); len(one) == 0 || len(rest) == 0 {
 			return nil, false
+		}
+		if i == 1 { // host, program, process id, message id
+			p.sender = one
 		}
 	}
 	// Structured data: "-", or elements in brackets, with strings whose quotes and brackets are escaped.

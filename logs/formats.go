@@ -48,8 +48,10 @@ func Names() []string {
 		names = append(names, f.Name)
 	}
 	names = append(names, guessed.Name)
-	for _, f := range errorFormats {
-		names = append(names, f.Name)
+	for _, list := range [][]*Format{errorFormats, eventFormats} {
+		for _, f := range list {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }
@@ -120,7 +122,7 @@ func named(name string) *Format {
 	if full, ok := aliases[name]; ok {
 		name = full
 	}
-	for _, list := range [][]*Format{accessFormats, errorFormats, {guessed}} {
+	for _, list := range [][]*Format{accessFormats, errorFormats, eventFormats, {guessed}} {
 		for _, f := range list {
 			if f.Name == name {
 				return f
@@ -163,6 +165,10 @@ func Detect(name string, head []byte) *Format {
 		if f, fits := detect(lists, inner); f != nil && fits > most {
 			best, most = c.within(f), fits
 		}
+	}
+	// What a daemon says comes last: the prefix of syslog fits whatever it carries.
+	if f, fits := detect([][]*Format{eventFormats}, head); fits > most {
+		best, most = f, fits
 	}
 	// A guess must do much better than a format that is known: some lines of any log fit it.
 	if 2*most < bytes.Count(head, lineEnd)+1 && guessed.NewParser(Options{}).fitting(guessed, head) > 2*most {

@@ -115,6 +115,7 @@ type Parser struct {
 	uri     []byte
 	forward []byte    // X-Forwarded-For, Forwarded
 	real    []byte    // CF-Connecting-IP and its like
+	sender  []byte    // of the line of syslog in hand, with its process id
 	carried time.Time // when a carrier says that it took the line
 
 	columns   *columns // of W3C formats: what the last directive seen says

@@ -1,0 +1,112 @@
+package logs
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/daemons"
+)
+
+// events collects what a log says about peers. It is a sink.
+type events struct{ list []string }
+
+func (e *events) Conn(*connwarden.Conn)       {}
+func (e *events) Request(*connwarden.Request) {}
+func (e *events) Fault(*connwarden.Fault)     {}
+func (e *events) Event(v *connwarden.Event) {
+	e.list = append(e.list, strings.Join([]string{v.Time.Format("2006-01-02T15:04:05Z07:00"), v.Client.String(), v.Service, v.Kind.String(), string(v.User)}, " "))
+}
+
+func TestEventLogs(t *testing.T) {
+	for _, c := range []struct{ name, text, format, want string }{
+		{"rsyslog", "Nov 22 14:03:07 host sshd[123]: Failed password for invalid user bob from 198.51.100.1 port 4711 ssh2\n" +
+			"Nov 22 14:03:08 host CRON[1]: pam_unix(cron:session): session opened for user root\n", "syslog",
+			"2026-11-22T14:03:07Z 198.51.100.1 sshd auth_failed bob"},
+		{"rsyslog with the time of RFC 3339", "2026-11-22T14:03:07.123456+01:00 host sshd-session[9]: Accepted publickey for root from 2001:db8::7 port 22 ssh2: ED25519 SHA256:x\n",
+			"syslog", "2026-11-22T14:03:07+01:00 2001:db8::7 sshd auth_passed root"},
+		{"RFC 5424", "<34>1 2026-11-22T14:03:07Z host sshd 123 - - Failed password for root from 198.51.100.1 port 4711 ssh2\n", "",
+			"2026-11-22T14:03:07Z 198.51.100.1 sshd auth_failed root"},
+		{"exim's own", "2026-11-22 14:03:07 login authenticator failed for (x) [198.51.100.1]: 535 Incorrect authentication data (set_id=bob)\n", "exim",
+			"2026-11-22T14:03:07Z 198.51.100.1 exim auth_failed bob"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := Detect("auth.log", []byte(c.text))
+			if f == nil {
+				f = syslogLog // too few lines of that form are seen to know it by them
+			}
+			if c.format != "" && f.Name != c.format {
+				t.Fatalf("format %s, want %s", f.Name, c.format)
+			}
+			if c.format == "" {
+				f = syslogLog
+			}
+			var got events
+			s := f.NewParser(Options{Now: errorNow}).Parse(connwarden.Source{}, []byte(c.text), &got)
+			if s.Unparsed > 0 {
+				t.Errorf("%d lines unparsed", s.Unparsed)
+			}
+			if strings.Join(got.list, "\n") != c.want {
+				t.Errorf("got  %q\nwant %q", got.list, c.want)
+			}
+		})
+	}
+}
+
+// TestEventsAllocate: reading what daemons say allocates nothing.
+func TestEventsAllocate(t *testing.T) {
+	text := []byte(strings.Repeat("Nov 22 14:03:07 host sshd[123]: Failed password for root from 198.51.100.1 port 4711 ssh2\n", 8))
+	p := syslogLog.NewParser(Options{Now: errorNow})
+	var c counter
+	p.Parse(connwarden.Source{}, text, &c)
+	if n := testing.AllocsPerRun(20, func() { p.Parse(connwarden.Source{}, text, &c) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestEventFormatsAreFound reads the samples of the daemons' own logs, which their room keeps.
+func TestEventFormatsAreFound(t *testing.T) {
+	for i := range daemons.Formats {
+		if named(daemons.Formats[i].Name) == nil {
+			t.Errorf("no format %s", daemons.Formats[i].Name)
+		}
+	}
+}
+
+func FuzzEvents(f *testing.F) {
+	files, err := filepath.Glob("../daemons/testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no samples", err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range bytes.Lines(b) {
+			f.Add(0, line)
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, text []byte) {
+		format := eventFormats[uint(i)%uint(len(eventFormats))]
+		var c counter
+		p := format.NewParser(Options{Now: errorNow})
+		p.Parse(connwarden.Source{}, text, &c)
+		p.Flush(&c)
+	})
+}
+
+func BenchmarkSyslog(b *testing.B) {
+	text := []byte(strings.Repeat("Nov 22 14:03:07 host sshd[123]: Failed password for root from 198.51.100.1 port 4711 ssh2\n"+
+		"Nov 22 14:03:08 host CRON[1]: pam_unix(cron:session): session opened for user root\n", 500))
+	p := syslogLog.NewParser(Options{Now: errorNow})
+	var c counter
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Parse(connwarden.Source{}, text, &c)
+	}
+}
