@@ -162,7 +162,7 @@ func readSendmail(program, s string, e *connwarden.Event) bool {
 		return false
 	}
 	rest = strings.TrimPrefix(rest, " (may be forged)")
-	kind := connwarden.EventOther
+	var kind connwarden.EventKind
 	switch {
 	case strings.HasPrefix(rest, " did not issue "):
 		kind = connwarden.EventClosed

@@ -89,7 +89,7 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 
 // openvpnNoPrefix reads what is said before a client has an instance.
 func openvpnNoPrefix(s string, e *connwarden.Event) bool {
-	kind := connwarden.EventOther
+	var kind connwarden.EventKind
 	switch {
 	case strings.HasPrefix(s, "TLS Error: cannot locate HMAC in incoming packet from "), strings.HasPrefix(s, "TLS Error: incoming packet authentication failed from "),
 		strings.HasPrefix(s, "TLS Error: could not determine wrapping from "):

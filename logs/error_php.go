@@ -115,7 +115,7 @@ func phpLine(p *Parser, line []byte) outcome {
 	}
 	// What cannot go on is read in place; anything else waits for the lines that may follow.
 	if len(h.zone) == 0 && fpmLevel(h.rest) != connwarden.LevelUnknown || phpEnds(h.rest) {
-		p.phpEntry(&h, line, line, p.from)
+		p.phpEntry(&h, line, p.from)
 		return parsed
 	}
 	p.beginEntry(line)
@@ -151,12 +151,12 @@ func phpFlush(p *Parser) {
 	entry, first, from := p.endEntry()
 	if h, ok := readPHPHead(first); ok {
 		h.rest = entry[len(first)-len(h.rest):]
-		p.phpEntry(&h, entry, first, from)
+		p.phpEntry(&h, first, from)
 	}
 }
 
 // phpEntry emits one whole entry.
-func (p *Parser) phpEntry(h *phpHead, entry, first []byte, from connwarden.Source) {
+func (p *Parser) phpEntry(h *phpHead, first []byte, from connwarden.Source) {
 	at := h.time(p)
 	p.errs.last = at
 	if l := fpmLevel(h.rest); l != connwarden.LevelUnknown && len(h.zone) == 0 {

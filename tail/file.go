@@ -131,7 +131,7 @@ func (f *File) sniff() error {
 	defer h.Close()
 	var first [6]byte
 	n, err := h.ReadAt(first[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fault(f.name, err)
 	}
 	f.form = formOf(first[:n])
@@ -271,7 +271,7 @@ func (f *File) Head(n int) ([]byte, error) {
 	defer text.Close()
 	head := make([]byte, n)
 	n, err = io.ReadFull(text, head)
-	if err != nil && n == 0 && err != io.EOF {
+	if err != nil && n == 0 && !errors.Is(err, io.EOF) {
 		return nil, fault(f.name, err)
 	}
 	return head[:n], nil

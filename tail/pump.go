@@ -81,7 +81,7 @@ func (p *pump) run(ctx context.Context, t *task) error {
 // end says what an error means; the end of the text is none.
 func (p *pump) end(t *task, form form, err error) error {
 	switch {
-	case err == nil, err == io.EOF:
+	case err == nil, errors.Is(err, io.EOF):
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"slices"
 )
@@ -68,7 +69,7 @@ func (s *sampler) at(f *File) error {
 	buf := make([]byte, s.limit+2) // room for \r\n
 	for _, i := range s.order {
 		n, err := h.ReadAt(buf, s.offsets[i])
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fault(f.name, err)
 		}
 		s.samples[i].Text = s.clip(buf[:n])

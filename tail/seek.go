@@ -2,6 +2,7 @@ package tail
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"time"
 )
@@ -77,7 +78,7 @@ func (s *seeker) look(at, high int64) (begin int64, latest time.Time, ok bool, e
 	for end := min(at+undated, high); at < end; {
 		n, err := s.ReadAt(s.buf[:min(probe, s.size-at)], at)
 		if n == 0 {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return 0, latest, false, err

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -109,7 +110,7 @@ func (s *stream) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		s.err = fault(s.name, err)
 	}
 }
@@ -172,7 +173,7 @@ func (s *stream) ReadAt(b []byte, at int64) (int, error) {
 			broken = os.ErrClosed
 		}
 		if broken != nil {
-			return n, fmt.Errorf("it cannot be read twice, for its copy could not be kept: %v", broken)
+			return n, fmt.Errorf("it cannot be read twice, for its copy could not be kept: %v", broken) //nolint:errorlint // the cause is the copy's: a missing folder is no missing log
 		}
 		m, err := spool.ReadAt(b[n:n+int(want)], at+int64(n)-memory)
 		n += m
