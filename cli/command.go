@@ -133,8 +133,18 @@ Without a command it is "connwarden review".`,
 	f.StringVar(&c.flags.color, "color", "auto", "colours: auto, always or never")
 	c.flags.top = -1
 	c.reviewFlags(root)
+	defer tellDefaults(root)
 	root.AddCommand(c.reviewCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.doctorCommand(), c.configCommand())
 	return root
+}
+
+// tellDefaults says in the help what a flag that was not given means, where the library would show our mark for that.
+func tellDefaults(root *cobra.Command) {
+	for _, cmd := range append(root.Commands(), root) {
+		if f := cmd.Flags().Lookup("top"); f != nil {
+			f.DefValue = "10"
+		}
+	}
 }
 
 // start checks what every command needs.

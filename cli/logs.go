@@ -43,7 +43,7 @@ func (c *command) logFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.flags.since, "since", "", "begin at `TIME`")
 	f.StringVar(&c.flags.until, "until", "", "end at `TIME`")
-	f.IntVar(&c.flags.top, "top", -1, "show `N` rows, 0 for all (default 10)")
+	f.IntVar(&c.flags.top, "top", -1, "show `N` rows, 0 for all")
 }
 
 func (c *command) pages(cmd *cobra.Command, args []string) error {

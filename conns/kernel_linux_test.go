@@ -45,7 +45,7 @@ func TestKernelSS(t *testing.T) {
 	}
 }
 
-// TestKernelWays asks the kernel in each of the three ways, which must agree row for row and on every direction.
+// TestKernelWays asks the kernel in each of the ways, which must agree row for row and on every direction.
 func TestKernelWays(t *testing.T) {
 	s := newScene(t)
 	type answer struct {
@@ -78,13 +78,13 @@ func TestKernelWays(t *testing.T) {
 	if len(want.lines) < 15 {
 		t.Fatalf("only %d rows: %v", len(want.lines), want.lines)
 	}
-	for _, w := range []way{wayByFamily, wayProc} {
+	for _, w := range []way{wayHalves, wayByFamily, wayProc} {
 		got := ask(w)
 		if !slices.Equal(got.lines, want.lines) || !slices.Equal(got.dirs, want.dirs) || !slices.Equal(got.listeners, want.listeners) {
 			t.Errorf("way %d:\ngot\n%s\n%s\nwant\n%s\n%s", w, strings.Join(got.dirs, "\n"), strings.Join(got.listeners, "\n"),
 				strings.Join(want.dirs, "\n"), strings.Join(want.listeners, "\n"))
 		}
-		if wantSource := map[way]string{wayByFamily: "sock_diag", wayProc: "proc"}[w]; got.source != wantSource {
+		if wantSource := map[way]string{wayHalves: "sock_diag", wayByFamily: "sock_diag", wayProc: "proc"}[w]; got.source != wantSource {
 			t.Errorf("way %d: source %q, want %q", w, got.source, wantSource)
 		}
 	}

@@ -131,7 +131,7 @@ func otherSpaces(ours uint64) ([]space, []connwarden.Problem) {
 	}
 	if denied > 0 {
 		return list, []connwarden.Problem{{What: "network namespaces",
-			Why: fmt.Sprintf("those of %d processes cannot be told, nor whether they are containers: %s", denied, needsRoot())}}
+			Why: fmt.Sprintf("those of %d process(es) cannot be told, nor whether they are containers: %s", denied, needsRoot())}}
 	}
 	return list, nil
 }

@@ -52,7 +52,7 @@ func findHolders(ctx context.Context) (*holders, []connwarden.Problem) {
 	}
 	if denied > 0 {
 		problems = append(problems, connwarden.Problem{What: "processes",
-			Why: fmt.Sprintf("the sockets of %d processes cannot be told: %s", denied, needsRoot())})
+			Why: fmt.Sprintf("the sockets of %d process(es) cannot be told: %s", denied, needsRoot())})
 	}
 	return h, problems
 }

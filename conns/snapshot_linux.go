@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -17,6 +19,7 @@ const (
 	wayLegacy   way = iota // sock_diag, TCPDIAG_GETSOCK: both families in one walk
 	wayByFamily            // sock_diag, SOCK_DIAG_BY_FAMILY: a walk for each family
 	wayProc                // /proc/net
+	wayHalves              // wayLegacy in two walks, which it takes by itself for large tables
 )
 
 var allWays = []way{wayLegacy, wayByFamily, wayProc}
@@ -170,7 +173,7 @@ func (l *look) diag(ctx context.Context, d *diagSocket, w way, proto connwarden.
 		waits, number = stateBit(connwarden.StateClose), protoUDP
 	}
 	families := []uint8{afInet, afInet6}
-	if w == wayLegacy {
+	if w == wayLegacy || w == wayHalves {
 		families = []uint8{afUnspec}
 	}
 	c := &l.conn
@@ -204,20 +207,54 @@ func (l *look) diag(ctx context.Context, d *diagSocket, w way, proto connwarden.
 	}
 	code := l.portCode()
 	c.Proto = proto
-	for _, family := range families {
-		interrupted, err := d.dump(ctx, family, number, mask, code, func(m []byte) {
-			if diagConn(m, c) {
-				l.row(listen)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		if interrupted {
-			l.problem(proto.String()+" sockets", "the kernel's table changed while it was read: some may be missing or counted twice")
+	push := func(m []byte) {
+		if diagConn(m, c) {
+			l.row(listen)
 		}
 	}
+	changed := false
+	if code == nil && d.ours && (w == wayHalves || w == wayLegacy && many()) {
+		var err error
+		if changed, err = inHalves(ctx, d, mask, push); err != nil {
+			return err
+		}
+	} else {
+		for _, family := range families {
+			interrupted, err := d.dump(ctx, family, number, mask, code, push)
+			if err != nil {
+				return err
+			}
+			changed = changed || interrupted
+		}
+	}
+	if changed {
+		l.problem(proto.String()+" sockets", "the kernel's table changed while it was read: some may be missing or counted twice")
+	}
 	return nil
+}
+
+// manySockets is from where on a second walk is worth its processor.
+const manySockets = 20_000
+
+// many tells whether our namespace's table is large and a second processor is there to walk it.
+func many() bool {
+	if runtime.GOMAXPROCS(0) < 2 {
+		return false
+	}
+	var v4, v6 Counters
+	v4.sockets(optional("/proc/net/sockstat"))
+	v6.sockets(strings.ReplaceAll(optional("/proc/net/sockstat6"), "TCP6:", "TCP:"))
+	return v4.TCPInUse.Value+v4.TCPTimeWait.Value+v6.TCPInUse.Value >= manySockets
+}
+
+// inHalves walks by two sockets, the second of which it opens.
+func inHalves(ctx context.Context, d *diagSocket, mask StateSet, row func(m []byte)) (changed bool, err error) {
+	second, err := openDiag(space{})
+	if err != nil {
+		return d.dump(ctx, afUnspec, protoTCP, mask, nil, row)
+	}
+	defer second.close()
+	return dumpHalves(ctx, [2]*diagSocket{d, second}, mask, row)
 }
 
 // maxTries is how often a listener walk that the kernel calls inconsistent is begun again.
