@@ -259,7 +259,7 @@ func FuzzPattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern string, text []byte) {
 		n, why := newPattern("path", pattern)
 		if why != "" {
-			t.Skip()
+			return // no pattern: nothing to compare
 		}
 		got := n.match(&connwarden.Request{Path: text})
 		if want := regexp.MustCompile(pattern).Match(text); got != want {

@@ -2,6 +2,8 @@
 // those of a real server: a few are met again and again, most once. The same seed gives the same bytes.
 //
 //	accesslog -bytes 1073741824 -seed 1 FILE
+//
+// With -flood every request has an address and a path of its own, but one in fifty, which is always the same.
 package main
 
 import (
@@ -43,12 +45,13 @@ type world struct {
 func main() {
 	size := flag.Int64("bytes", 1<<30, "stop after so many bytes")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
+	flood := flag.Bool("flood", false, "every request from another address for another path")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: accesslog [-bytes N] [-seed N] FILE")
 		os.Exit(2)
 	}
-	if err := write(flag.Arg(0), *size, *seed); err != nil {
+	if err := write(flag.Arg(0), *size, *seed, *flood); err != nil {
 		fmt.Fprintln(os.Stderr, "accesslog:", err)
 		os.Exit(1)
 	}
@@ -97,7 +100,7 @@ func word(rng *rand.Rand) string {
 	return string(b)
 }
 
-func write(name string, size int64, seed uint64) error {
+func write(name string, size int64, seed uint64, flood bool) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
@@ -109,7 +112,11 @@ func write(name string, size int64, seed uint64) error {
 		if w.rng.IntN(12) == 0 {
 			at = at.Add(time.Second)
 		}
-		line = w.line(line[:0], at)
+		if flood {
+			line = w.flood(line[:0], at)
+		} else {
+			line = w.line(line[:0], at)
+		}
 		if _, err := out.Write(line); err != nil {
 			return err
 		}
@@ -118,6 +125,15 @@ func write(name string, size int64, seed uint64) error {
 		return err
 	}
 	return f.Close()
+}
+
+func (w *world) flood(b []byte, at time.Time) []byte {
+	stamp := at.Format("02/Jan/2006:15:04:05 -0700")
+	if w.rng.IntN(50) == 0 {
+		return fmt.Appendf(b, "198.51.100.7 - - [%s] \"GET /culprit HTTP/1.1\" 200 1 \"-\" \"-\"\n", stamp)
+	}
+	n := w.rng.Uint32()
+	return fmt.Appendf(b, "%d.%d.%d.%d - - [%s] \"GET /r/%x HTTP/1.1\" 200 1 \"-\" \"-\"\n", 1+n>>24%223, n>>16&255, n>>8&255, n&255, stamp, w.rng.Uint64())
 }
 
 func (w *world) line(b []byte, at time.Time) []byte {
