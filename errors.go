@@ -10,6 +10,10 @@ var (
 	ErrDenied = errors.New("permission denied")
 	// ErrNotFound: what was named is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrExempt: what must never be blocked. An operator may insist, one target at a time.
+	ErrExempt = errors.New("must not be blocked")
+	// ErrPartial: some of it was done before it failed, and stands.
+	ErrPartial = errors.New("done in part")
 )
 
 // Problem is something that could not be seen or done. It never stops the rest of the work.

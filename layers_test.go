@@ -32,6 +32,12 @@ type row struct {
 }
 
 const (
+	dbus      = "github.com/godbus/dbus/v5"
+	maxmind   = "github.com/oschwald/maxminddb-golang/v2"
+	mdlayher  = "github.com/mdlayher/netlink"
+	netlink   = "github.com/vishvananda/netlink"
+	nftables  = "github.com/google/nftables"
+	sqlite    = "modernc.org/sqlite"
 	cobra     = "github.com/spf13/cobra"
 	compress  = "github.com/klauspost/compress"
 	runewidth = "github.com/mattn/go-runewidth"
@@ -57,11 +63,30 @@ var rooms = map[string]row{
 	"conns":          {rank: 1, guests: []string{xsys}},
 	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true}, // xz, bzip2, journalctl
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
-	"judge":          {rank: 2, pure: true, may: []string{"nets", "tally"}},
+	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
+	"geo":            {rank: 1, guests: []string{compress, maxmind}},
+	"bots":           {rank: 1},
+	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
+	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
+	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
-	"watch":          {rank: 3, may: []string{"report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "judge"}},
+	"watch":          {rank: 4, may: []string{"report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
+
+	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
+	"block/nft":       {rank: 2, may: []string{"block"}, guests: []string{nftables, mdlayher, xsys}},
+	"block/ipset":     {rank: 2, may: []string{"block"}, guests: []string{netlink, xsys}, runs: true},
+	"block/iptables":  {rank: 2, may: []string{"block"}, runs: true},
+	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}, runs: true},
+	"block/htaccess":  {rank: 2, may: []string{"block"}, guests: []string{xsys}},
+	"block/nginx":     {rank: 2, may: []string{"block"}, runs: true},
+	"block/csf":       {rank: 2, may: []string{"block"}, runs: true},
+	"block/plesk":     {rank: 2, may: []string{"block"}, runs: true},
+	"block/cphulk":    {rank: 2, may: []string{"block"}, runs: true},
+	"block/cpanel":    {rank: 2, may: []string{"block"}, runs: true},
+	"block/windows":   {rank: 2, may: []string{"block"}, runs: true},
+	"block/null":      {rank: 2, may: []string{"block"}},
 
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
