@@ -7,6 +7,7 @@
 package block
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -21,6 +22,7 @@ type Entry struct {
 	Scope  connwarden.Scope
 	Until  time.Time // zero: no end. A driver without expiry ignores it; the keeper removes in time
 	Hits   Hits      // told by List where Properties.Counts; ignored by Apply
+	Forced bool      // an operator insisted although the guard refuses; for the guard alone, drivers ignore it
 }
 
 // Hits is how often an entry refused something. Zero when the firewall does not count.
@@ -34,6 +36,14 @@ type EntryKey struct {
 
 // Key returns what tells the entry from others of the same driver.
 func (e Entry) Key() EntryKey { return EntryKey{e.Target, e.Scope} }
+
+// Compare orders entries by target and scope.
+func (e Entry) Compare(o Entry) int { return e.Key().Compare(o.Key()) }
+
+// Compare orders keys by target and scope.
+func (k EntryKey) Compare(o EntryKey) int {
+	return cmp.Or(k.Target.Compare(o.Target), cmp.Compare(k.Scope.Kind, o.Scope.Kind), cmp.Compare(k.Scope.Detail, o.Scope.Detail))
+}
 
 // Properties say what a firewall can do, so that no caller asks by name.
 type Properties struct {
@@ -59,12 +69,32 @@ func (p *Properties) Allows(kind connwarden.ScopeKind) bool {
 	return false
 }
 
+// Holds tells whether a firewall with these properties can hold an entry, leaving aside how many there are; the error
+// wraps connwarden.ErrUnsupported and says what it lacks.
+func (p *Properties) Holds(e Entry) error {
+	lacks := ""
+	switch {
+	case !p.Allows(e.Scope.Kind):
+		lacks = "scope " + e.Scope.Kind.String()
+	case !p.IPv6 && e.Target.Addr().Is6():
+		lacks = "IPv6"
+	case !p.Prefixes && !e.Target.IsSingleIP():
+		lacks = "prefixes"
+	default:
+		return nil
+	}
+	return fmt.Errorf("it has no %s: %w", lacks, connwarden.ErrUnsupported)
+}
+
 // Driver is one firewall. Every method may wait and returns *Error.
 //
 // Apply is idempotent: adding what is there renews its end, removing what is not there is no error. It takes any
 // number at once, as one transaction where the firewall has them; where it fails half-way, the error says so with
 // ErrPartial and what was done stands. Removals are done before additions. A target that the driver cannot hold (a prefix,
 // IPv6, a scope, one too many) fails the whole call with connwarden.ErrUnsupported before anything is changed.
+// Where the firewall ends entries by itself, adding one whose end has passed is the same as removing it; one that is
+// taken for endless would be a block that nothing lifts. Whoever calls Apply sees to it that the entries of one scope
+// that are left do not overlap.
 //
 // List returns what carries our mark, in any order, and nothing else. Flush takes away every trace of ours and leaves
 // everything else byte for byte. What others put into the firewall is never touched.
