@@ -1,8 +1,9 @@
 package where
 
 import (
-	"slices"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -53,53 +54,106 @@ func fieldOf(name string) *field {
 	return nil
 }
 
-func fieldNames() string {
-	var names []string
-	for _, f := range allFields {
-		names = append(names, f.name)
-	}
-	return strings.Join(names, ", ")
+// vocabulary is that of requests.
+var vocabulary = Vocabulary{
+	Names: func() (names []string) {
+		for _, f := range allFields {
+			names = append(names, f.name)
+		}
+		return names
+	}(),
+	Operators: func(name string) []string {
+		switch fieldOf(name).sort {
+		case texts:
+			return TextOperators
+		case numbers:
+			return NumOperators
+		default:
+			return WordOperators
+		}
+	},
 }
 
-// operators are those that the field takes.
-func (f *field) operators() []string {
-	switch f.sort {
-	case texts:
-		return []string{"=", "!=", "~", "!~"}
-	case numbers:
-		return []string{"=", "!=", "<", "<=", ">", ">="}
+// compiler gives a tree its meaning for requests.
+type compiler struct {
+	text   string
+	zone   *time.Location
+	fields connwarden.Fields
+}
+
+func (c *compiler) compile(t *Tree) (node, error) {
+	switch {
+	case t.Not != nil:
+		n, err := c.compile(t.Not)
+		return none{n}, err
+	case t.Term != nil:
+		return c.term(t.Term)
+	case t.Some != nil:
+		list, err := c.list(t.Some)
+		return some(list), err
 	default:
-		return []string{"=", "!="}
+		list, err := c.list(t.Every)
+		return every(list), err
 	}
 }
 
-func (f *field) takes(op string) bool { return slices.Contains(f.operators(), op) }
+func (c *compiler) list(trees []*Tree) (list []node, err error) {
+	for _, t := range trees {
+		n, err := c.compile(t)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+func (c *compiler) term(t *Term) (node, error) {
+	f := fieldOf(t.Field)
+	c.fields |= f.reads
+	list := some{}
+	for i, v := range t.Values {
+		n, why := f.compile(c.zone, t.Op, v)
+		if why != "" {
+			return nil, &Error{c.text, t.At[i], why}
+		}
+		list = append(list, n)
+	}
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	return list, nil
+}
 
 // compile makes the node of one value; a negation is put round it by the caller. why is not empty if it cannot.
-func (f *field) compile(p *parser, op, value string) (n node, why string) {
+func (f *field) compile(zone *time.Location, op, value string) (n node, why string) {
 	switch {
 	case f.sort == addrs:
 		return newAddr(f.name, value)
 	case f.sort == words:
 		return newKind(value)
 	case f.sort == numbers:
-		return newSpan(f.name, op, value, p.zone)
-	case op == "~" || op == "!~":
+		return newSpan(f.name, op, value, zone)
+	case op == "~":
 		return newPattern(f.name, value)
+	case op != "=":
+		return newPattern(f.name, anchored(op, value))
 	default:
 		return newExact(f.name, value), ""
 	}
 }
 
-// nearest is the field that a mistyped name is most like.
-func nearest(name string) string {
-	best, least := "", 1<<30
-	for _, f := range allFields {
-		if d := distance(strings.ToLower(name), f.name); d < least {
-			best, least = f.name, d
-		}
+// anchored is the regular expression of a text that begins, ends with or holds another.
+func anchored(op, text string) string {
+	text = regexp.QuoteMeta(text)
+	switch op {
+	case "^=":
+		return "^" + text
+	case "$=":
+		return text + "$"
+	default:
+		return text
 	}
-	return best
 }
 
 // distance is the number of letters to put in, take out, change or swap with their neighbour (Damerau and Levenshtein's

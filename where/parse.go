@@ -2,19 +2,16 @@ package where
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
-
-	"github.com/connwarden/connwarden"
 )
 
 // parser reads an expression by recursive descent.
 type parser struct {
-	text   string
-	at     int
-	zone   *time.Location
-	fields connwarden.Fields
-	depth  int
+	text       string
+	at         int
+	vocabulary Vocabulary
+	depth      int
 }
 
 // fail is an error at a byte of the expression.
@@ -22,7 +19,7 @@ func (p *parser) fail(at int, format string, args ...any) error {
 	return &Error{p.text, at, fmt.Sprintf(format, args...)}
 }
 
-func (p *parser) parse() (node, error) {
+func (p *parser) parse() (*Tree, error) {
 	p.space()
 	if p.at == len(p.text) {
 		return nil, p.fail(0, "it is empty: write for example status>=500")
@@ -54,12 +51,12 @@ func (p *parser) word(w string) bool {
 	return true
 }
 
-func (p *parser) or() (node, error) {
+func (p *parser) or() (*Tree, error) {
 	n, err := p.and()
 	if err != nil {
 		return nil, err
 	}
-	list := some{n}
+	list := []*Tree{n}
 	for p.word("or") {
 		if n, err = p.and(); err != nil {
 			return nil, err
@@ -69,15 +66,15 @@ func (p *parser) or() (node, error) {
 	if len(list) == 1 {
 		return n, nil
 	}
-	return list, nil
+	return &Tree{Some: list}, nil
 }
 
-func (p *parser) and() (node, error) {
+func (p *parser) and() (*Tree, error) {
 	n, err := p.not()
 	if err != nil {
 		return nil, err
 	}
-	list := every{n}
+	list := []*Tree{n}
 	for p.word("and") {
 		if n, err = p.not(); err != nil {
 			return nil, err
@@ -87,17 +84,17 @@ func (p *parser) and() (node, error) {
 	if len(list) == 1 {
 		return n, nil
 	}
-	return list, nil
+	return &Tree{Every: list}, nil
 }
 
-func (p *parser) not() (node, error) {
+func (p *parser) not() (*Tree, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, p.fail(p.at, "more than %d parentheses or nots within one another", maxDepth)
 	}
 	defer func() { p.depth-- }()
 	if p.word("not") {
 		n, err := p.not()
-		return none{n}, err
+		return &Tree{Not: n}, err
 	}
 	if p.at < len(p.text) && p.text[p.at] == '(' {
 		open := p.at
@@ -120,64 +117,49 @@ func (p *parser) not() (node, error) {
 	return p.comparison()
 }
 
-// operators, the longer before those they begin with.
-var operators = []string{"!=", "!~", "<=", ">=", "=", "~", "<", ">"}
-
-func (p *parser) comparison() (node, error) {
+func (p *parser) comparison() (*Tree, error) {
 	from := p.at
 	for p.at < len(p.text) && (p.text[p.at]|0x20 >= 'a' && p.text[p.at]|0x20 <= 'z' || p.text[p.at] == '_') {
 		p.at++
 	}
-	name := p.text[from:p.at]
-	if name == "" {
+	word := p.text[from:p.at]
+	if word == "" {
 		if p.at == len(p.text) {
 			return nil, p.fail(p.at, "a comparison is missing here: field, operator and value, such as status>=500")
 		}
-		return nil, p.fail(p.at, "a field is wanted here: one of %s", fieldNames())
+		return nil, p.fail(p.at, "a field is wanted here: one of %s", strings.Join(p.vocabulary.Names, ", "))
 	}
-	f := fieldOf(name)
-	if f == nil {
-		return nil, p.fail(from, "there is no field %q: did you mean %q? The fields are %s", name, nearest(name), fieldNames())
+	name, ok := p.vocabulary.find(word)
+	if !ok {
+		return nil, p.fail(from, "there is no field %q: did you mean %q? The fields are %s", word, p.vocabulary.nearest(word), strings.Join(p.vocabulary.Names, ", "))
 	}
+	takes := p.vocabulary.Operators(name)
 	p.space()
 	opAt := p.at
 	op := ""
-	for _, o := range operators {
+	for _, o := range allOperators {
 		if strings.HasPrefix(p.text[p.at:], o) {
 			op = o
 			break
 		}
 	}
 	if op == "" {
-		return nil, p.fail(p.at, "an operator is wanted after %q: %s", name, strings.Join(f.operators(), " "))
+		return nil, p.fail(p.at, "an operator is wanted after %q: %s", word, strings.Join(takes, " "))
 	}
 	p.at += len(op)
-	if !f.takes(op) {
-		return nil, p.fail(opAt, "%q cannot be compared with %q: use %s", name, op, strings.Join(f.operators(), " "))
+	if !slices.Contains(takes, op) {
+		return nil, p.fail(opAt, "%q cannot be compared with %q: use %s", word, op, strings.Join(takes, " "))
 	}
 	p.space()
-	values, err := p.values(op)
-	if err != nil {
+	term := &Term{Field: name, Op: strings.TrimPrefix(op, "!")}
+	if err := p.values(term); err != nil {
 		return nil, err
 	}
 	p.space()
-	p.fields |= f.reads
-	list := some{}
-	for _, v := range values {
-		n, why := f.compile(p, op, v.text)
-		if why != "" {
-			return nil, p.fail(v.at, "%s", why)
-		}
-		list = append(list, n)
-	}
-	var n node = list
-	if len(list) == 1 {
-		n = list[0]
-	}
 	if op[0] == '!' {
-		n = none{n}
+		return &Tree{Not: &Tree{Term: term}}, nil
 	}
-	return n, nil
+	return &Tree{Term: term}, nil
 }
 
 // value is a text and its place.
@@ -186,20 +168,21 @@ type value struct {
 	at   int
 }
 
-// values reads a value, or a list of them after = and !=.
-func (p *parser) values(op string) ([]value, error) {
-	lists := op == "=" || op == "!="
-	var all []value
+// values reads a value, or a list of them after an operator that ends in an equals sign and compares no order.
+func (p *parser) values(term *Term) error {
+	lists := term.Op == "=" || term.Op == "^=" || term.Op == "$=" || term.Op == "*="
 	for {
 		v, err := p.value(lists)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, v)
+		term.Values = append(term.Values, v.text)
+		term.At = append(term.At, v.at)
 		if !lists || p.at == len(p.text) || p.text[p.at] != ',' {
-			return all, nil
+			return nil
 		}
 		p.at++
+		p.space()
 	}
 }
 

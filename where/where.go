@@ -7,9 +7,10 @@
 //
 // A comparison is a field, an operator and a value; "and", "or", "not" and parentheses join them, "not" binding closest
 // and "or" least. A value ends at a space or at a parenthesis that closes none of its own; 'single' or "double" quotes
-// hold any other, with a backslash before a quote or backslash. With = and != a value may be a list: method=GET,POST.
+// hold any other, with a backslash before a quote or backslash. With = != ^= $= *= a value may be a list: method=GET,POST.
 //
-//	path url query site host method agent referer user   = != exact; ~ !~ regular expression (Go's), anywhere in the text
+//	path url query site host method agent referer user   = != exact; ^= $= *= begins, ends with, holds; ~ !~ regular expression
+//	                                                     (Go's), anywhere in the text
 //	ip net                                               = != address or prefix; net of an address is its /24 or /64
 //	status                                               = != < <= > >= number or class: 4xx
 //	bytes                                                the same, with k, M, G, T for powers of 1024
@@ -57,15 +58,16 @@ func Parse(expr string) (*Expr, error) { return ParseIn(expr, time.UTC) }
 
 // ParseIn compiles an expression whose times without a zone are in zone.
 func ParseIn(expr string, zone *time.Location) (*Expr, error) {
-	if len(expr) > maxExpr {
-		return nil, &Error{expr[:40], 40, fmt.Sprintf("the expression is longer than %d bytes", maxExpr)}
-	}
-	p := parser{text: expr, zone: zone}
-	root, err := p.parse()
+	tree, err := ParseTree(expr, vocabulary)
 	if err != nil {
 		return nil, err
 	}
-	return &Expr{root, p.fields, expr}, nil
+	c := compiler{text: expr, zone: zone}
+	root, err := c.compile(tree)
+	if err != nil {
+		return nil, err
+	}
+	return &Expr{root, c.fields, expr}, nil
 }
 
 // All returns the expression that fits what all of them fit: nil of none.

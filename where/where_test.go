@@ -48,6 +48,12 @@ func TestMatch(t *testing.T) {
 		{`path~^wp-`, false},
 		{`path~^/wp-login.php$`, true},
 		{`path~wp-(login|cron)\.php`, true},
+		{`path^=/admin,/wp-`, true},
+		{`path^=wp-`, false},
+		{`path$=.php`, true},
+		{`path$=.php5,.ph`, false},
+		{`agent*=wget, curl/8.5`, true},
+		{`agent*=url.8`, false},
 		{`path!~\.php`, false},
 		{`path~\(`, false},
 		{`(path~^/wp-(a|l))`, true},
@@ -186,7 +192,7 @@ func TestErrors(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	_, err := Parse("path=/ä\t and sttus=1")
-	want := "the expression cannot be read: there is no field \"sttus\": did you mean \"status\"? The fields are " + fieldNames() +
+	want := "the expression cannot be read: there is no field \"sttus\": did you mean \"status\"? The fields are " + strings.Join(vocabulary.Names, ", ") +
 		"\n  path=/ä  and sttus=1\n               ^"
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
