@@ -1,0 +1,137 @@
+package ipset
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/connwarden/connwarden"
+)
+
+// maxPorts is how many ports one rule may name (the match "multiport").
+const maxPorts = 15
+
+// rule is a rule of ours in table raw, chain PREROUTING.
+type rule struct {
+	scope connwarden.Scope
+	proto string // "tcp" or "udp" of ports, else nothing
+	set   string
+	place int    // in the chain, from 1
+	line  string // as iptables prints it, after "-A "
+}
+
+// deletion is the line that takes the rule away.
+func (r *rule) deletion() string { return "-D " + r.line }
+
+// protocols are those that a scope needs a rule for.
+func protocols(s connwarden.Scope) []string {
+	if s.Kind == connwarden.ScopePorts {
+		return []string{"tcp", "udp"}
+	}
+	return []string{""}
+}
+
+// rules returns our rules, asking the program.
+func (d *Driver) rules(ctx context.Context, f family) ([]rule, error) {
+	out, err := run(ctx, nil, f.program, "-w", "5", "-t", "raw", "-S", "PREROUTING")
+	if err != nil {
+		return nil, fmt.Errorf("read table raw: %w", err)
+	}
+	return parseRules(out, d.name, func(s connwarden.Scope) string { return d.set(f, s) }), nil
+}
+
+// parseRules finds our rules in what "iptables -S PREROUTING" prints: those that drop what comes from a set of ours and
+// carry our comment. A rule of which somebody changed the set or the action is not ours any more.
+func parseRules(out, name string, set func(connwarden.Scope) string) []rule {
+	var list []rule
+	place := 0
+	for line := range strings.Lines(out) {
+		line, ok := strings.CutPrefix(strings.TrimSpace(line), "-A ")
+		if !ok {
+			continue
+		}
+		place++
+		words := split(line)
+		scopeText, ok := strings.CutPrefix(after(words, "--comment"), name+" ")
+		if !ok || after(words, "-j") != "DROP" || words[0] != "PREROUTING" {
+			continue
+		}
+		scope, ok := connwarden.ParseScope(scopeText)
+		r := rule{scope: scope, proto: after(words, "-p"), set: after(words, "--match-set"), place: place, line: line}
+		if ok && r.set == set(scope) && slices.Contains(protocols(scope), r.proto) && after(words, "--dports") == scope.Detail {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// split parts a line into words; iptables quotes those with blanks.
+func split(line string) []string {
+	var words []string
+	for line = strings.TrimLeft(line, " "); line != ""; line = strings.TrimLeft(line, " ") {
+		var word string
+		if rest, quoted := strings.CutPrefix(line, `"`); quoted {
+			word, line, _ = strings.Cut(rest, `"`)
+		} else {
+			word, line, _ = strings.Cut(line, " ")
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+// after is the word that follows an option, or nothing.
+func after(words []string, option string) string {
+	if i := slices.Index(words, option); i >= 0 && i+1 < len(words) {
+		return words[i+1]
+	}
+	return ""
+}
+
+// inForce are the scopes that have all their rules.
+func inForce(rules []rule) []connwarden.Scope {
+	var scopes []connwarden.Scope
+	for _, r := range rules {
+		if !slices.Contains(scopes, r.scope) && len(lacking(rules, r.scope)) == 0 {
+			scopes = append(scopes, r.scope)
+		}
+	}
+	return scopes
+}
+
+// lacking are the protocols of a scope that have no rule.
+func lacking(rules []rule, s connwarden.Scope) []string {
+	return slices.DeleteFunc(protocols(s), func(proto string) bool {
+		return slices.ContainsFunc(rules, func(r rule) bool { return r.scope == s && r.proto == proto })
+	})
+}
+
+// missing are the rules that a scope lacks, as arguments in a line; none if it is in force.
+func (d *Driver) missing(ctx context.Context, f family, s connwarden.Scope) ([]string, error) {
+	rules, err := d.rules(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, proto := range lacking(rules, s) {
+		line := "-I PREROUTING 1 "
+		if proto != "" {
+			line += fmt.Sprintf("-p %s -m multiport --dports %s ", proto, s.Detail)
+		}
+		lines = append(lines, line+fmt.Sprintf(`-m set --match-set %s src -m comment --comment "%s %s" -j DROP`, d.set(f, s), d.name, s))
+	}
+	return lines, nil
+}
+
+// restore changes table raw by lines, all of them or none.
+func (d *Driver) restore(ctx context.Context, f family, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	input := "*raw\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
+	if _, err := run(ctx, []byte(input), f.restore, "-w", "5", "--noflush"); err != nil {
+		return fmt.Errorf("change table raw: %w", err)
+	}
+	return nil
+}

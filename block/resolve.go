@@ -1,0 +1,208 @@
+package block
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/connwarden/connwarden/nets"
+)
+
+// within tells whether every address of inner is in outer.
+func within(inner, outer netip.Prefix) bool {
+	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
+}
+
+// halves returns the two prefixes that p consists of; p is no single address.
+func halves(p netip.Prefix) (low, high netip.Prefix) {
+	low = netip.PrefixFrom(p.Addr(), p.Bits()+1)
+	b := p.Addr().AsSlice()
+	b[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	a, _ := netip.AddrFromSlice(b)
+	return low, netip.PrefixFrom(a, p.Bits()+1)
+}
+
+// Subtract returns the fewest prefixes that hold the addresses of p that are in none of except, in order of address:
+// at most as many as the bits by which an exception is longer than p, for each exception.
+func Subtract(p netip.Prefix, except []netip.Prefix) []netip.Prefix {
+	var in []netip.Prefix
+	for _, e := range except {
+		switch {
+		case within(p, e):
+			return nil
+		case within(e, p):
+			in = append(in, e)
+		}
+	}
+	if len(in) == 0 {
+		return []netip.Prefix{p}
+	}
+	low, high := halves(p)
+	return append(Subtract(low, in), Subtract(high, in)...)
+}
+
+// cover is a sorted list of prefixes that do not overlap: a set of addresses that can be asked by prefix.
+type cover []netip.Prefix
+
+// coverOf returns the set of all addresses of the prefixes.
+func coverOf(list []netip.Prefix) cover { return nets.New(list...).Prefixes() }
+
+// overlapping returns the part of the list that shares addresses with p.
+func (c cover) overlapping(p netip.Prefix) []netip.Prefix {
+	i := sort.Search(len(c), func(i int) bool { return c[i].Compare(p) >= 0 })
+	if i > 0 && c[i-1].Overlaps(p) {
+		return c[i-1 : i] // it holds all of p, and so nothing else does
+	}
+	end := i
+	for end < len(c) && c[end].Overlaps(p) {
+		end++
+	}
+	return c[i:end]
+}
+
+// carve takes exceptions out of entries: what an exception covers goes, what holds one is split. Entries that an
+// operator insisted on stay whole.
+func carve(entries []Entry, except cover) []Entry {
+	if len(except) == 0 {
+		return entries
+	}
+	out := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		in := except.overlapping(e.Target)
+		if len(in) == 0 || e.Forced {
+			out = append(out, e)
+			continue
+		}
+		for _, p := range Subtract(e.Target, in) {
+			e.Target = p
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// outlasts tells whether an end is later than another; the zero time is no end.
+func outlasts(a, b time.Time) bool {
+	return !b.IsZero() && (a.IsZero() || a.After(b))
+}
+
+// later returns the later of two ends.
+func later(a, b time.Time) time.Time {
+	if outlasts(a, b) {
+		return a
+	}
+	return b
+}
+
+// Flatten returns entries that deny exactly what all of the given ones do together and exactly as long, but of which no
+// two of one scope overlap, as firewalls want them: an address inside a range that lasts as long needs no entry, and a
+// range around an address that stays longer is split about it. The answer is in order of scope and target.
+func Flatten(entries []Entry) []Entry {
+	sorted := slices.Clone(entries)
+	slices.SortFunc(sorted, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Scope.Kind, b.Scope.Kind), cmp.Compare(a.Scope.Detail, b.Scope.Detail), a.Target.Compare(b.Target))
+	})
+	out := make([]Entry, 0, len(sorted))
+	for len(sorted) > 0 {
+		n := 1
+		for n < len(sorted) && sorted[n].Scope == sorted[0].Scope {
+			n++
+		}
+		out = descend(out, sorted[:n])
+		sorted = sorted[n:]
+	}
+	return out
+}
+
+// descend flattens entries of one scope, sorted, above which nothing is blocked.
+func descend(out []Entry, in []Entry) []Entry {
+	for len(in) > 0 {
+		top, n := in[0], 1
+		for n < len(in) && within(in[n].Target, top.Target) {
+			if in[n].Target == top.Target && outlasts(in[n].Until, top.Until) {
+				top = in[n]
+			}
+			n++
+		}
+		out = spread(out, top.Target, top, in[1:n])
+		in = in[n:]
+	}
+	return out
+}
+
+// spread flattens what is below p, which over denies wholly; in is sorted and within p.
+func spread(out []Entry, p netip.Prefix, over Entry, in []Entry) []Entry {
+	for len(in) > 0 && in[0].Target == p {
+		if outlasts(in[0].Until, over.Until) {
+			over = in[0]
+		}
+		in = in[1:]
+	}
+	var matter []Entry
+	for _, e := range in {
+		if outlasts(e.Until, over.Until) {
+			matter = append(matter, e)
+		}
+	}
+	if len(matter) == 0 {
+		over.Target = p
+		return append(out, over)
+	}
+	low, high := halves(p)
+	i := sort.Search(len(matter), func(i int) bool { return high.Contains(matter[i].Target.Addr()) })
+	return spread(spread(out, low, over, matter[:i]), high, over, matter[i:])
+}
+
+// Merge joins neighbours of one scope and one end into the prefix that is exactly both, as far as that goes, so that a
+// firewall with few places holds as much as it can. Nothing becomes wider or longer. The entries must be as Flatten
+// leaves them.
+func Merge(entries []Entry) []Entry {
+	out := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, e)
+		for len(out) > 1 {
+			a, b := out[len(out)-2], out[len(out)-1]
+			if a.Target.Bits() == 0 || a.Target.Bits() != b.Target.Bits() || a.Scope != b.Scope || !a.Until.Equal(b.Until) || a.Forced != b.Forced {
+				break
+			}
+			parent := netip.PrefixFrom(a.Target.Addr(), a.Target.Bits()-1).Masked()
+			if !parent.Contains(b.Target.Addr()) {
+				break
+			}
+			out = out[:len(out)-1]
+			out[len(out)-1].Target = parent
+		}
+	}
+	return out
+}
+
+// diff returns what must be added and removed to come from one list of entries to another. An entry whose end differs
+// by more than slack is added again.
+func diff(have, want []Entry, slack time.Duration) (add, remove []Entry) {
+	held := make(map[EntryKey]Entry, len(have))
+	for _, e := range have {
+		held[e.Key()] = e
+	}
+	for _, e := range want {
+		h, ok := held[e.Key()]
+		delete(held, e.Key())
+		if !ok || !near(h.Until, e.Until, slack) {
+			add = append(add, e)
+		}
+	}
+	for _, e := range have {
+		if _, left := held[e.Key()]; left {
+			remove = append(remove, e)
+		}
+	}
+	return add, remove
+}
+
+func near(a, b time.Time, slack time.Duration) bool {
+	if a.IsZero() || b.IsZero() {
+		return a.IsZero() == b.IsZero()
+	}
+	return a.Sub(b).Abs() <= slack
+}
