@@ -70,22 +70,24 @@ var rooms = map[string]row{
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
-	"watch":          {rank: 4, may: []string{"report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
+	"watch":          {rank: 4, may: []string{"geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
 	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
+	"block/program":   {rank: 1, runs: true}, // how drivers start programs
+	"block/canary":    {rank: 1},             // whether a web server refuses whom it is told to
 	"block/nft":       {rank: 2, may: []string{"block"}, guests: []string{nftables, mdlayher, xsys}},
 	"block/ipset":     {rank: 2, may: []string{"block"}, guests: []string{netlink, xsys}, runs: true},
 	"block/iptables":  {rank: 2, may: []string{"block"}, runs: true},
 	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}, runs: true},
-	"block/htaccess":  {rank: 2, may: []string{"block"}, guests: []string{xsys}},
-	"block/nginx":     {rank: 2, may: []string{"block"}, runs: true},
+	"block/htaccess":  {rank: 2, may: []string{"block", "block/canary"}, guests: []string{xsys}},
+	"block/nginx":     {rank: 2, may: []string{"block", "block/canary", "block/program"}},
 	"block/csf":       {rank: 2, may: []string{"block"}, runs: true},
-	"block/plesk":     {rank: 2, may: []string{"block"}, runs: true},
-	"block/cphulk":    {rank: 2, may: []string{"block"}, runs: true},
-	"block/cpanel":    {rank: 2, may: []string{"block"}, runs: true},
-	"block/windows":   {rank: 2, may: []string{"block"}, runs: true},
+	"block/plesk":     {rank: 2, may: []string{"block", "block/program"}},
+	"block/cphulk":    {rank: 2, may: []string{"block", "block/program"}},
+	"block/cpanel":    {rank: 2, may: []string{"block", "block/program"}},
+	"block/windows":   {rank: 2, may: []string{"block", "block/program"}},
 	"block/null":      {rank: 2, may: []string{"block"}},
 
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)

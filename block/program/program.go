@@ -104,7 +104,7 @@ func run(ctx context.Context, dirs []string, name string, args []string) ([]byte
 	cmd.Env = append(environment(), "LC_ALL=C", "LANG=C")
 	cmd.WaitDelay = time.Second // a grandchild may hold the pipes open
 	err := cmd.Run()
-	text := out.Bytes()
+	text := out.text.Bytes()
 	exit := (*exec.ExitError)(nil)
 	switch {
 	case ctx.Err() != nil:
@@ -114,7 +114,7 @@ func run(ctx context.Context, dirs []string, name string, args []string) ([]byte
 	case err == nil:
 		return text, nil
 	case errors.As(err, &exit):
-		return text, failed(name, exit.ExitCode(), said.String(), out.String())
+		return text, failed(name, exit.ExitCode(), said.text.String(), out.text.String())
 	default:
 		return text, &Error{Name: name, Code: -1, Err: err}
 	}
@@ -163,18 +163,15 @@ func environment() []string {
 
 // capped keeps the beginning of what is written to it.
 type capped struct {
-	bytes.Buffer
+	text bytes.Buffer // not embedded: it would be filled past the bound by ReadFrom
 	most int
 	over bool
 }
 
 // Write never fails: a program that says too much is let finish.
 func (c *capped) Write(b []byte) (int, error) {
-	room := c.most - c.Len()
-	if len(b) > room {
-		c.over = true
-		c.Buffer.Write(b[:max(0, room)])
-		return len(b), nil
-	}
-	return c.Buffer.Write(b)
+	room := c.most - c.text.Len()
+	c.over = c.over || len(b) > room
+	c.text.Write(b[:min(len(b), room)])
+	return len(b), nil
 }
