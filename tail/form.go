@@ -71,7 +71,7 @@ func unpack(name string, form form, raw io.Reader) (io.ReadCloser, error) {
 	case bzipped:
 		// The program is several times as fast as the standard library.
 		if path, err := exec.LookPath("bzip2"); err == nil {
-			return start(name, raw, path, "--decompress", "--stdout")
+			return start(context.Background(), name, raw, path, "--decompress", "--stdout")
 		}
 		return io.NopCloser(bzip2.NewReader(bufio.NewReaderSize(raw, 256<<10))), nil
 	case xzipped:
@@ -79,7 +79,7 @@ func unpack(name string, form form, raw io.Reader) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: the program xz is not installed: install it (Debian: xz-utils) or unpack the file first", name)
 		}
-		return start(name, raw, path, "--decompress", "--stdout", fmt.Sprintf("--memlimit-decompress=%d", xzMemory))
+		return start(context.Background(), name, raw, path, "--decompress", "--stdout", fmt.Sprintf("--memlimit-decompress=%d", xzMemory))
 	default:
 		return io.NopCloser(raw), nil
 	}
@@ -101,7 +101,7 @@ func damage(err error) error {
 	}
 }
 
-// program is a decompressor that runs beside us.
+// program is a decompressor, or journalctl, that runs beside us.
 type program struct {
 	cmd    *exec.Cmd
 	name   string
@@ -112,12 +112,12 @@ type program struct {
 	err    error
 }
 
-func start(name string, raw io.Reader, path string, args ...string) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+func start(ctx context.Context, name string, raw io.Reader, path string, args ...string) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	p := &program{cmd: exec.CommandContext(ctx, path, args...), name: name, cancel: cancel}
 	p.cmd.Stdin = raw
 	p.cmd.Stderr = &p.words
-	p.cmd.Env = append(os.Environ(), "LC_ALL=C", "XZ_DEFAULTS=", "XZ_OPT=", "BZIP2=", "BZIP=")
+	p.cmd.Env = append(os.Environ(), "LC_ALL=C", "XZ_DEFAULTS=", "XZ_OPT=", "BZIP2=", "BZIP=", "SYSTEMD_LOG_LEVEL=err")
 	// A standard input that waits for ever must not hold up Wait once the program is gone.
 	p.cmd.WaitDelay = time.Second
 	out, err := p.cmd.StdoutPipe()

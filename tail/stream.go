@@ -105,6 +105,21 @@ func (s *stream) more(b []byte) int {
 	return n
 }
 
+// write adds bytes of a text that we make ourselves, as if they had been read.
+func (s *stream) write(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(b) > 0 {
+		n := len(b)
+		if len(s.mem) < memory { // what lies in the spool begins behind exactly this much
+			n = min(n, memory-len(s.mem))
+		}
+		s.keep(b[:n])
+		s.n += int64(n)
+		b = b[n:]
+	}
+}
+
 // end notes that the source gives no more.
 func (s *stream) end(err error) {
 	s.mu.Lock()

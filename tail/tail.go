@@ -1,10 +1,10 @@
 // Package tail owns the bytes of logs: it opens files, pipes and archives and hands out blocks of whole lines, from
 // several places of a file at once where that is possible. It also finds the place where a time begins, the lines that
-// stand at given offsets, and the rotated neighbours of a log.
+// stand at given offsets, the rotated neighbours of a log, and makes lines of the systemd journal's entries.
 //
 // It never looks into a line, except for its end: what lines mean is said by functions that the caller passes in. It
-// writes nothing but the spool of a stream, which has no name. Of other programs it starts xz and bzip2 only, without
-// a shell.
+// writes nothing but the spool of a stream, which has no name. Of other programs it starts xz, bzip2 and journalctl
+// only, without a shell.
 //
 // Bytes of a [Block] are borrowed: they are valid until the visit returns. A [File] may be used by several goroutines;
 // it holds no descriptor while nobody reads it, except those of streams, so thousands may be open at once.
