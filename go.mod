@@ -7,6 +7,7 @@ require (
 	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
 	github.com/pelletier/go-toml/v2 v2.4.3 // cli: the configuration file; names the line of an unknown key
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
+	github.com/vishvananda/netlink v1.3.1 // block/ipset: messages and transport for the kernel's sets
 	golang.org/x/sys v0.49.0 // conns, host, tail: netlink, namespaces, terminals without cgo
 )
 
@@ -49,7 +50,6 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
-	github.com/vishvananda/netlink v1.3.1 // indirect
 	github.com/vishvananda/netns v0.0.5 // indirect
 	github.com/xo/terminfo v0.0.0-20220910002029-abceb7e1c41e // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

@@ -116,34 +116,43 @@ func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 			return d.failed("add", err, e)
 		}
 	}
-	now := time.Now()
+	changes := d.changes(time.Now(), add, remove)
 	changed := false
-	for _, c := range d.changes(now, add, remove) {
-		if len(c.remove) > 0 {
-			if err := changeSet(ctx, c.set, cmdDel, c.remove); err != nil && !errors.Is(err, connwarden.ErrNotFound) {
-				return d.failed("remove", partial(changed || len(c.remove) > 1, err), c.example(c.remove))
-			}
-			changed = true
+	for _, c := range changes {
+		if len(c.remove) == 0 {
+			continue
 		}
+		if err := changeSet(ctx, c.set, cmdDel, c.remove); err != nil && !errors.Is(err, connwarden.ErrNotFound) {
+			return d.failed("remove", partial(changed || len(c.remove) > 1, fmt.Errorf("change set %s: %w", c.set, err)), c.example(c.remove))
+		}
+		changed = true
+	}
+	for _, c := range changes {
 		if len(c.add) == 0 {
 			continue
 		}
-		if err := createSet(c.set, c.six); err != nil {
-			return d.failed("add", partial(changed, fmt.Errorf("make set %s: %w", c.set, err)), c.example(c.add))
-		}
-		if err := changeSet(ctx, c.set, cmdAdd, c.add); err != nil {
-			return d.failed("add", partial(changed || len(c.add) > 1, fmt.Errorf("fill set %s: %w", c.set, err)), c.example(c.add))
-		}
-		changed = true
-		missing, err := d.missing(ctx, c.family, c.scope)
-		if err == nil {
-			err = d.restore(ctx, c.family, missing)
-		}
-		if err != nil {
-			return d.failed("add", partial(true, err), c.example(c.add))
+		if err := d.fill(ctx, c, &changed); err != nil {
+			return d.failed("add", partial(changed, err), c.example(c.add))
 		}
 	}
 	return nil
+}
+
+// fill makes the set, fills it and brings it into force. changed tells whether something stands.
+func (d *Driver) fill(ctx context.Context, c *change, changed *bool) error {
+	if err := createSet(c.set, c.six); err != nil {
+		return fmt.Errorf("make set %s: %w", c.set, err)
+	}
+	err := changeSet(ctx, c.set, cmdAdd, c.add)
+	*changed = *changed || err == nil || len(c.add) > 1
+	if err != nil {
+		return fmt.Errorf("fill set %s: %w", c.set, err)
+	}
+	missing, err := d.missing(ctx, c.family, c.scope)
+	if err != nil {
+		return err
+	}
+	return d.restore(ctx, c.family, missing)
 }
 
 // change is what is to be done to one set.
@@ -168,12 +177,8 @@ func (d *Driver) changes(now time.Time, add, remove []block.Entry) []*change {
 	var list []*change
 	index := map[string]*change{}
 	at := func(e block.Entry) *change {
-		six := e.Target.Addr().Is6()
-		if six && len(d.families) < 2 {
-			return &change{} // nothing of IPv6 can be there to be removed
-		}
 		f := d.families[0]
-		if six {
+		if e.Target.Addr().Is6() {
 			f = d.families[1]
 		}
 		set := d.set(f, e.Scope)
@@ -183,7 +188,11 @@ func (d *Driver) changes(now time.Time, add, remove []block.Entry) []*change {
 		}
 		return index[set]
 	}
+	p := d.Properties()
 	for _, e := range remove {
+		if holds(&p, e) != nil {
+			continue // it cannot be there
+		}
 		c := at(e)
 		c.remove = append(c.remove, member{prefix: e.Target})
 	}

@@ -124,7 +124,8 @@ func changeSet(ctx context.Context, set string, cmd command, members []member) e
 		for _, m := range members[:n] {
 			list.AddChild(m.attribute(cmd == cmdAdd))
 		}
-		if _, err := ask(cmd, unix.NLM_F_ACK, named(set), list); err != nil {
+		line := nl.NewRtAttr(nl.IPSET_ATTR_LINENO|unix.NLA_F_NET_BYTEORDER, big32(0)) // the kernel wants it beside a list
+		if _, err := ask(cmd, unix.NLM_F_ACK, named(set), line, list); err != nil {
 			return err
 		}
 		members = members[n:]
