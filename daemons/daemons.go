@@ -43,117 +43,16 @@ func Read(m *Message, e *connwarden.Event) bool {
 	if text == "" {
 		return false
 	}
-	if read(view(m.Program), text, e) {
+	s := of(view(m.Program))
+	if s != nil {
+		if e.Service = s.name; s.read(bare(view(m.Program)), text, e) {
+			return true
+		}
+	}
+	if s == nil && isPAM(view(m.Program), text) && readPAM(text, e) {
 		return true
 	}
 	e.Client, e.Kind, e.Service, e.User, e.Detail = noAddr, connwarden.EventOther, "", nil, nil
-	return false
-}
-
-// read gives a message to the reader of its program.
-func read(program, text string, e *connwarden.Event) bool {
-	program = bare(program)
-	switch program {
-	case "sshd", "sshd-session", "sshd-auth":
-		e.Service = "sshd"
-		return readSSHD(text, e)
-	case "dropbear":
-		e.Service = "dropbear"
-		return readDropbear(text, e)
-	case "su", "sudo", "runuser", "doas", "pkexec", "polkitd", "cron", "CRON", "crond", "kernel", "systemd", "systemd-logind":
-		// Local acts: what they say of hosts, a local account said. The kernel's lines about packets name senders that
-		// nobody has checked.
-		return false
-	case "exim", "exim4":
-		e.Service = "exim"
-		return readExim(text, e)
-	case "dovecot", "imap-login", "pop3-login", "managesieve-login", "submission-login", "lmtp-login", "dovecot-auth", "auth", "auth-worker":
-		if program == "auth" && strings.HasPrefix(text, "pam_") {
-			return readPAM(text, e)
-		}
-		e.Service = "dovecot"
-		return readDovecot(program, text, e)
-	case "imapd", "imapd-ssl", "pop3d", "pop3d-ssl", "courierpop3d", "courierpop3login", "courierimapd", "courieresmtpd",
-		"esmtpd", "couriertls", "authdaemond", "imap", "imaps", "pop3", "pop3s", "lmtpunix", "ipop3d", "sieve", "timsieved",
-		"cyrus":
-		return readMailbox(program, text, e)
-	case "sendmail", "sm-mta", "sm-msp", "sm-msp-queue", "sendmail-mta", "saslauthd":
-		e.Service = "sendmail"
-		return readSendmail(program, text, e)
-	case "vsftpd":
-		e.Service = "vsftpd"
-		return readVsftpd(text, e)
-	case "proftpd":
-		e.Service = "proftpd"
-		return readProftpd(text, e)
-	case "pure-ftpd":
-		e.Service = "pure-ftpd"
-		return readPureFTPd(text, e)
-	case "webmin", "usermin", "miniserv.pl":
-		e.Service = "webmin"
-		if program == "usermin" {
-			e.Service = "usermin"
-		}
-		return readWebmin(text, e)
-	case "roundcube":
-		e.Service = "roundcube"
-		return readRoundcube(text, e)
-	case "phpMyAdmin", "phpmyadmin":
-		e.Service = "phpmyadmin"
-		return readPHPMyAdmin(text, e)
-	case "cpanel", "cpaneld", "whostmgrd", "webmaild", "cpdavd", "cphulkd", "cPhulkd":
-		e.Service = "cpanel"
-		return readCPanel(text, e)
-	case "plesk", "sw-cp-server", "psa":
-		e.Service = "plesk"
-		return readPlesk(text, e)
-	case "named", "named-pkcs11":
-		e.Service = "named"
-		return readNamed(text, e)
-	case "mysqld", "mariadbd", "mysqld_safe", "mysql", "mariadb":
-		e.Service = "mysql"
-		return readMySQL(text, e)
-	case "postgres", "postgresql":
-		e.Service = "postgresql"
-		return readPostgres(text, e)
-	case "mongod", "mongos", "mongodb":
-		e.Service = "mongodb"
-		return readMongo(text, e)
-	case "redis", "redis-server", "valkey-server":
-		e.Service = "redis"
-		return readRedis(text, e)
-	case "openvpn", "ovpn-server", "ovpn":
-		e.Service = "openvpn"
-		return readOpenVPN(text, e)
-	case "asterisk":
-		e.Service = "asterisk"
-		return readAsterisk(text, e)
-	case "xinetd":
-		e.Service = "xinetd"
-		return readXinetd(text, e)
-	case "telnetd", "in.telnetd", "utelnetd":
-		e.Service = "telnetd"
-		return readTelnetd(text, e)
-	case "login":
-		e.Service = "login"
-		return readLogin(text, e)
-	}
-	if isPostfix(program) {
-		e.Service = "postfix"
-		return readPostfix(program, text, e)
-	}
-	switch {
-	case strings.HasPrefix(program, "openvpn"), strings.HasPrefix(program, "ovpn-"):
-		e.Service = "openvpn"
-		return readOpenVPN(text, e)
-	case strings.HasPrefix(program, "postgres"):
-		e.Service = "postgresql"
-		return readPostgres(text, e)
-	case strings.HasPrefix(program, "cyrus/"):
-		return readMailbox("cyrus", text, e)
-	case strings.HasPrefix(text, "pam_"), strings.HasPrefix(text, "(pam_"), strings.HasSuffix(program, "(pam_unix)"):
-		return readPAM(text, e)
-	}
 	return false
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// services are those that must have samples.
-var services = []string{
+// sampled are those that must have samples.
+var sampled = []string{
 	"sshd", "dropbear", "pam", "local",
 	"exim", "postfix", "dovecot", "courier", "cyrus", "uw-imap", "sendmail",
 	"vsftpd", "proftpd", "pure-ftpd",
@@ -125,7 +125,7 @@ func noted(m *Message) string {
 }
 
 func TestSamples(t *testing.T) {
-	for _, service := range services {
+	for _, service := range sampled {
 		t.Run(service, func(t *testing.T) {
 			forgeries := false
 			for _, s := range samples(t, service) {
@@ -156,7 +156,7 @@ func TestSamples(t *testing.T) {
 	}
 	for _, name := range files {
 		service := strings.TrimSuffix(filepath.Base(name), ".txt")
-		if !strings.Contains(" "+strings.Join(services, " ")+" ", " "+service+" ") {
+		if !strings.Contains(" "+strings.Join(sampled, " ")+" ", " "+service+" ") {
 			t.Errorf("%s is of no known service", name)
 		}
 	}
@@ -164,7 +164,7 @@ func TestSamples(t *testing.T) {
 
 // TestService proves that the service of every event is the one whose samples hold it, but for what PAM and the wrapper say for others.
 func TestService(t *testing.T) {
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(t, service) {
 			m, _ := s.message(t)
 			var e connwarden.Event
@@ -177,7 +177,7 @@ func TestService(t *testing.T) {
 
 // TestFits proves that a line of a format is taken for no other: the first that fits is its own.
 func TestFits(t *testing.T) {
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(t, service) {
 			if s.format == "" {
 				continue
@@ -265,7 +265,7 @@ func TestRepeated(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(t, service) {
 			m, _ := s.message(t)
 			line := []byte(s.text)
@@ -300,7 +300,7 @@ func within(part, whole []byte) bool {
 // FuzzRead proves that no message makes Read panic, that what it returns is borrowed from the message, and that a client stands in it: the
 // bytes of the address, in some form, are in the text.
 func FuzzRead(f *testing.F) {
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(f, service) {
 			m, _ := s.message(f)
 			f.Add(string(m.Program), string(m.Text))
@@ -341,7 +341,7 @@ func holds(text string, e connwarden.Event) bool {
 
 // FuzzFormats proves that no line makes a format panic and that what it returns is borrowed.
 func FuzzFormats(f *testing.F) {
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(f, service) {
 			if s.format != "" {
 				f.Add(s.text)

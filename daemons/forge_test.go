@@ -100,7 +100,7 @@ func spoke(program, text string) Message { return Message{[]byte(program), []byt
 // address for its own: nobody else may be named.
 func TestForgeries(t *testing.T) {
 	var names []string
-	for _, service := range services {
+	for _, service := range sampled {
 		for _, s := range samples(t, service) {
 			m, _ := s.message(t)
 			text := victims.ReplaceAllString(string(m.Text), forged)

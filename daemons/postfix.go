@@ -7,12 +7,6 @@ import (
 	"github.com/connwarden/connwarden"
 )
 
-// isPostfix tells whether a tag is of Postfix: syslog_name (by default "postfix", or "postfix-INSTANCE"), perhaps the
-// name of a service, and the program.
-func isPostfix(program string) bool {
-	return strings.HasPrefix(program, "postfix") && strings.IndexByte(program, '/') > 0
-}
-
 // readPostfix reads smtpd, postscreen, cleanup and tlsproxy. A peer is NAME[ADDR] or NAME[ADDR]:PORT ("namaddr",
 // smtpd_peer.c), where NAME is "unknown" or a name that passed valid_hostname, so that no bracket is in it; postscreen writes
 // [ADDR]:PORT. It stands before what the peer said, but for the few messages that are said so below.

@@ -36,7 +36,7 @@ func (p *Parser) access(line []byte) grade {
 			p.strays = 0
 		}
 	}
-	if g >= stump {
+	if g == stump || g == complete {
 		p.push(line)
 	}
 	return g
@@ -62,26 +62,26 @@ func (p *Parser) grade(f *Format, line []byte) grade {
 // stray tries the other formats on a line that does not fit the present one. What it returns depends on the line and
 // on the present format alone, so that a log may be cut anywhere.
 func (p *Parser) stray(line []byte, own grade) grade {
-	try := func(f *Format) bool {
-		return f != nil && f != p.format && f.read != nil && p.grade(f, line) == complete
-	}
 	found := p.other
-	if !try(found) {
-		found = nil
-		for _, f := range accessFormats {
-			if try(f) {
-				found = f
-				break
-			}
-		}
+	if found == nil || p.grade(found, line) != complete {
+		found = p.find(line, p.format)
 	}
-	if found == nil {
+	switch {
+	case found == nil && own == stump:
+		p.grade(p.format, line)
+		fallthrough
+	case found == nil:
 		p.strays = 0
-		if own == stump {
-			p.grade(p.format, line)
+		if own == misfit && p.message(line) {
+			return elsewhere
 		}
 		return own
+	case found.read == nil:
+		p.strays = 0
+		p.readAs(found, line)
+		return elsewhere
 	}
+	p.guest = found
 	if found != p.other {
 		p.other, p.strays = found, 0
 	}

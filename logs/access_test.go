@@ -345,7 +345,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}})
 		p.Flush(&each{f: func(*connwarden.Request) { t.Error("a request from Flush") }})
-		if format.Kind == Access && s.Lines != s.Parsed+s.Unparsed+s.Blank || readings != s.Parsed && format.Kind == Access {
+		if format.Kind == Access && s.Lines != s.Parsed+s.Unparsed+s.Blank || format.Kind == Access && readings != s.Parsed && (which&1 == 0 || readings > s.Parsed) { // a guest may say nothing
 			t.Errorf("%+v with %d readings", s, readings)
 		}
 		Detect("x", text)

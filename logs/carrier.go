@@ -25,13 +25,13 @@ func (c *carrier) within(f *Format) *Format {
 		out.strip = c.strip
 		return &out
 	}
-	line := f.line
+	out.strict, out.flush = true, f.flush
 	out.line = func(p *Parser, b []byte) outcome {
 		inner, ok := c.strip(p, b)
 		if !ok || len(inner) == 0 {
 			return unparsed
 		}
-		return line(p, inner)
+		return p.entry(f, inner)
 	}
 	return &out
 }
@@ -117,58 +117,6 @@ func stripCRI(p *Parser, line []byte) ([]byte, bool) {
 	}
 	p.carried = t
 	return rest[2:], true
-}
-
-// stripSyslog takes the message out of a line of RFC 3164 ("<34>Oct 11 22:14:15 host tag[1]: …", with or without the
-// priority, with the time of RFC 3339 too, as rsyslog and journald write it) or RFC 5424 ("<165>1 2003-10-11T22:14:15.003Z
-// host app 1 id [data] …").
-func stripSyslog(p *Parser, line []byte) ([]byte, bool) {
-	b := line
-	if b[0] == '<' {
-		n := bytes.IndexByte(b, '>')
-		if n < 2 || n > 4 {
-			return nil, false
-		}
-		if _, ok := digits(b[1:n]); !ok {
-			return nil, false
-		}
-		b = b[n+1:]
-		if starts(b, "1 ") {
-			return p.syslog5424(b[2:])
-		}
-	}
-	t, n := p.stamps.any(b)
-	if n == 0 || n >= len(b) || b[n] != ' ' || isDigit(b[0]) && (n < 19 || b[10] != 'T') {
-		return nil, false
-	}
-	p.carried = t
-	// "host tag[pid]: "; relays may leave the host out.
-	_, rest := word(b[n+1:])
-	for range 2 {
-		tag, after := word(rest)
-		if k := len(tag); k > 1 && tag[k-1] == ':' && isTag(tag[:k-1]) {
-			p.sender = tag[:k-1]
-			return after, len(after) > 0
-		}
-		rest = b[n+1:]
-	}
-	return nil, false
-}
-
-// isTag tells whether b is a program's name, perhaps with a process id in brackets.
-func isTag(b []byte) bool {
-	if n := bytes.IndexByte(b, '['); n > 0 && b[len(b)-1] == ']' {
-		if _, ok := digits(b[n+1 : len(b)-1]); !ok {
-			return false
-		}
-		b = b[:n]
-	}
-	for _, c := range b {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && !isDigit(c) && c != '-' && c != '_' && c != '.' && c != '/' && c != '(' && c != ')' && c != '@' {
-			return false
-		}
-	}
-	return len(b) > 0 && len(b) <= 64
 }
 
 // syslog5424 reads "time host app pid msgid data message".

@@ -61,7 +61,7 @@ func (p *Parser) pushFault(kind connwarden.EventKind, user, detail []byte) {
 	if kind != connwarden.EventOther && f.Client.IsValid() {
 		p.event = connwarden.Event{
 			Time: f.Time, Client: f.Client, Kind: kind, Service: f.Service, User: user, Detail: detail,
-			From: f.From, Raw: f.Raw,
+			Request: f.Request, From: f.From, Raw: f.Raw,
 		}
 		p.sink.Event(&p.event)
 	}

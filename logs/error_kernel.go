@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -83,31 +84,30 @@ func dmesgLen(b []byte) int {
 }
 
 func kernelLine(p *Parser, line []byte) outcome {
-	f := p.startFault("kernel", line, p.from)
-	m := line
 	if n := dmesgLen(line); n > 0 {
+		p.carried = time.Time{}
 		if at, ok := p.apacheTime(line[1 : n-2]); ok {
-			f.Time = at
+			p.carried = at
 		}
-		m = line[n:]
-	} else {
-		rest, ok := syslogRest(line)
-		if !ok {
-			return unparsed
-		}
-		if !starts(rest, "kernel: ") {
-			return parsed // another program's
-		}
-		if line[0] == '<' {
-			line = line[bytes.IndexByte(line, '>')+1:]
-		}
-		f.Time, _ = p.stamps.any(line)
-		m = rest[len("kernel: "):]
-		if n := dmesgLen(m); n > 0 && m[len("[")] != 'S' {
-			m = m[n:]
-		}
+		return p.kernelSaid(line[n:], line)
 	}
-	f.Level, f.Message = kernelLevel(m), m
+	text, ok := stripSyslog(p, line)
+	switch {
+	case !ok:
+		return unparsed
+	case string(p.sender) != "kernel":
+		return parsed // another program's
+	}
+	return p.kernelSaid(text, line)
+}
+
+// kernelSaid reads a message of the kernel, of the time p.carried.
+func (p *Parser) kernelSaid(m, line []byte) outcome {
+	f := p.startFault("kernel", line, p.from)
+	if n := dmesgLen(m); n > 0 && m[len("[")] != 'S' {
+		m = m[n:]
+	}
+	f.Time, f.Level, f.Message = p.carried, kernelLevel(m), m
 	p.pushFault(connwarden.EventOther, nil, nil)
 	return parsed
 }

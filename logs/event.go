@@ -8,46 +8,69 @@ import (
 )
 
 // syslogLog is what syslog and journalctl write of all programs: auth.log, secure, mail.log, maillog, messages, syslog. A
-// daemon's message becomes an event if it is about a peer, the kernel's a fault; other lines say nothing. A local account can
-// write any line through logger(1): their trust is the source's.
-var syslogLog = &Format{Name: "syslog", Kind: Error, fits: fitsSyslog, line: syslogLine}
+// daemon's message becomes an event if it is about a peer, the kernel's a fault, a web server's what it is in the server's own log; other
+// lines say nothing. A local account can write any line through logger(1): their trust is the source's.
+var syslogLog = &Format{Name: "syslog", Kind: Error, strict: true}
+
+func init() { syslogLog.fits, syslogLog.line = fitsSyslog, syslogLine } // here, for what syslog carries may be of any format
 
 // eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs.
 var eventFormats = func() []*Format {
 	list := []*Format{syslogLog}
 	for i := range daemons.Formats {
 		if f := &daemons.Formats[i]; f.Name != mysqlError.Name {
-			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }})
+			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }, strict: true})
 		}
 	}
 	return list
 }()
 
 func fitsSyslog(line []byte) bool {
-	rest, ok := syslogRest(line)
-	if !ok {
-		return false
-	}
-	tag, _ := word(rest)
-	return len(tag) > 1 && tag[len(tag)-1] == ':' && isTag(tag[:len(tag)-1])
+	_, ok := stripSyslog(syslogLog.NewParser(Options{}), line)
+	return ok
 }
 
 func syslogLine(p *Parser, line []byte) outcome {
-	p.sender = nil
 	text, ok := stripSyslog(p, line)
-	switch {
-	case !ok:
+	if !ok {
 		return unparsed
-	case string(p.sender) == "kernel":
-		return kernelLine(p, line)
 	}
-	program := p.sender
-	if n := bytes.IndexByte(program, '['); n > 0 {
-		program = program[:n]
+	return p.said(text, line)
+}
+
+// said reads what p.sender said at p.carried.
+func (p *Parser) said(text, line []byte) outcome {
+	if string(p.sender) == "kernel" {
+		return p.kernelSaid(text, line)
+	}
+	if p.webSaid(text, line) {
+		return parsed
 	}
 	p.event = connwarden.Event{Time: p.carried}
-	p.pushEvent(daemons.Message{Program: program, Text: text}, line)
+	p.pushEvent(daemons.Message{Program: p.sender, Text: text}, line)
 	return parsed
+}
+
+// webSaid reads what a web server or PHP sends to syslog: lines of its own logs, with or without their time.
+func (p *Parser) webSaid(text, line []byte) bool {
+	name := p.sender
+	if n := bytes.IndexByte(name, '('); n > 0 {
+		name = name[:n]
+	}
+	switch string(name) {
+	case "apache2", "httpd", "apache", "httpd2":
+		if len(text) > 1 && text[0] == '[' && text[1] >= 'a' {
+			f := p.startFault("apache", line, p.from)
+			f.Time = p.carried
+			p.pushFault(p.apacheMessage(p.apacheHead(text)))
+			return true
+		}
+	case "nginx", "haproxy", "lighttpd", "caddy", "traefik", "varnishncsa", "squid", "php-fpm":
+	case "php", "ool", "mod_evasive":
+	default:
+		return false
+	}
+	return p.nested(text, line)
 }
 
 // ownLog reads a line of a daemon's own log. A line whose time cannot be read belongs to the entry before.
@@ -58,6 +81,9 @@ func (p *Parser) ownLog(f *daemons.Format, line []byte) outcome {
 	}
 	p.event = connwarden.Event{}
 	p.event.Time, _ = p.stamps.any(stamp)
+	if p.event.Time.IsZero() {
+		p.event.Time, _ = p.stamps.odd(stamp)
+	}
 	p.pushEvent(daemons.Message{Program: program, Text: text}, line)
 	return parsed
 }

@@ -44,6 +44,8 @@ type Format struct {
 	layout *layout
 	// columns is what W3C formats read by until a directive in the block says otherwise.
 	columns *columns
+	// strict formats refuse every line that is not theirs: what fits would say, line says as well.
+	strict bool
 	// strip removes what a carrier (syslog, Docker, CRI) wrote around each line; nil when there is none.
 	strip func(p *Parser, line []byte) (inner []byte, ok bool)
 }
@@ -61,10 +63,11 @@ const (
 type grade uint8
 
 const (
-	misfit   grade = iota
-	aside          // a line of the format that is no request: a directive, a comment
-	stump          // cut off or odd, but time and client are there: a reading too
-	complete       // every part that the format must have
+	misfit    grade = iota
+	aside           // a line of the format that is no request: a directive, a comment
+	stump           // cut off or odd, but time and client are there: a reading too
+	complete        // every part that the format must have
+	elsewhere       // read by another format, its readings are emitted
 )
 
 // Options of a parser. The zero value reads everything, in UTC.
@@ -77,8 +80,8 @@ type Options struct {
 	// Proxies are trusted: when one of them is the direct peer, the client is the rightmost address of the line's
 	// forwarding header that is none of them, and Via is the direct peer. nil trusts nobody.
 	Proxies *nets.Set
-	// Auto tries the other formats of the same kind on a line that does not fit, and changes to one that fits
-	// switchAfter such lines in a row. Formats whose entries span lines are neither left nor entered.
+	// Auto tries the other formats, of both kinds, on a line that does not fit. An access log changes to another format of its kind
+	// that fits switchAfter such lines in a row.
 	Auto bool
 }
 
@@ -115,12 +118,15 @@ type Parser struct {
 	uri     []byte
 	forward []byte    // X-Forwarded-For, Forwarded
 	real    []byte    // CF-Connecting-IP and its like
-	sender  []byte    // of the line of syslog in hand, with its process id
+	sender  []byte    // the program of the line of syslog in hand
+	surely  bool      // that program stands in a tag with a process id and a colon
 	carried time.Time // when a carrier says that it took the line
 
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
 	scratch   scratch
+	guest     *Format // that read the line in hand, when it is not the log's own
+	open      *Format // whose entry is open, when it is not the log's own
 	other     *Format // the last format that Auto tried with success
 	strays    int     // lines in a row that only other could read
 	errs      errorState
@@ -139,8 +145,14 @@ func (f *Format) NewParser(opt Options) *Parser {
 	return p
 }
 
-// Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read.
-func (p *Parser) Format() *Format { return p.format }
+// Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read. Asked by a sink, it is
+// that of the line in hand.
+func (p *Parser) Format() *Format {
+	if p.sink != nil && p.guest != nil {
+		return p.guest
+	}
+	return p.format
+}
 
 // Parse reads a block of whole lines whose first byte stands at from.Offset (and, if known, on line from.Line). The
 // last line may lack its end. Each reading is pushed into sink before the next line is looked at.
@@ -165,6 +177,7 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 			line = line[:k-1]
 		}
 		s.Lines++
+		p.guest = nil
 		switch {
 		case len(line) == 0:
 			s.Blank++
@@ -178,7 +191,7 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 				s.Parsed++
 			}
 		default:
-			switch p.format.line(p, line) {
+			switch p.entry(p.format, line) {
 			case parsed:
 				s.Parsed++
 			case unparsed:
@@ -197,10 +210,14 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 
 // Flush emits the entry that the last block left open. Call it at the end of a source of a Whole format.
 func (p *Parser) Flush(sink connwarden.Sink) {
-	if p.format.flush == nil {
+	f := p.format
+	if p.open != nil {
+		f = p.open
+	}
+	if f.flush == nil {
 		return
 	}
 	p.sink = sink
-	p.format.flush(p)
+	f.flush(p)
 	p.sink = nil
 }

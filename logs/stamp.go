@@ -15,6 +15,9 @@ type stamps struct {
 	isoText [10]byte // the same of "2015-05-17"
 	isoUnix int64
 
+	syslogText [15]byte // "Nov 22 14:03:07"
+	syslogTime time.Time
+
 	where   *time.Location // of times written without a zone
 	now     time.Time      // to find the year of dates written without one
 	quarter int64          // the last quarter of an hour in where, and its offset

@@ -1,0 +1,112 @@
+package daemons
+
+import "strings"
+
+// Guess tells which program a message without a tag is of, by how it begins; nil when nothing is known to begin so. Anybody whose words can
+// begin a line of a log can have it guessed wrong: what is guessed should count for little.
+func Guess(text []byte) (program []byte) {
+	s := view(text)
+	if len(s) < 8 {
+		return nil
+	}
+	list := beginnings[s[0]]
+	for i := range list {
+		if strings.HasPrefix(s, list[i].begin) {
+			return list[i].program
+		}
+	}
+	if s[0] == '<' || s[0]-'0' <= 9 || s[0] == '[' || s[0]|0x20 >= 'a' && s[0]|0x20 <= 'f' {
+		return guessPeer(s)
+	}
+	name, rest := word(s)
+	if strings.HasPrefix(rest, "authenticator failed for ") {
+		return programExim
+	}
+	return guessInside(name, rest)
+}
+
+var (
+	programExim    = []byte("exim")
+	programOpenVPN = []byte("openvpn")
+	programPostfix = []byte("postfix/smtpd")
+	programProftpd = []byte("proftpd")
+	programMonitor = []byte("asterisk")
+)
+
+// guessPeer knows messages that begin with an address, which a daemon wrote.
+func guessPeer(s string) []byte {
+	peer, rest := word(s)
+	if _, ok := addressWithPort(peer); ok {
+		for _, text := range [...]string{"TLS Error: ", "TLS: ", "TLS Auth Error: ", "VERIFY ERROR: ", "VERIFY OK", "SIGUSR1", "Connection reset", "[", "WARNING: ", "PUSH: ", "SENT CONTROL ",
+			"tls-crypt ", "peer info: ", "Fatal TLS error", "Re-using "} {
+			if strings.HasPrefix(rest, text) {
+				return programOpenVPN
+			}
+		}
+		return nil
+	}
+	if isAddress(peer) && (strings.HasPrefix(rest, "failed to authenticate as '") || strings.HasPrefix(rest, "tried to authenticate with nonexistent user '")) {
+		return programMonitor
+	}
+	return guessInside(peer, rest)
+}
+
+// guessInside knows messages whose second word tells: a host with its address in front of Postfix's or ProFTPD's words.
+func guessInside(first, rest string) []byte {
+	switch {
+	case strings.HasSuffix(first, "]:") && strings.IndexByte(first, '[') > 0 && strings.HasPrefix(rest, "SASL "):
+		return programPostfix
+	case strings.HasPrefix(rest, "(") && strings.Contains(rest[:min(len(rest), 300)], "]) - ") && strings.IndexByte(rest, '[') > 0:
+		return programProftpd
+	}
+	return nil
+}
+
+// beginnings lists how messages begin, by their first byte.
+var beginnings = func() (list [256][]beginning) {
+	for _, of := range [...]struct{ program, begins string }{
+		{"sshd", "Failed password for |Failed publickey for |Failed none for |Failed keyboard-interactive|Failed hostbased for |Failed gssapi|Accepted password for |Accepted publickey for |" +
+			"Accepted keyboard-interactive|Invalid user |Illegal user |input_userauth_request: |error: PAM: |error: maximum authentication attempts |error: kex_exchange_identification: |error: Received disconnect from |" +
+			"fatal: Unable to negotiate |ROOT LOGIN REFUSED FROM |Received disconnect from |Did not receive identification string from |Bad protocol version identification '|" +
+			"Disconnecting invalid user |Disconnecting authenticating user |Disconnected from |Connection closed by |Connection reset by |Unable to negotiate with |Timeout before authentication for |" +
+			"banner exchange: Connection from |ssh_dispatch_run_fatal: |fatal: Timeout before authentication|Authentication tried for |Postponed |maximum authentication attempts exceeded for |reverse mapping checking |drop connection #"},
+		{"pam", "pam_unix(|pam_sss(|pam_ldap(|pam_winbind(|pam_krb5(|pam_faillock(|pam_tally2("},
+		{"dropbear", "Bad password attempt for '|Bad PAM password attempt for '|Login attempt for nonexistent user|Login attempt with wrong user|login attempt for nonexistent|bad password attempt for '|Exit before auth|Child connection from "},
+		{"dovecot", "imap-login: |pop3-login: |managesieve-login: |submission-login: |auth-worker(|auth: |auth(default): |dovecot: "},
+		{"postfix/smtpd", "NOQUEUE: reject: |NOQUEUE: milter-reject: |lost connection after |disconnect from |connect from |warning: non-SMTP command from |improper command pipelining after |too many errors after |SSL_accept error from "},
+		{"postfix/postscreen", "PREGREET |DNSBL rank |COMMAND TIME LIMIT |COMMAND COUNT LIMIT |BARE NEWLINE |HANGUP after |PASS NEW |PASS OLD "},
+		{"exim", "H=|SMTP protocol |SMTP call from |SMTP syntax error |SMTP connection from |SMTP command timeout |rejected EHLO from |rejected HELO from |unexpected disconnection while |no MAIL in SMTP |no host name found for IP address |TLS error on connection from |refused connection from "},
+		{"imapd", "LOGIN FAILED, |LOGIN, user="},
+		{"cyrus", "badlogin: "},
+		{"ipop3d", "Login failed user=|Login excessive |Login disabled "},
+		{"sendmail", "ruleset=|AUTH failure (|rejecting commands from "},
+		{"vsftpd", "[pid |CONNECT: Client \""},
+		{"proftpd", "proftpd["},
+		{"pure-ftpd", "(?@"},
+		{"cpanel", "[cpaneld] |[whostmgrd] |[webmaild] |[cpdavd] |[cphulkd] |info [cpaneld] |info [whostmgrd] |info [webmaild] |info [cpdavd] |info [cphulkd] "},
+		{"plesk", "ERR [panel] |INFO [panel] |Failed login attempt with login '"},
+		{"webmin", "Invalid login as |Non-existent login as |Successful login as "},
+		{"roundcube", "IMAP Error: Login failed for |Failed login for |FAILED login for |Successful login for "},
+		{"phpmyadmin", "user denied: |user authenticated: "},
+		{"named", "client @0x|security: |query-errors: |rate-limit: |queries: |client "},
+		{"mysqld", "[Warning] |[Note] |[ERROR] |[System] |Access denied for user '|Host '"},
+		{"mongod", `{"t":{"$date":"`},
+		{"redis-server", "Possible SECURITY ATTACK detected."},
+		{"asterisk", "NOTICE[|WARNING[|ERROR[|SECURITY[|VERBOSE[|Registration from '|SecurityEvent=\""},
+		{"xinetd", "START: |FAIL: |EXIT: "},
+		{"login", "FAILED LOGIN "},
+		{"wordpress", "Authentication failure for |Authentication attempt for unknown user |Blocked user enumeration attempt from |Blocked authentication attempt for |XML-RPC authentication |XML-RPC multicall authentication failure |REST authentication |Pingback error "},
+	} {
+		program := []byte(of.program)
+		for begin := range strings.SplitSeq(of.begins, "|") {
+			list[begin[0]] = append(list[begin[0]], beginning{begin, program})
+		}
+	}
+	return list
+}()
+
+// beginning is how messages of a program begin.
+type beginning struct {
+	begin   string
+	program []byte
+}

@@ -1,0 +1,247 @@
+package logs
+
+import (
+	"bytes"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/daemons"
+)
+
+// Lines of many formats in one log are read one by one: how a line begins says which formats it could have, so that a line of no known
+// format costs little. What becomes of a line depends on it, on the format of its log and on an entry that is still open; never on how many
+// odd lines came before.
+
+// opening is how a line begins.
+type opening uint8
+
+const (
+	opensObject   opening = iota // {"
+	opensBracket                 // [
+	opensPriority                // <34>
+	opensDate                    // 2026-11-22
+	opensSlashed                 // 2026/11/22
+	opensNumber                  // an address, seconds since 1970, a date of another form
+	opensMonth                   // Nov 22
+	opensDay                     // Sun Nov 22
+	opensWord                    // anything else
+	openings
+)
+
+func openingOf(b []byte) opening {
+	switch c := b[0]; {
+	case c == '{':
+		return opensObject
+	case c == '[':
+		return opensBracket
+	case c == '<':
+		return opensPriority
+	case isDigit(c):
+		if len(b) < 19 {
+			return opensNumber
+		}
+		switch {
+		case b[4] == '-' && b[7] == '-':
+			return opensDate
+		case b[4] == '/' && b[7] == '/':
+			return opensSlashed
+		}
+		return opensNumber
+	case c < 'A' || len(b) < 15 || b[3] != ' ' && b[3] != ',':
+		return opensWord
+	case month(b) > 0:
+		return opensMonth
+	case isDayName(b):
+		return opensDay
+	}
+	return opensWord
+}
+
+// routes lists the formats that lines of each opening could have, in the order in which they are tried.
+var routes [openings][]*Format
+
+func init() {
+	daemon := func(name string) *Format { return named(name) }
+	clf := []*Format{traefikCLF, vhost, vhostCommon, combined, common}
+	with := func(list []*Format, more ...*Format) []*Format { return append(list[:len(list):len(list)], more...) }
+	routes = [openings][]*Format{
+		opensObject: {daemon("mongodb"), caddyJSON, traefikJSON, anyJSON},
+		opensBracket: {
+			apacheError, apache22Error, phpFPMSlow, phpFPM, daemon("roundcube"), phpError, daemon("cpanel_login"), daemon("plesk_panel"), daemon("asterisk"),
+			kernelLog, sslRequest, envoy, istio, ginLog, syslogLog,
+		},
+		opensPriority: {syslogLog},
+		opensDate: {
+			lighttpdError, mysqlError, syslogLog, daemon("proftpd"), daemon("exim"), daemon("openvpn"), daemon("postgresql"), daemon("mongodb"),
+			daemon("named"), awsELB, cloudFront, iis,
+		},
+		opensSlashed: {nginxError},
+		opensNumber:  with(clf, mysqlError, daemon("redis"), daemon("named"), daemon("xinetd"), squid, haproxyHTTP, haproxyTCP, syslogLog),
+		opensMonth:   {kernelLog, syslogLog, daemon("dovecot"), daemon("phpmyadmin")},
+		opensDay:     {daemon("vsftpd"), daemon("openvpn"), syslogLog},
+		opensWord:    with(clf, awsALB, awsS3, labelled, logfmt),
+	}
+}
+
+// find returns the format, other than own, that a line is of, nil when none is; of an access format p.req is then filled.
+func (p *Parser) find(line []byte, own *Format) *Format {
+	o := openingOf(line)
+	// The common log format and its kin have their time in brackets, or are not worth the look.
+	plain := (o == opensNumber || o == opensWord) && !hasBracketedTime(line)
+	for _, f := range routes[o] {
+		switch {
+		case f == own, plain && (f == traefikCLF || f == vhost || f == vhostCommon || f == combined || f == common):
+		case f.read != nil:
+			if p.grade(f, line) == complete {
+				return f
+			}
+		case f == syslogLog:
+			if _, ok := stripSyslog(p, line); ok {
+				return f
+			}
+		case f.fits(line):
+			return f
+		}
+	}
+	return nil
+}
+
+// hasBracketedTime tells whether "[17/May/" or the like stands in the line.
+func hasBracketedTime(line []byte) bool {
+	for {
+		n := bytes.IndexByte(line, '[')
+		if n < 0 || n+8 > len(line) {
+			return false
+		}
+		if line = line[n+1:]; line[2] == '/' && line[6] == '/' {
+			return true
+		}
+	}
+}
+
+// readAs reads a line as one of a format that find has found, without more trust than that format deserves.
+func (p *Parser) readAs(f *Format, line []byte) outcome {
+	p.guest = f
+	trust := p.from.Trust
+	p.from.Trust = min(trust, f.Trust())
+	out := parsed
+	if f.read != nil {
+		p.push(line)
+	} else {
+		out = f.line(p, line)
+		if p.errs.first > 0 {
+			if p.open = f; !p.format.Whole {
+				f.flush(p)
+			}
+		}
+	}
+	p.from.Trust = trust
+	return out
+}
+
+// entry reads one line of an error or event log whose format is home.
+func (p *Parser) entry(home *Format, line []byte) outcome {
+	if !p.opt.Auto {
+		return home.line(p, line)
+	}
+	if p.errs.first > 0 {
+		o := p.open
+		if o == nil {
+			o = home
+		}
+		if p.errs.held || o.fits(line) {
+			return o.line(p, line)
+		}
+		f := p.find(line, o)
+		if f == nil {
+			return o.line(p, line)
+		}
+		o.flush(p)
+		p.open = nil
+		if f == home {
+			return home.line(p, line)
+		}
+		return p.readAs(f, line)
+	}
+	p.open = nil
+	switch {
+	case home.strict:
+		if out := home.line(p, line); out != unparsed {
+			return out
+		}
+	case home.fits(line):
+		return home.line(p, line)
+	}
+	if f := p.find(line, home); f != nil {
+		return p.readAs(f, line)
+	}
+	if p.message(line) {
+		return parsed
+	}
+	if home.strict {
+		return unparsed
+	}
+	return home.line(p, line)
+}
+
+// nested reads a line that another brought, such as a web server's own in syslog.
+func (p *Parser) nested(line, whole []byte) bool {
+	if len(line) == 0 {
+		return false
+	}
+	f := p.find(line, nil)
+	if f == nil || f == syslogLog {
+		return false
+	}
+	p.readAs(f, line)
+	return true
+}
+
+// message reads what a daemon says of a peer in a line that is of no format: with a tag but no time, with a time of another form, or with
+// nothing before the message. Anybody who can have a line of his own in a log could write the last, so that it is worth little trust.
+func (p *Parser) message(line []byte) bool {
+	text, tagged, timed := p.prefix(line)
+	trust := p.from.Trust
+	defer func() { p.from.Trust = trust }()
+	switch {
+	case len(text) == 0:
+		return false
+	case tagged && (timed || daemons.Knows(p.sender)):
+		p.guest, p.from.Trust = syslogLog, min(trust, connwarden.TrustLocal)
+		p.said(text, line)
+		return true
+	case tagged:
+		return false
+	}
+	if program := daemons.Guess(text); program != nil {
+		p.guest, p.from.Trust = daemonLog, connwarden.TrustOutside
+		p.event = connwarden.Event{Time: p.carried}
+		p.pushEvent(daemons.Message{Program: program, Text: text}, line)
+		return true
+	}
+	// "web-1  | …" of Docker Compose.
+	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
+		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
+			return p.nested(line[n+2:], line)
+		}
+	}
+	return false
+}
+
+// daemonLog is the format of lines that are known by their message alone. No log as a whole is of it.
+var daemonLog = &Format{Name: "daemon", Kind: Error}
+
+// Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs a client, of syslog, of the kernel's
+// messages and of PHP's log a local account, of others the daemon alone. Where a log is found tells better.
+func (f *Format) Trust() connwarden.Trust {
+	name := f.Name
+	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {
+		name = name[n+1:]
+	}
+	switch name {
+	case nginxError.Name:
+		return connwarden.TrustOutside
+	case syslogLog.Name, kernelLog.Name, phpError.Name, phpFPM.Name:
+		return connwarden.TrustLocal
+	}
+	return connwarden.TrustRoot
+}
