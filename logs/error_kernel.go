@@ -17,7 +17,7 @@ import (
 // Files that hold other programs' lines too may be read: those lines are no faults. The text of firewall rules (LOG)
 // holds addresses that anybody may put into a packet, so that no line of the kernel accuses. A local account can write
 // "kernel:" lines through logger(1): their trust is the source's.
-var kernelLog = &Format{Name: "kernel", Kind: Error, Whole: true, fits: fitsKernel, line: kernelLine}
+var kernelLog = &Format{Name: "kernel", Kind: Error, Whole: true, fits: fitsKernel}
 
 func fitsKernel(line []byte) bool {
 	if dmesgLen(line) > 0 {
@@ -88,6 +88,10 @@ func kernelLine(p *Parser, line []byte) outcome {
 		p.carried = time.Time{}
 		if at, ok := p.apacheTime(line[1 : n-2]); ok {
 			p.carried = at
+		}
+		// systemd and the programs of an early boot write to the kernel's log as well.
+		if text, ok := p.tag(line[n:]); ok && p.surely && p.isKnown(text) {
+			return p.said(text, line)
 		}
 		return p.kernelSaid(line[n:], line)
 	}

@@ -12,8 +12,6 @@ import (
 // lines say nothing. A local account can write any line through logger(1): their trust is the source's.
 var syslogLog = &Format{Name: "syslog", Kind: Error, strict: true}
 
-func init() { syslogLog.fits, syslogLog.line = fitsSyslog, syslogLine } // here, for what syslog carries may be of any format
-
 // eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs.
 var eventFormats = func() []*Format {
 	list := []*Format{syslogLog}
@@ -70,7 +68,7 @@ func (p *Parser) webSaid(text, line []byte) bool {
 	default:
 		return false
 	}
-	return p.nested(text, line)
+	return p.nested(text, syslogLog) // what is wrapped twice is somebody's game
 }
 
 // ownLog reads a line of a daemon's own log. A line whose time cannot be read belongs to the entry before.

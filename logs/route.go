@@ -60,6 +60,8 @@ func openingOf(b []byte) opening {
 var routes [openings][]*Format
 
 func init() {
+	// Here, for what these two carry may be of any format.
+	syslogLog.fits, syslogLog.line, kernelLog.line = fitsSyslog, syslogLine, kernelLine
 	daemon := func(name string) *Format { return named(name) }
 	clf := []*Format{traefikCLF, vhost, vhostCommon, combined, common}
 	with := func(list []*Format, more ...*Format) []*Format { return append(list[:len(list):len(list)], more...) }
@@ -183,13 +185,13 @@ func (p *Parser) entry(home *Format, line []byte) outcome {
 	return home.line(p, line)
 }
 
-// nested reads a line that another brought, such as a web server's own in syslog.
-func (p *Parser) nested(line, whole []byte) bool {
+// nested reads a line that another brought, such as a web server's own in syslog, if it is of a format but not of one.
+func (p *Parser) nested(line []byte, not *Format) bool {
 	if len(line) == 0 {
 		return false
 	}
 	f := p.find(line, nil)
-	if f == nil || f == syslogLog {
+	if f == nil || f == not {
 		return false
 	}
 	p.readAs(f, line)
@@ -205,7 +207,7 @@ func (p *Parser) message(line []byte) bool {
 	switch {
 	case len(text) == 0:
 		return false
-	case tagged && (timed || daemons.Knows(p.sender)):
+	case tagged && (timed || p.isKnown(text)):
 		p.guest, p.from.Trust = syslogLog, min(trust, connwarden.TrustLocal)
 		p.said(text, line)
 		return true
@@ -221,11 +223,14 @@ func (p *Parser) message(line []byte) bool {
 	// "web-1  | …" of Docker Compose.
 	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
 		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
-			return p.nested(line[n+2:], line)
+			return p.nested(line[n+2:], nil)
 		}
 	}
 	return false
 }
+
+// isKnown tells whether p.sender, or a module of PAM in its name, could say text of a peer.
+func (p *Parser) isKnown(text []byte) bool { return daemons.Knows(p.sender) || starts(text, "pam_") }
 
 // daemonLog is the format of lines that are known by their message alone. No log as a whole is of it.
 var daemonLog = &Format{Name: "daemon", Kind: Error}

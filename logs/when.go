@@ -222,7 +222,7 @@ func (s *stamps) named(b []byte) (time.Time, int) {
 	nsec, used := decimals(b[n:])
 	n += used
 	if tail := b[n:]; len(tail) >= 5 && tail[0] == ' ' {
-		if y, ok := digits(tail[1:5]); ok && isDate(y, m, d) && (len(tail) == 5 || !isDigit(tail[5])) {
+		if y, ok := digits(tail[1:5]); ok && isDate(y, m, d) && (len(tail) == 5 || tail[5] == ' ' || tail[5] == ']' || tail[5] == ',') {
 			return s.local(unixDay(y, m, d)+int64(clock), nsec), n + 5
 		}
 	}
