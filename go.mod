@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
 	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
+	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // geo: MaxMind DB files of the user's own
 	github.com/pelletier/go-toml/v2 v2.4.3 // cli: the configuration file; names the line of an unknown key
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
 	github.com/vishvananda/netlink v1.3.1 // block/ipset: messages and transport for the kernel's sets
@@ -44,7 +45,6 @@ require (
 	github.com/mdlayher/socket v0.6.0 // indirect
 	github.com/muesli/cancelreader v0.2.2 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
-	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // indirect
 	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect

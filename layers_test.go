@@ -64,7 +64,8 @@ var rooms = map[string]row{
 	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true}, // xz, bzip2, journalctl
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
-	"geo":            {rank: 1, guests: []string{compress, maxmind}},
+	"geo":            {rank: 1, guests: []string{maxmind}},
+	"update":         {rank: 2, may: []string{"geo", "nets"}},
 	"bots":           {rank: 1},
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
@@ -78,18 +79,19 @@ var rooms = map[string]row{
 	"block/program":   {rank: 1, runs: true}, // how drivers start programs
 	"block/canary":    {rank: 1},             // whether a web server refuses whom it is told to
 	"block/nft":       {rank: 2, may: []string{"block"}, guests: []string{nftables, mdlayher, xsys}},
-	"block/ipset":     {rank: 2, may: []string{"block"}, guests: []string{netlink, xsys}, runs: true},
-	"block/iptables":  {rank: 2, may: []string{"block"}, runs: true},
-	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}, runs: true},
+	"block/ipset":     {rank: 2, may: []string{"block", "block/program"}, guests: []string{netlink, xsys}},
+	"block/iptables":  {rank: 2, may: []string{"block", "block/program"}},
+	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}},
 	"block/htaccess":  {rank: 2, may: []string{"block", "block/canary"}, guests: []string{xsys}},
 	"block/nginx":     {rank: 2, may: []string{"block", "block/canary", "block/program"}},
-	"block/csf":       {rank: 2, may: []string{"block"}, runs: true},
+	"block/csf":       {rank: 2, may: []string{"block", "block/program"}},
 	"block/plesk":     {rank: 2, may: []string{"block", "block/program"}},
 	"block/cphulk":    {rank: 2, may: []string{"block", "block/program"}},
 	"block/cpanel":    {rank: 2, may: []string{"block", "block/program"}},
 	"block/windows":   {rank: 2, may: []string{"block", "block/program"}},
 	"block/null":      {rank: 2, may: []string{"block"}},
 
+	"geo/gen":            {rank: 2, tests: true, may: []string{"geo"}},
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
