@@ -19,10 +19,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/block/program"
 )
 
 // MaxExpiry is the longest timeout that an entry of a set may have: 2,147,483 seconds, or 24 days and 20 hours
@@ -42,54 +45,61 @@ type Options struct {
 // Driver speaks to the kernel's sets and to iptables. It belongs to one goroutine at a time.
 type Driver struct {
 	name     string
+	run      program.Runner
+	version  string // of iptables
 	families []family
 }
 
-// family is IPv4 or IPv6 with its program.
+// family is IPv4 or IPv6.
 type family struct {
-	word    string // ends the names of its sets: "4" or "6"
+	word    string // ends the names of its sets
+	inet    string // its name in ipset's words
+	program string
 	six     bool
-	program string // iptables or ip6tables
-	restore string // iptables-restore or ip6tables-restore
 }
 
-// Open looks for the programs and asks the kernel whether it has sets. It changes nothing. The error wraps
+var (
+	ipv4 = family{word: "4", inet: "inet", program: "iptables"}
+	ipv6 = family{word: "6", inet: "inet6", program: "ip6tables", six: true}
+)
+
+// Open looks for iptables and asks the kernel whether it has sets. It changes nothing. The error wraps
 // connwarden.ErrUnsupported where one of them is missing and connwarden.ErrDenied without root.
 func Open(opt Options) (*Driver, error) {
-	d := &Driver{name: opt.Name}
+	return open(opt, program.In())
+}
+
+func open(opt Options, run program.Runner) (*Driver, error) {
+	d := &Driver{name: opt.Name, run: run, families: []family{ipv4}}
 	if !validName(opt.Name) {
 		return nil, d.failed("open", fmt.Errorf("name %q: want a letter, then letters, digits, - and _, at most %d bytes", opt.Name, MaxName))
 	}
 	if err := askProtocol(); err != nil {
 		return nil, d.failed("open", fmt.Errorf("ask the kernel for its sets: %w", err))
 	}
-	for _, f := range []family{{word: "4"}, {word: "6", six: true}} {
-		name := "iptables"
-		if f.six {
-			name = "ip6tables"
-		}
-		f.program, f.restore = find(name), find(name+"-restore")
-		switch {
-		case f.program != "" && f.restore != "" && (!f.six || hasIPv6()):
-			d.families = append(d.families, f)
-		case !f.six:
-			return nil, d.failed("open", fmt.Errorf("program %s is not installed: %w", name, connwarden.ErrUnsupported))
+	version, err := run(context.Background(), ipv4.program, "--version")
+	if errors.Is(err, connwarden.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", connwarden.ErrUnsupported, err)
+	}
+	if err != nil {
+		return nil, d.failed("open", err)
+	}
+	d.version = strings.TrimSpace(string(version))
+	if _, err := os.Stat("/proc/net/if_inet6"); err == nil {
+		if _, err := run(context.Background(), ipv6.program, "--version"); err == nil {
+			d.families = append(d.families, ipv6)
 		}
 	}
 	return d, nil
 }
 
 // Detect tells whether this firewall can be used here, and why. It changes nothing.
-func Detect(ctx context.Context) (ok bool, why string) {
+func Detect(context.Context) (ok bool, why string) {
 	d, err := Open(Options{Name: "connwarden"})
 	if err != nil {
 		return false, errors.Unwrap(err).Error()
 	}
-	out, err := run(ctx, nil, d.families[0].program, "--version")
-	if err != nil {
-		return false, err.Error()
-	}
-	return true, "the kernel has sets; " + firstLine(out)
+	return true, "the kernel has sets; " + d.version
 }
 
 // Name returns "ipset".
@@ -149,10 +159,12 @@ func (d *Driver) fill(ctx context.Context, c *change, changed *bool) error {
 		return fmt.Errorf("fill set %s: %w", c.set, err)
 	}
 	missing, err := d.missing(ctx, c.family, c.scope)
-	if err != nil {
-		return err
+	for _, spec := range missing {
+		if err == nil {
+			err = d.iptables(ctx, c.family, "-I", "PREROUTING 1 "+spec)
+		}
 	}
-	return d.restore(ctx, c.family, missing)
+	return err
 }
 
 // change is what is to be done to one set.
@@ -250,12 +262,10 @@ func (d *Driver) Flush(ctx context.Context) error {
 		if err != nil {
 			return d.failed("flush", err)
 		}
-		var lines []string
 		for _, r := range rules {
-			lines = append(lines, r.deletion())
-		}
-		if err := d.restore(ctx, f, lines); err != nil {
-			return d.failed("flush", err)
+			if err := d.iptables(ctx, f, "-D", r.line); err != nil {
+				return d.failed("flush", err)
+			}
 		}
 	}
 	names, err := setNames()
@@ -314,7 +324,7 @@ func (d *Driver) Plan(ctx context.Context, add, remove []block.Entry) ([]string,
 		if len(c.add) == 0 {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("ipset -exist create %s hash:net family %s maxelem %d timeout 0 counters", c.set, c.inet(), maxElements))
+		lines = append(lines, fmt.Sprintf("ipset -exist create %s hash:net family %s maxelem %d timeout 0 counters", c.set, c.inet, maxElements))
 		for _, m := range c.add {
 			lines = append(lines, fmt.Sprintf("ipset -exist add %s %s timeout %d", c.set, m.target(), m.left))
 		}
@@ -322,8 +332,8 @@ func (d *Driver) Plan(ctx context.Context, add, remove []block.Entry) ([]string,
 		if err != nil {
 			return nil, d.failed("add", err)
 		}
-		for _, line := range missing {
-			lines = append(lines, fmt.Sprintf("%s -t raw %s", c.program, line))
+		for _, spec := range missing {
+			lines = append(lines, fmt.Sprintf("%s -t raw -I PREROUTING 1 %s", c.program, spec))
 		}
 	}
 	return lines, nil
@@ -361,14 +371,6 @@ func (d *Driver) owns(set string) bool {
 	}
 	rest := set[n+2:]
 	return rest == "" || len(rest) == 9 && rest[0] == '-'
-}
-
-// inet is the family in ipset's words.
-func (f family) inet() string {
-	if f.six {
-		return "inet6"
-	}
-	return "inet"
 }
 
 // target writes a member as ipset does.

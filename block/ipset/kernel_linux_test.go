@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/block/blocktest"
+	"github.com/connwarden/connwarden/block/program"
 	"github.com/connwarden/connwarden/internal/netnstest"
 )
 
@@ -22,13 +24,13 @@ func needs(t testing.TB) {
 	t.Helper()
 	netnstest.Root(t)
 	for _, name := range []string{"ip", "iptables", "ip6tables", "iptables-save", "ipset"} {
-		if find(name) == "" {
+		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("needs the program %s", name)
 		}
 	}
 }
 
-func open(t testing.TB) *Driver {
+func mustOpen(t testing.TB) *Driver {
 	t.Helper()
 	d, err := Open(Options{Name: testName})
 	if err != nil {
@@ -87,7 +89,7 @@ func ours(line string) bool {
 // TestKernelContract runs the conformance suite, each test in a namespace of its own.
 func TestKernelContract(t *testing.T) {
 	needs(t)
-	blocktest.Run(t, func(t testing.TB) block.Driver { return open(t) }, blocktest.Options{
+	blocktest.Run(t, func(t testing.TB) block.Driver { return mustOpen(t) }, blocktest.Options{
 		Around: func(t testing.TB, test func()) {
 			netnstest.Run(t, func() {
 				// iptables makes a table when it first puts something there and leaves it, empty, for ever.
@@ -102,7 +104,7 @@ func TestKernelContract(t *testing.T) {
 		},
 		Foreign: foreign,
 		Traces:  holdings,
-		Reopen:  func(t testing.TB) block.Driver { return open(t) },
+		Reopen:  func(t testing.TB) block.Driver { return mustOpen(t) },
 		Break: func(t testing.TB, _ block.Driver) func() {
 			// A set of another type stands where ours for IPv6 would.
 			netnstest.Command(t, "ipset", "create", testName+"-6", "hash:ip", "family", "inet6")
@@ -139,7 +141,7 @@ func TestKernelTraffic(t *testing.T) {
 		}
 	}
 
-	d := open(t)
+	d := mustOpen(t)
 	apply := func(add, remove []block.Entry) {
 		t.Helper()
 		s.in(s.server, func() error { return d.Apply(t.Context(), add, remove) })
@@ -208,7 +210,7 @@ func TestKernelTraffic(t *testing.T) {
 func TestKernelFlushedTable(t *testing.T) {
 	needs(t)
 	netnstest.Run(t, func() {
-		d := open(t)
+		d := mustOpen(t)
 		list := entries(connwarden.Ports(80), time.Time{}, "192.0.2.7")
 		if err := d.Apply(t.Context(), list, nil); err != nil {
 			t.Fatal(err)
@@ -236,16 +238,18 @@ func TestKernelFlushedTable(t *testing.T) {
 // TestKernelLegacy is the old backend of iptables, where it is installed.
 func TestKernelLegacy(t *testing.T) {
 	needs(t)
-	if find("iptables-legacy") == "" || find("ip6tables-legacy") == "" {
+	if _, err := exec.LookPath("ip6tables-legacy"); err != nil {
 		t.Skip("needs the programs iptables-legacy and ip6tables-legacy")
 	}
 	netnstest.Run(t, func() {
 		netnstest.Command(t, "iptables-legacy", "-t", "raw", "-A", "PREROUTING", "-s", "10.9.9.9", "-j", "ACCEPT")
 		before := netnstest.Command(t, "iptables-legacy", "-t", "raw", "-S")
-		d := open(t)
-		for i := range d.families {
-			f := &d.families[i]
-			f.program, f.restore = f.program+"-legacy", strings.Replace(f.restore, "-restore", "-legacy-restore", 1)
+		run := program.In()
+		d, err := open(Options{Name: testName}, func(ctx context.Context, name string, args ...string) ([]byte, error) {
+			return run(ctx, name+"-legacy", args...)
+		})
+		if err != nil || !strings.Contains(d.version, "legacy") {
+			t.Fatal(d, err)
 		}
 		want := append(entries(connwarden.Scope{}, time.Time{}, "192.0.2.7", "2001:db8::7"), entries(connwarden.Ports(80, 443), time.Time{}, "192.0.2.7")...)
 		if err := d.Apply(t.Context(), want, nil); err != nil {
@@ -269,7 +273,7 @@ func BenchmarkKernelApply(b *testing.B) {
 	for _, n := range []int{1, 1000, 50_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			netnstest.Run(b, func() {
-				d := open(b)
+				d := mustOpen(b)
 				list := make([]block.Entry, n)
 				for i := range list {
 					addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})

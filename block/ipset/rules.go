@@ -21,9 +21,6 @@ type rule struct {
 	line  string // as iptables prints it, after "-A "
 }
 
-// deletion is the line that takes the rule away.
-func (r *rule) deletion() string { return "-D " + r.line }
-
 // protocols are those that a scope needs a rule for.
 func protocols(s connwarden.Scope) []string {
 	if s.Kind == connwarden.ScopePorts {
@@ -34,11 +31,11 @@ func protocols(s connwarden.Scope) []string {
 
 // rules returns our rules, asking the program.
 func (d *Driver) rules(ctx context.Context, f family) ([]rule, error) {
-	out, err := run(ctx, nil, f.program, "-w", "5", "-t", "raw", "-S", "PREROUTING")
+	out, err := d.run(ctx, f.program, "-w", "5", "-t", "raw", "-S", "PREROUTING")
 	if err != nil {
 		return nil, fmt.Errorf("read table raw: %w", err)
 	}
-	return parseRules(out, d.name, func(s connwarden.Scope) string { return d.set(f, s) }), nil
+	return parseRules(string(out), d.name, func(s connwarden.Scope) string { return d.set(f, s) }), nil
 }
 
 // parseRules finds our rules in what "iptables -S PREROUTING" prints: those that drop what comes from a set of ours and
@@ -107,30 +104,27 @@ func lacking(rules []rule, s connwarden.Scope) []string {
 	})
 }
 
-// missing are the rules that a scope lacks, as arguments in a line; none if it is in force.
+// missing are the rules that a scope lacks, as iptables prints them, without their chain; none if it is in force.
 func (d *Driver) missing(ctx context.Context, f family, s connwarden.Scope) ([]string, error) {
 	rules, err := d.rules(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	var lines []string
+	var specs []string
 	for _, proto := range lacking(rules, s) {
-		line := "-I PREROUTING 1 "
+		spec := ""
 		if proto != "" {
-			line += fmt.Sprintf("-p %s -m multiport --dports %s ", proto, s.Detail)
+			spec = fmt.Sprintf("-p %s -m multiport --dports %s ", proto, s.Detail)
 		}
-		lines = append(lines, line+fmt.Sprintf(`-m set --match-set %s src -m comment --comment "%s %s" -j DROP`, d.set(f, s), d.name, s))
+		specs = append(specs, spec+fmt.Sprintf(`-m set --match-set %s src -m comment --comment "%s %s" -j DROP`, d.set(f, s), d.name, s))
 	}
-	return lines, nil
+	return specs, nil
 }
 
-// restore changes table raw by lines, all of them or none.
-func (d *Driver) restore(ctx context.Context, f family, lines []string) error {
-	if len(lines) == 0 {
-		return nil
-	}
-	input := "*raw\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
-	if _, err := run(ctx, []byte(input), f.restore, "-w", "5", "--noflush"); err != nil {
+// iptables changes table raw by one command: its verb, and what follows it in a line.
+func (d *Driver) iptables(ctx context.Context, f family, verb, line string) error {
+	args := append([]string{"-w", "5", "-t", "raw", verb}, split(line)...)
+	if _, err := d.run(ctx, f.program, args...); err != nil {
 		return fmt.Errorf("change table raw: %w", err)
 	}
 	return nil

@@ -96,6 +96,7 @@ func createSet(set string, six bool) error {
 
 // destroySet removes a set. A rule that is gone may hold it for a moment longer: nf_tables frees rules in the background.
 func destroySet(ctx context.Context, set string) error {
+	const patience = 15 * time.Second
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	again := time.NewTicker(5 * time.Millisecond)
