@@ -13,6 +13,7 @@ type Event struct {
 	Service string // "sshd", "dovecot", …: a constant of the reader
 	User    []byte // the account tried; hostile
 	Detail  []byte // hostile
+	Request []byte // the request line quoted in the message, when the daemon quotes it; hostile
 	From    Source
 	Raw     []byte
 }

@@ -31,6 +31,8 @@ type Evidence struct {
 	Rule    string // a constant name: "wordpress-login-burst"
 	Why     string // a whole sentence with the figures in it; may quote hostile text
 	Score   int    // 0 to 100
+	Family  string // evidence of one family sees the same fact
+	Capped  bool   // honest heavy users show it too: alone it is never malicious
 	Count   uint64
 	Window  time.Duration // 0: no window, an instant
 	First   time.Time
@@ -38,12 +40,21 @@ type Evidence struct {
 	Samples []Sample // at most five, the earliest
 }
 
-// Verdict is what is thought of one address.
+// Subject is what a verdict is about when it is no single address: a network, an autonomous system, a site, an account.
+// The zero value says that it is the address.
+type Subject struct {
+	Kind string // "net", "asn", "site", "path", "agent", "user"; "" is the address
+	Name string // hostile, when it came from a log
+}
+
+// Verdict is what is thought of one address or of another subject.
 type Verdict struct {
-	Addr     netip.Addr
+	Addr     netip.Addr // of an IPv6 /64 one of its addresses; invalid when Subject is set
+	Subject  Subject
 	Score    int // 0 to 100, the worst in the window
 	ScoreNow int // at the end of the window
 	Evidence []Evidence
+	Exempt   string // why it must not be blocked although it may be harmful; "" nothing speaks against it
 }
 
 // Word returns the verdict's word for a score.

@@ -27,6 +27,10 @@ type File struct {
 		Proxies []string `toml:"trusted_proxies" comment:"proxies whose X-Forwarded-For is believed"`
 		CDN     *bool    `toml:"trust_cdn" comment:"believe the published ranges of CDNs likewise"`
 	} `toml:"logs"`
+	Rules struct {
+		Folder *string  `toml:"folder" comment:"rules of one's own"`
+		Off    []string `toml:"off" comment:"names of rules that do not count here"`
+	} `toml:"rules"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -37,6 +41,8 @@ type Plan struct {
 	Logs     []string
 	Proxies  []netip.Prefix
 	CDN      bool
+	Rules    string   // folder of the user's own
+	RulesOff []string // names
 	StateDir string
 	File     string
 	values   []report.Value
@@ -156,6 +162,18 @@ func (c *command) plan() (*Plan, error) {
 		p.CDN, origin = *f.Logs.CDN, inFile("logs.trust_cdn")
 	}
 	p.set("logs.trust_cdn", p.CDN, origin)
+
+	p.Rules, origin = filepath.Join(filepath.Dir(defaultConfig(c.env.Getenv)), "rules.d"), "default"
+	if f.Rules.Folder != nil {
+		p.Rules, origin = *f.Rules.Folder, inFile("rules.folder")
+	}
+	p.set("rules.folder", p.Rules, origin)
+
+	origin = "default"
+	if f.Rules.Off != nil {
+		p.RulesOff, origin = f.Rules.Off, inFile("rules.off")
+	}
+	p.set("rules.off", p.RulesOff, origin)
 
 	p.StateDir, origin = stateDir(c.env.Getenv)
 	p.set("state_dir", p.StateDir, origin)

@@ -71,7 +71,12 @@ func (c *command) review(cmd *cobra.Command, args []string) error {
 	if c.flags.from == "-" && contains(args, "-") {
 		return usage("save one of them to a file", "standard input can be read once: as --from or as a log")
 	}
+	set, err := c.loadRules(p)
+	if err != nil {
+		return err
+	}
 	d, err := watch.Review(cmd.Context(), watch.ReviewOptions{
+		Rules:   set,
 		Options: opt,
 		Conns:   !c.flags.noConns && (len(args) == 0 || c.flags.withConns || c.flags.from != ""),
 		From:    c.flags.from,

@@ -12,7 +12,129 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
 )
+
+// testRules stand for what ships: counts and different values, by address and by site, volume, an event.
+const testRules = `
+[[rule]]
+name = "wp-login"
+about = "guesses"
+look = "request"
+where = 'method=POST and path$=/wp-login.php and status!=302'
+count = 10
+within = "5m"
+score = 85
+pass = 'method=POST and path$=/wp-login.php and status=302'
+pass_count = 30
+why = "{count} POSTs to wp-login.php in {within}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "xmlrpc"
+about = "guesses"
+look = "request"
+where = 'method=POST and path$=/xmlrpc.php'
+count = 20
+within = "5m"
+score = 85
+why = "{count} POSTs to xmlrpc.php in {within}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "probing"
+about = "looks for what is not there"
+look = "request"
+where = 'status=404'
+distinct = "path"
+count = 8
+within = "5m"
+score = 60
+capped = true
+why = "{count} missing pages in {within}, such as {value}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "spread-login"
+about = "guesses from many addresses"
+look = "request"
+where = 'method=POST and path$=/wp-login.php and status!=302'
+by = "site"
+distinct = "ip"
+count = 15
+within = "10m"
+score = 85
+member = 82
+family = "login"
+why = "{count} addresses in {within}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "flood"
+about = "asks too much"
+look = "request"
+count = 300
+within = "1m"
+score = 60
+capped = true
+why = "{count} requests in {within}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "ssh"
+about = "guesses"
+look = "event"
+where = 'service=sshd,nginx and kind=auth_failed,limit_hit'
+count = 5
+within = "1m"
+score = 85
+why = "{count} failures in {within}"
+fires = "x"
+spares = "x"
+
+[[rule]]
+name = "half-open"
+about = "leaves connections half open"
+look = "connection"
+where = 'state=syn_recv and dir=in'
+count = 50
+score = 70
+why = "{count} connections half open"
+`
+
+func compiled(t testing.TB) *rules.Set {
+	t.Helper()
+	list, errs := rules.Parse("test", []byte(testRules))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	set, err := rules.Compile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// judged reads a log twice, as a review does, and returns the verdicts.
+func judged(set *rules.Set, log []*connwarden.Request, now time.Time) (peers, groups []connwarden.Verdict) {
+	table := New(Options{Rules: set})
+	for _, r := range log {
+		table.Request(r)
+	}
+	if s := table.Second(); s != nil {
+		again := s.Table()
+		for _, r := range log {
+			again.Request(r)
+		}
+		table.Adopt(again)
+	}
+	return table.Verdicts(now)
+}
 
 var start = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
@@ -46,49 +168,63 @@ var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 // TestMerge cuts a log at many places and deals it to several tables in any order: the verdicts stay the same.
 func TestMerge(t *testing.T) {
-	log := traffic(3000)
+	set := compiled(t)
+	log := traffic(6000)
 	now := start.Add(30 * time.Minute)
-	whole := New()
-	for _, r := range log {
-		whole.Request(r)
-	}
-	want, wantPeers := whole.Logins(now), whole.Busiest(10)
-	if len(want) == 0 {
-		t.Fatal("the log has no burst, so the test shows nothing")
+	type answer struct{ Peers, Groups []connwarden.Verdict }
+	var want answer
+	want.Peers, want.Groups = judged(set, log, now)
+	if len(want.Peers) == 0 || len(want.Groups) == 0 {
+		t.Fatalf("the log has %d peers and %d groups, so the test shows nothing", len(want.Peers), len(want.Groups))
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
-	for round := range 60 {
-		parts := make([]*Table, 1+rng.IntN(5))
-		for i := range parts {
-			parts[i] = New()
-		}
-		for from := 0; from < len(log); {
-			to := min(from+1+rng.IntN(400), len(log))
-			part := parts[rng.IntN(len(parts))]
-			for _, r := range log[from:to] {
-				part.Request(r)
+	for round := range 40 {
+		deal := func(fresh func() *Table) *Table {
+			parts := make([]*Table, 1+rng.IntN(5))
+			for i := range parts {
+				parts[i] = fresh()
 			}
-			from = to
+			for from := 0; from < len(log); {
+				to := min(from+1+rng.IntN(400), len(log))
+				part := parts[rng.IntN(len(parts))]
+				for _, r := range log[from:to] {
+					part.Request(r)
+				}
+				from = to
+			}
+			rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+			for _, part := range parts[1:] {
+				parts[0].Merge(part)
+			}
+			return parts[0]
 		}
-		rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-		sum := parts[0]
-		for _, part := range parts[1:] {
-			sum.Merge(part)
+		sum := deal(func() *Table { return New(Options{Rules: set}) })
+		second := sum.Second()
+		if second == nil {
+			t.Fatal("no second look is wanted")
 		}
-		if diff := cmp.Diff(want, sum.Logins(now), sameAddr); diff != "" {
-			t.Fatalf("round %d, %d parts (-whole +merged):\n%s", round, len(parts), diff)
-		}
-		if diff := cmp.Diff(wantPeers, sum.Busiest(10), sameAddr); diff != "" {
+		sum.Adopt(deal(second.Table))
+		var got answer
+		got.Peers, got.Groups = sum.Verdicts(now)
+		if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 			t.Fatalf("round %d (-whole +merged):\n%s", round, diff)
 		}
 	}
 }
 
-func TestLogins(t *testing.T) {
+func TestVerdicts(t *testing.T) {
+	set := compiled(t)
 	burst := func(n int, every time.Duration, method, path string, status uint16) []*connwarden.Request {
 		var list []*connwarden.Request
 		for i := range n {
 			list = append(list, request("13.14.15.16", method, path, status, start.Add(time.Duration(i)*every), int64(i+1)))
+		}
+		return list
+	}
+	pages := func(n int, status uint16) []*connwarden.Request {
+		list := burst(n, time.Second, "GET", "/", status)
+		for i, r := range list {
+			r.Path = fmt.Appendf(nil, "/page-%d", i)
 		}
 		return list
 	}
@@ -97,23 +233,25 @@ func TestLogins(t *testing.T) {
 		log  []*connwarden.Request
 		rule string // "": no verdict
 		why  string
+		word string
 	}{
-		{"xmlrpc refused", burst(441, time.Second/2, "POST", "/xmlrpc.php", 403), "wordpress-xmlrpc-bruteforce", "441 POSTs to /xmlrpc.php in 5 minutes, all refused"},
-		{"xmlrpc in a subfolder, slash doubled", burst(60, time.Second, "POST", "/blog//xmlrpc.php", 200), "wordpress-xmlrpc-bruteforce", "60 POSTs to /xmlrpc.php in 5 minutes"},
-		{"login fails with 200", burst(12, 10*time.Second, "POST", "/wp-login.php", 200), "wordpress-login-bruteforce", "12 POSTs to /wp-login.php in 5 minutes"},
-		{"a forgetful person", burst(9, 10*time.Second, "POST", "/wp-login.php", 200), "", ""},
-		{"logins that pass", burst(50, time.Second, "POST", "/wp-login.php", 302), "", ""},
-		{"looking at the form", burst(500, time.Second/4, "GET", "/wp-login.php", 200), "", ""},
-		{"Jetpack, now and then", burst(60, time.Minute, "POST", "/xmlrpc.php", 200), "", ""},
-		{"another page of like name", burst(100, time.Second, "POST", "/my-xmlrpc.php", 200), "", ""},
-		{"slowly, one in twenty seconds", burst(100, 20*time.Second, "POST", "/wp-login.php", 200), "wordpress-login-bruteforce", "15 POSTs to /wp-login.php in 5 minutes, 100 in all"},
+		{"xmlrpc refused", burst(441, time.Second/2, "POST", "/xmlrpc.php", 403), "xmlrpc", "441 POSTs to xmlrpc.php in 5 minutes, all refused", "malicious"},
+		{"encoded, in a subfolder, slash doubled", burst(60, time.Second, "POST", "/blog//XMLRPC%2ephp", 200), "xmlrpc", "60 POSTs to xmlrpc.php in 5 minutes", "malicious"},
+		{"login fails with 200", burst(12, 10*time.Second, "POST", "/wp-login.php", 200), "wp-login", "12 POSTs to wp-login.php in 5 minutes", "malicious"},
+		{"a forgetful person", burst(9, 10*time.Second, "POST", "/wp-login.php", 200), "", "", ""},
+		{"an office whose people log in", slices.Concat(burst(12, 10*time.Second, "POST", "/wp-login.php", 200), burst(9, time.Second, "POST", "/wp-login.php", 302)), "", "", ""},
+		{"one that gets in at last", slices.Concat(burst(90, time.Second, "POST", "/wp-login.php", 200), burst(1, time.Second, "POST", "/wp-login.php", 302)),
+			"wp-login", "90 POSTs to wp-login.php in 5 minutes", "malicious"},
+		{"logins that pass", burst(50, time.Second, "POST", "/wp-login.php", 302), "", "", ""},
+		{"looking at the form", burst(200, time.Second, "GET", "/wp-login.php", 200), "", "", ""},
+		{"Jetpack, now and then", burst(60, time.Minute, "POST", "/xmlrpc.php", 200), "", "", ""},
+		{"slowly, one in twenty seconds", burst(100, 20*time.Second, "POST", "/wp-login.php", 200), "wp-login", "17 POSTs to wp-login.php in 5 minutes, 100 in all", "malicious"},
+		{"missing pages", pages(40, 404), "probing", "40 missing pages in 5 minutes, such as /page-0", "suspicious"},
+		{"one missing page often", burst(40, time.Second, "GET", "/favicon.ico", 404), "", "", ""},
+		{"a flood", burst(4000, time.Second/20, "GET", "/", 200), "flood", "1320 requests in 1 minute, 4000 in all", "suspicious"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			table := New()
-			for _, r := range c.log {
-				table.Request(r)
-			}
-			verdicts := table.Logins(start.Add(time.Hour))
+			verdicts, _ := judged(set, c.log, start.Add(3*time.Hour))
 			if c.rule == "" {
 				if len(verdicts) > 0 {
 					t.Fatalf("accused: %+v", verdicts)
@@ -124,14 +262,11 @@ func TestLogins(t *testing.T) {
 				t.Fatalf("verdicts = %+v", verdicts)
 			}
 			v, e := verdicts[0], verdicts[0].Evidence[0]
-			if e.Rule != c.rule || e.Why != c.why {
-				t.Errorf("got  %s: %s\nwant %s: %s", e.Rule, e.Why, c.rule, c.why)
-			}
-			if v.Score < connwarden.ScoreSuspicious || v.Score >= connwarden.ScoreMalicious {
-				t.Errorf("score %d is not suspicious", v.Score)
+			if e.Rule != c.rule || e.Why != c.why || connwarden.Word(v.Score) != c.word {
+				t.Errorf("got  %s %d: %s\nwant %s %s: %s", e.Rule, v.Score, e.Why, c.rule, c.word, c.why)
 			}
 			if v.ScoreNow != 0 {
-				t.Errorf("an hour later the score is still %d", v.ScoreNow)
+				t.Errorf("hours later the score is still %d", v.ScoreNow)
 			}
 			if len(e.Samples) != samplesKept || e.Samples[0].From.Line != 1 {
 				t.Errorf("samples = %+v", e.Samples)
@@ -140,6 +275,90 @@ func TestLogins(t *testing.T) {
 				t.Errorf("first = %v", e.First)
 			}
 		})
+	}
+}
+
+// TestSpread: an attack of one request each is seen as one thing, its members are named, a customer beside them is not.
+func TestSpread(t *testing.T) {
+	set := compiled(t)
+	var log []*connwarden.Request
+	for i := range 40 {
+		at := start.Add(time.Duration(i) * 10 * time.Second)
+		log = append(log, request(fmt.Sprintf("198.18.%d.7", i), "POST", "/wp-login.php", 200, at, int64(i+1)))
+	}
+	for i, path := range []string{"/", "/wp-login.php", "/style.css"} {
+		log = append(log, request("192.0.2.1", "GET", path, 200, start.Add(time.Duration(i)*time.Second), int64(100+i)))
+	}
+	log = append(log, request("192.0.2.1", "POST", "/wp-login.php", 200, start.Add(9*time.Second), 110))
+	peers, groups := judged(set, log, start.Add(5*time.Minute))
+	if len(groups) != 1 || groups[0].Subject != (connwarden.Subject{Kind: "site", Name: string(noSite)}) || groups[0].Evidence[0].Count != 41 {
+		t.Fatalf("groups = %+v", groups)
+	}
+	if len(peers) != 40 {
+		t.Fatalf("%d peers are named, want the 40 attackers", len(peers))
+	}
+	for _, p := range peers {
+		if p.Addr == netip.MustParseAddr("192.0.2.1") || p.Score != 82 {
+			t.Errorf("%v has %d", p.Addr, p.Score)
+		}
+	}
+}
+
+// TestDoubt: what a client can have written into a log accuses only beside a request that agrees.
+func TestDoubt(t *testing.T) {
+	set := compiled(t)
+	victim, attacker := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9")
+	table := New(Options{Rules: set})
+	var log []*connwarden.Request
+	for i := range 10 {
+		at := start.Add(time.Duration(i) * time.Second)
+		for _, a := range []netip.Addr{victim, attacker} {
+			table.Event(&connwarden.Event{
+				Time: at, Client: a, Kind: connwarden.EventLimitHit, Service: "nginx", Request: []byte("GET /search?q=1 HTTP/1.1"),
+				From: connwarden.Source{Name: "error.log", Line: int64(i), Trust: connwarden.TrustOutside},
+			})
+		}
+		log = append(log, request(attacker.String(), "GET", "/search", 503, at.Add(2*time.Second), int64(i)))
+		log = append(log, request(victim.String(), "GET", "/search", 200, at, int64(i)))  // was not refused
+		log = append(log, request(victim.String(), "GET", "/missing", 404, at, int64(i))) // another path
+	}
+	for _, r := range log {
+		table.Request(r)
+	}
+	s := table.Second()
+	again := s.Table()
+	for _, r := range log {
+		again.Request(r)
+	}
+	if n := table.Adopt(again); n != 10 {
+		t.Errorf("%d lines without a request that agrees, want 10", n)
+	}
+	peers, _ := table.Verdicts(start.Add(time.Minute))
+	if len(peers) != 1 || peers[0].Addr != attacker || peers[0].Evidence[0].Rule != "ssh" {
+		t.Errorf("peers = %+v", peers)
+	}
+}
+
+func TestConns(t *testing.T) {
+	table := New(Options{Rules: compiled(t)})
+	a := netip.MustParseAddr("203.0.113.9")
+	table.Conns(a, "syn_recv", "in", 443, 60, false)
+	table.Conns(netip.MustParseAddr("192.0.2.1"), "established", "in", 443, 600, false)
+	peers, _ := table.Verdicts(start)
+	if len(peers) != 1 || peers[0].Addr != a || peers[0].Evidence[0].Count != 60 {
+		t.Errorf("peers = %+v", peers)
+	}
+}
+
+// TestIPv6: the addresses of one /64 are one peer, of which one is shown.
+func TestIPv6(t *testing.T) {
+	var log []*connwarden.Request
+	for i := range 30 {
+		log = append(log, request(fmt.Sprintf("2001:db8:1:2::%x", 40-i), "POST", "/xmlrpc.php", 200, start, int64(i)))
+	}
+	peers, _ := judged(compiled(t), log, start)
+	if len(peers) != 1 || peers[0].Addr != netip.MustParseAddr("2001:db8:1:2::b") {
+		t.Errorf("peers = %+v", peers)
 	}
 }
 
@@ -200,28 +419,31 @@ func TestPaths(t *testing.T) {
 
 func TestCombine(t *testing.T) {
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	one := func(addr netip.Addr, rule string, score int) connwarden.Verdict {
-		return connwarden.Verdict{Addr: addr, Score: score, ScoreNow: score, Evidence: []connwarden.Evidence{{Rule: rule, Score: score}}}
+	one := func(addr netip.Addr, rule, family string, capped bool, score int) connwarden.Verdict {
+		return connwarden.Verdict{Addr: addr, Score: score, ScoreNow: score, Evidence: []connwarden.Evidence{{Rule: rule, Family: family, Capped: capped, Score: score}}}
 	}
-	got := Combine([]connwarden.Verdict{one(a, "connection-outlier", 60), one(b, "path-outlier", 55), one(a, "path-outlier", 55), one(a, "wordpress-login-bruteforce", 70)})
+	got := Combine([]connwarden.Verdict{one(a, "conns", "volume", true, 60), one(b, "path", "volume", true, 55), one(a, "path", "volume", true, 55), one(a, "login", "login", false, 70)})
 	if len(got) != 2 || got[0].Addr != a || len(got[0].Evidence) != 3 {
 		t.Fatalf("Combine = %+v", got)
 	}
-	if got[0].Score != loginCeil { // 1-(1-0.7)(1-0.6) is 88, but nothing here proves intent
-		t.Errorf("score = %d, want the cap %d", got[0].Score, loginCeil)
+	if got[0].Score != 88 { // 1-(1-0.7)(1-0.6)
+		t.Errorf("score = %d, want 88", got[0].Score)
 	}
-	if got[0].Evidence[0].Rule != "wordpress-login-bruteforce" {
+	if got[0].Evidence[0].Rule != "login" {
 		t.Errorf("the strongest evidence is not first: %+v", got[0].Evidence)
 	}
-	if two := Combine([]connwarden.Verdict{one(b, "connection-outlier", 60), one(b, "path-outlier", 55)}); two[0].Score != 60 {
+	if two := Combine([]connwarden.Verdict{one(b, "conns", "volume", true, 60), one(b, "path", "volume", true, 55)}); two[0].Score != 60 {
 		t.Errorf("two outliers in volume count twice: %d", two[0].Score)
+	}
+	if two := Combine([]connwarden.Verdict{one(b, "conns", "volume", true, 70), one(b, "missing", "probing", true, 60)}); two[0].Score != cappedScore {
+		t.Errorf("what honest users do is malicious: %d", two[0].Score)
 	}
 }
 
 // TestEvict floods a small table with addresses that ask once: whoever asked often stays, and the loss is told.
 func TestEvict(t *testing.T) {
-	table := New()
-	table.max = 1000
+	table := New(Options{Rules: compiled(t)})
+	table.ledgers.max = 1000
 	for i := range 50_000 {
 		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		table.Request(&connwarden.Request{Client: addr, Path: []byte("/")})
@@ -235,7 +457,8 @@ func TestEvict(t *testing.T) {
 	if got := table.Peer(netip.MustParseAddr("13.14.15.16")).Requests; got != 5000 {
 		t.Errorf("the attacker has %d requests, want 5000", got)
 	}
-	if got, want := table.Evicted()+uint64(table.Len()), uint64(50_001); got != want {
+	evicted, _ := table.Evicted()
+	if got, want := evicted+uint64(table.Len()), uint64(50_001); got != want {
 		t.Errorf("kept and evicted are %d, want %d", got, want)
 	}
 }
@@ -284,7 +507,7 @@ func TestMaxChildren(t *testing.T) {
 }
 
 func TestFoldAllocates(t *testing.T) {
-	table := New()
+	table := New(Options{Rules: compiled(t)})
 	r := request("192.0.2.1", "GET", "/", 200, start, 1)
 	login := request("192.0.2.1", "POST", "/wp-login.php", 200, start, 1)
 	table.Request(r)
@@ -299,7 +522,7 @@ func TestFoldAllocates(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	log := traffic(1 << 14)
 	slices.SortFunc(log, func(a, b *connwarden.Request) int { return a.Time.Compare(b.Time) })
-	table := New()
+	table := New(Options{Rules: compiled(b)})
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		table.Request(log[i&(1<<14-1)])

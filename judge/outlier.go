@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,6 +21,7 @@ const (
 	pathHolder   = 0.5
 	pathScore    = 55
 	fewNeighbors = 3
+	volume       = "volume" // the family of evidence
 )
 
 // Open is how many connections an address has opened to us and holds now.
@@ -57,7 +57,7 @@ func Holders(open []Open) []connwarden.Verdict {
 		}
 		score := min(connwarden.ScoreSuspicious+int(25*share), capOutlier)
 		verdicts = append(verdicts, connwarden.Verdict{Addr: o.Addr, Score: score, ScoreNow: score, Evidence: []connwarden.Evidence{{
-			Rule: "connection-outlier", Why: why, Score: score, Count: o.Count,
+			Rule: "connection-outlier", Why: why, Score: score, Family: volume, Capped: true, Count: o.Count,
 		}}})
 	}
 	slices.SortFunc(verdicts, worse)
@@ -127,49 +127,8 @@ func PathHolders(o PathOutlier, shares []PathShare) []connwarden.Verdict {
 		verdicts = append(verdicts, connwarden.Verdict{Addr: s.Addr, Score: pathScore, ScoreNow: pathScore, Evidence: []connwarden.Evidence{{
 			Rule:  "path-outlier",
 			Why:   fmt.Sprintf("%d of %d requests to %s, a path asked for %d times as often as its neighbours", s.Count, o.Count, o.Path, o.Count/max(o.Usual, 1)),
-			Score: pathScore, Count: s.Count,
+			Score: pathScore, Family: volume, Capped: true, Count: s.Count,
 		}}})
 	}
 	return verdicts
-}
-
-// Combine joins verdicts on the same address. Evidence that is independent adds up as 1-(1-a)(1-b), but outliers in
-// volume are one family, of which only the strongest counts, and together they stay below malicious.
-func Combine(verdicts []connwarden.Verdict) []connwarden.Verdict {
-	at := map[netip.Addr]int{}
-	var joined []connwarden.Verdict
-	for _, v := range verdicts {
-		i, known := at[v.Addr]
-		if !known {
-			at[v.Addr] = len(joined)
-			joined = append(joined, connwarden.Verdict{Addr: v.Addr, Evidence: v.Evidence, ScoreNow: v.ScoreNow})
-			continue
-		}
-		joined[i].Evidence = append(joined[i].Evidence, v.Evidence...)
-		joined[i].ScoreNow = max(joined[i].ScoreNow, v.ScoreNow)
-	}
-	for i := range joined {
-		v := &joined[i]
-		slices.SortStableFunc(v.Evidence, func(a, b connwarden.Evidence) int { return cmp.Compare(b.Score, a.Score) })
-		innocent, family := 1.0, map[string]bool{}
-		for _, e := range v.Evidence {
-			if f := familyOf(e.Rule); !family[f] {
-				family[f] = true
-				innocent *= 1 - float64(e.Score)/100
-			}
-		}
-		v.Score = min(int(100*(1-innocent)+0.5), loginCeil)
-		v.ScoreNow = min(v.ScoreNow, v.Score)
-	}
-	slices.SortFunc(joined, worse)
-	return joined
-}
-
-func familyOf(rule string) string {
-	switch rule {
-	case "connection-outlier", "path-outlier":
-		return "volume"
-	default:
-		return "logins"
-	}
 }

@@ -201,7 +201,8 @@ type Pressure struct {
 
 // Peer is one address and what is thought of it.
 type Peer struct {
-	Addr     string            `json:"addr"`
+	Addr     string            `json:"addr"`           // of a group its name
+	Kind     string            `json:"kind,omitempty"` // of a group: net, asn, site, path, agent or user
 	Verdict  string            `json:"verdict"`
 	LevelNow string            `json:"level_now"`
 	Score    int               `json:"score"`

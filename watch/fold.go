@@ -23,6 +23,7 @@ type fold struct {
 	where    *where.Expr // nil: all
 	pages    *tally.Pages
 	ledgers  *judge.Table
+	again    *judge.Table // of the second look
 	faults   *faults.Table
 	quiet    bool // leave out faults that are only news: a review tells what fails
 	distinct *tally.Distinct
@@ -36,8 +37,15 @@ type fold struct {
 	stats    []logs.Stats   // by source
 }
 
-func (f *fold) Conn(*connwarden.Conn)   {}
-func (f *fold) Event(*connwarden.Event) {}
+// Conn takes nothing: connections are counted apart.
+func (f *fold) Conn(*connwarden.Conn) {}
+
+// Event is judged.
+func (f *fold) Event(e *connwarden.Event) {
+	if f.ledgers != nil && (f.anytime || f.bounds.Holds(e.Time)) {
+		f.ledgers.Event(e)
+	}
+}
 
 func (f *fold) Request(r *connwarden.Request) {
 	if !f.anytime && !f.bounds.Holds(r.Time) {
@@ -63,6 +71,9 @@ func (f *fold) Request(r *connwarden.Request) {
 	if f.distinct != nil {
 		f.distinct.Request(r)
 	}
+	if f.again != nil {
+		f.again.Request(r)
+	}
 	if f.holders != nil && f.outlying[string(r.Path)] {
 		f.holders.Request(r)
 	}
@@ -70,7 +81,13 @@ func (f *fold) Request(r *connwarden.Request) {
 
 func (f *fold) Fault(t *connwarden.Fault) {
 	// An entry without a time belongs to the window unless one was asked for.
-	if f.faults == nil || !f.anytime && !f.bounds.Holds(t.Time) {
+	if !f.anytime && !f.bounds.Holds(t.Time) {
+		return
+	}
+	if f.ledgers != nil {
+		f.ledgers.Fault(t)
+	}
+	if f.faults == nil {
 		return
 	}
 	if f.quiet && news(t) {

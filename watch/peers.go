@@ -30,6 +30,21 @@ func (r *review) peers(verdicts []connwarden.Verdict, open map[netip.Addr]uint64
 	}
 }
 
+// groups writes the verdicts on networks, sites, accounts and so on.
+func (r *review) groups(verdicts []connwarden.Verdict) {
+	r.doc.Groups = []report.Peer{}
+	for _, v := range verdicts {
+		p := report.Peer{
+			Addr: report.Clean(v.Subject.Name), Kind: v.Subject.Kind, Score: v.Score, Verdict: connwarden.Word(v.Score), LevelNow: connwarden.Word(v.ScoreNow),
+			Status: map[string]uint64{}, Evidence: evidence(v.Evidence, r.opt.Zone), Next: []string{},
+		}
+		if prefix, err := netip.ParsePrefix(v.Subject.Name); err == nil && v.Subject.Kind == "net" && p.Verdict == connwarden.VerdictMalicious {
+			p.Next = append(p.Next, "connwarden block "+prefix.String()+" --for 1h")
+		}
+		r.doc.Groups = append(r.doc.Groups, p)
+	}
+}
+
 // busiest lists the addresses with the most requests and connections that have no verdict.
 func (r *review) busiest(open map[netip.Addr]uint64, done map[netip.Addr]bool) []netip.Addr {
 	weight := map[netip.Addr]uint64{}

@@ -12,6 +12,7 @@ import (
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/rules"
 	"github.com/connwarden/connwarden/tally"
 )
 
@@ -22,6 +23,7 @@ type ReviewOptions struct {
 	From  string // in this saved text instead of the kernel
 	Logs  bool   // read logs
 	Netns string // other network namespaces, as conns.Options has it
+	Rules *rules.Set
 }
 
 // portRows is how many services a review tells of; most machines have fewer.
@@ -43,6 +45,7 @@ type review struct {
 	keys    tally.Keys
 	paths   []judge.PathOutlier
 	holders []connwarden.Verdict
+	second  *judge.Second
 }
 
 // Review looks once: at connections, access logs and error logs, and judges the addresses in them.
@@ -109,10 +112,9 @@ func (r *review) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	needed := r.keys.Fields() | connwarden.FieldTime | connwarden.FieldClient | connwarden.FieldMethod | connwarden.FieldStatus | connwarden.FieldSize
-	folds, files, err := r.sources.read(ctx, needed, func() *fold {
+	folds, files, err := r.sources.read(ctx, connwarden.AllFields, func() *fold {
 		return &fold{
-			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(),
+			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(judge.Options{Rules: r.opt.Rules}),
 			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}), quiet: true,
 		}
 	}, r.opt.Progress, &r.p)
@@ -125,9 +127,14 @@ func (r *review) read(ctx context.Context) error {
 		r.sum.ledgers.Merge(f.ledgers)
 	}
 	mergeFaults(folds)
-	if n := r.sum.ledgers.Evicted(); n > 0 {
-		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", n)
+	addresses, counts := r.sum.ledgers.Evicted()
+	if addresses > 0 {
+		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", addresses)
 	}
+	if counts > 0 {
+		r.p.Say("rules", "too many groups to keep: %d counts of those farthest from any bound were let go", counts)
+	}
+	r.second = r.sum.ledgers.Second()
 	if len(r.opt.Files) > 0 && r.opt.Now.IsZero() {
 		if end := latest(r.sum.pages.Last(), &r.sum.last); !end.IsZero() {
 			r.now = end
@@ -159,8 +166,15 @@ func (r *review) again(ctx context.Context) error {
 		return err
 	}
 	var again gather.Problems // the first look has told them
-	folds, _, err := r.sources.read(ctx, pair.Fields()|connwarden.FieldTime, func() *fold {
+	fields := pair.Fields() | connwarden.FieldTime
+	if r.second != nil {
+		fields = connwarden.AllFields
+	}
+	folds, _, err := r.sources.read(ctx, fields, func() *fold {
 		f := &fold{distinct: tally.NewDistinct(r.keys, rows)}
+		if r.second != nil {
+			f.again = r.second.Table()
+		}
 		if len(outlying) > 0 {
 			f.holders, f.outlying = tally.NewPages(pair, holdersBound), outlying
 		}
@@ -174,6 +188,14 @@ func (r *review) again(ctx context.Context) error {
 		sum.distinct.Merge(f.distinct)
 		if f.holders != nil {
 			sum.holders.Merge(f.holders)
+		}
+		if f.again != nil {
+			sum.again.Merge(f.again)
+		}
+	}
+	if sum.again != nil {
+		if n := r.sum.ledgers.Adopt(sum.again); n > 0 {
+			r.p.Say("error logs", "%d lines that a client can forge were not counted: no request agrees with them", n)
 		}
 	}
 	for i, key := range rows {
@@ -211,7 +233,7 @@ func (r *review) assemble(ctx context.Context) {
 	if r.sources != nil {
 		d.Since = report.When(in(r.sources.Bounds.Since, r.opt.Zone))
 	}
-	var verdicts []connwarden.Verdict
+	var verdicts, groups []connwarden.Verdict
 	open := map[netip.Addr]uint64{}
 	if r.cells != nil {
 		o := r.connsOptions()
@@ -232,11 +254,14 @@ func (r *review) assemble(ctx context.Context) {
 		verdicts = append(verdicts, judge.Holders(incoming)...)
 	}
 	if r.sum != nil {
-		verdicts = append(verdicts, r.sum.ledgers.Logins(r.now)...)
+		var peers []connwarden.Verdict
+		peers, groups = r.sum.ledgers.Verdicts(r.now)
+		verdicts = append(verdicts, peers...)
 		verdicts = append(verdicts, r.holders...)
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
 	}
 	r.peers(judge.Combine(verdicts), open)
+	r.groups(groups)
 	r.host.end(r)
 	r.findings()
 	r.lines(ctx)
@@ -246,7 +271,6 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)
-	d.Groups = []report.Peer{}
 }
 
 func in(t time.Time, zone *time.Location) time.Time {

@@ -1,0 +1,211 @@
+package judge
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// The bounds of a cell. A window is cut into windowParts absolute buckets, and one more is looked at, so that every
+// window of that length is seen whole, whichever moment it begins at; what is counted may be a tenth longer.
+const (
+	windowParts = 10
+	maxBuckets  = 1 << 12 // with windows of five minutes a day and a half of unbroken attack
+	maxValues   = 1 << 10 // different values that are remembered; rules ask for a tenth of it
+	samplesKept = 3
+	valueText   = 80 // bytes of an example that are kept
+)
+
+// cell counts the readings of one group that fit one rule.
+type cell struct {
+	rule    uint16
+	late    bool  // values or buckets were more than are kept
+	next    int32 // the next cell of the same address, -1: none
+	total   uint32
+	refused uint32 // status 4xx and 5xx
+	passes  uint32
+	first   uint32
+	last    uint32
+	buckets []bucket // by number, ascending
+	values  []value  // by bucket, then by hash
+	samples []sample // the earliest, in order
+	example string   // a value of the earliest sample, as it was written; hostile
+	key     string   // of a group its name; hostile
+}
+
+// bucket is how many readings came in one part of a window; 0 gathers those without a time.
+type bucket struct{ number, count uint32 }
+
+// value is one different value of a field, by its hash.
+type value struct{ bucket, hash uint32 }
+
+// sample tells where a line stands.
+type sample struct {
+	at     uint32
+	source uint16 // in Table.names
+	trust  connwarden.Trust
+	line   int64
+	offset int64
+}
+
+// bucketOf is the number of the bucket of a rule's window that a second lies in.
+func bucketOf(r *rules.Rule, at uint32) uint32 {
+	if r.Within == 0 {
+		return 0
+	}
+	return at / partSeconds(r)
+}
+
+func partSeconds(r *rules.Rule) uint32 {
+	return max(1, uint32(r.Within/time.Second)/windowParts)
+}
+
+// parts is how many buckets are looked at together.
+func parts(r *rules.Rule) uint32 {
+	return (uint32(r.Within/time.Second)+partSeconds(r)-1)/partSeconds(r) + 1
+}
+
+func (c *cell) add(number, count uint32) {
+	n := len(c.buckets)
+	if n > 0 && c.buckets[n-1].number == number { // logs are mostly in order
+		c.buckets[n-1].count += count
+		return
+	}
+	i, found := slices.BinarySearchFunc(c.buckets, number, func(b bucket, n uint32) int { return cmp.Compare(b.number, n) })
+	if found {
+		c.buckets[i].count += count
+		return
+	}
+	if n >= maxBuckets {
+		c.buckets = slices.Delete(c.buckets, 0, 1)
+		c.late = true
+		i = max(i-1, 0)
+	}
+	c.buckets = slices.Insert(c.buckets, i, bucket{number, count})
+}
+
+func (v value) compare(o value) int {
+	return cmp.Or(cmp.Compare(v.bucket, o.bucket), cmp.Compare(v.hash, o.hash))
+}
+
+// note remembers a different value; of too many the earliest stay.
+func (c *cell) note(v value) {
+	i, found := slices.BinarySearchFunc(c.values, v, value.compare)
+	if found {
+		return
+	}
+	if len(c.values) >= maxValues {
+		c.late = true
+		if i == len(c.values) {
+			return
+		}
+		c.values = c.values[:len(c.values)-1]
+	}
+	c.values = slices.Insert(c.values, i, v)
+}
+
+// keep remembers where a line stands if it is among the earliest, and tells whether it is the first of them.
+func (c *cell) keep(s sample, names []string) (first bool) {
+	if n := len(c.samples); n == samplesKept && s.at > c.samples[n-1].at {
+		return false // the usual case, in a log that is in order
+	}
+	i, found := slices.BinarySearchFunc(c.samples, s, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(names[a.source], names[b.source]), cmp.Compare(a.offset, b.offset))
+	})
+	if found || i >= samplesKept {
+		return false
+	}
+	if len(c.samples) == samplesKept {
+		c.samples = c.samples[:samplesKept-1]
+	}
+	c.samples = slices.Insert(c.samples, i, s)
+	return i == 0
+}
+
+func (c *cell) seen(at uint32) {
+	if at != 0 {
+		if c.first == 0 || at < c.first {
+			c.first = at
+		}
+		c.last = max(c.last, at)
+	}
+}
+
+// worst returns the largest count, of readings or of different values, within a window, and that of the window that ends
+// now.
+func (c *cell) worst(r *rules.Rule, now int64) (most, last uint64) {
+	if r.Within == 0 && r.Distinct == "" {
+		return uint64(c.total), uint64(c.total)
+	}
+	if r.Distinct != "" {
+		return c.worstValues(r, now)
+	}
+	span := parts(r)
+	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
+	var sum uint64
+	from := 0
+	for _, b := range c.buckets {
+		sum += uint64(b.count)
+		for c.buckets[from].number+span <= b.number {
+			sum -= uint64(c.buckets[from].count)
+			from++
+		}
+		most = max(most, sum)
+		if b.number <= end && b.number+span > end {
+			last += uint64(b.count)
+		}
+	}
+	return most, last
+}
+
+func (c *cell) worstValues(r *rules.Rule, now int64) (most, last uint64) {
+	span, end := uint32(math.MaxUint32), uint32(0)
+	if r.Within > 0 {
+		span = parts(r)
+		end = uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
+	}
+	inside := map[uint32]int{}
+	recent := map[uint32]bool{}
+	from := 0
+	for _, v := range c.values {
+		inside[v.hash]++
+		for span != math.MaxUint32 && c.values[from].bucket+span <= v.bucket {
+			h := c.values[from].hash
+			if inside[h]--; inside[h] == 0 {
+				delete(inside, h)
+			}
+			from++
+		}
+		most = max(most, uint64(len(inside)))
+		if r.Within == 0 || v.bucket <= end && v.bucket+span > end {
+			recent[v.hash] = true
+		}
+	}
+	return most, uint64(len(recent))
+}
+
+// merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.
+func (c *cell) merge(o *cell, names *[]string, renumber func(uint16) uint16) {
+	c.total += o.total
+	c.refused += o.refused
+	c.passes += o.passes
+	c.late = c.late || o.late
+	c.seen(o.first)
+	c.last = max(c.last, o.last)
+	for _, b := range o.buckets {
+		c.add(b.number, b.count)
+	}
+	for _, v := range o.values {
+		c.note(v)
+	}
+	for i, s := range o.samples {
+		s.source = renumber(s.source)
+		if c.keep(s, *names) && i == 0 {
+			c.example = o.example
+		}
+	}
+}

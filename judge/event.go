@@ -1,0 +1,148 @@
+package judge
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Event folds one event. What a client can have written itself counts only once a request agrees with it: it is a doubt
+// until the second look.
+func (t *Table) Event(e *connwarden.Event) {
+	if t.match == nil || t.second != nil || !e.Client.IsValid() {
+		return
+	}
+	hits := t.match.Event(e)
+	if len(hits) == 0 {
+		return
+	}
+	if e.From.Trust == connwarden.TrustOutside {
+		t.doubt(e, hits)
+		return
+	}
+	got := reading{at: seconds(e.Time), from: &e.From, addr: e.Client, text: e.User}
+	if len(e.User) == 0 {
+		got.text = e.Detail
+	}
+	for _, h := range hits {
+		rule := &t.rules[h.Rule]
+		got.pass = h.Pass
+		switch rule.Distinct {
+		case "user":
+			got.value = hashText(e.User)
+		case "service":
+			got.value = hashText([]byte(e.Service))
+		default:
+			got.value = hashAddr(rule.Distinct, e.Client)
+		}
+		t.speaks(h.Rule, rule, t.eventKey(rule.By, e), &got)
+	}
+}
+
+// eventKey is the name of the group of an event. Valid until the next call.
+func (t *Table) eventKey(by rules.By, e *connwarden.Event) []byte {
+	if by != rules.ByUser {
+		return t.addrKey(by, e.Client)
+	}
+	if len(e.User) == 0 {
+		return nil
+	}
+	t.scratch = append(append(append(t.scratch[:0], e.User...), " at "...), e.Service...)
+	return t.scratch
+}
+
+// speaks counts a reading that is no request, for its group and for its address.
+func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
+	if rule.By != rules.ByIP {
+		t.group(number, rule, key, g)
+	}
+	addr := g.addr.As16()
+	t.ledger(&addr).seen(g.at)
+	t.count(&addr, number, rule, g)
+}
+
+// Fault folds one fault that names a client and that only the daemon can have written.
+func (t *Table) Fault(f *connwarden.Fault) {
+	if t.match == nil || t.second != nil || !f.Client.IsValid() || f.From.Trust != connwarden.TrustRoot {
+		return
+	}
+	got := reading{at: seconds(f.Time), from: &f.From, addr: f.Client, text: f.Message}
+	for _, h := range t.match.Fault(f) {
+		rule := &t.rules[h.Rule]
+		got.pass = h.Pass
+		switch rule.Distinct {
+		case "site":
+			got.value = hashText(f.Site)
+		case "message":
+			got.value = hashText(f.Message)
+		default:
+			got.value = hashAddr(rule.Distinct, f.Client)
+		}
+		key := t.addrKey(rule.By, f.Client)
+		if rule.By == rules.BySite {
+			key = f.Site
+		}
+		t.speaks(h.Rule, rule, key, &got)
+	}
+}
+
+// Doubt is an event in a log that a client can write whole lines of: nginx's error log holds what it is asked for, line
+// breaks included. It counts when the access log has a request of the same address, for the same path, that was
+// refused or failed, within [agreeSeconds].
+type Doubt struct {
+	event connwarden.Event // owned
+	path  uint32           // hash of the path that it quotes; 0: it quotes none
+}
+
+// agreeSeconds is how far apart the two lines may be: an error is written when it happens, a request when it ends.
+const agreeSeconds = 5
+
+func (t *Table) doubt(e *connwarden.Event, hits []rules.Hit) {
+	if len(t.doubts) == maxClaims {
+		t.lost++
+		return
+	}
+	d := Doubt{event: *e}
+	d.event.User, d.event.Detail = clip(e.User), clip(e.Detail)
+	d.event.Request, d.event.Raw = nil, nil
+	if path := requestPath(e.Request); path != nil {
+		d.path = hashText(path) | 1
+	}
+	t.doubts = append(t.doubts, d)
+}
+
+func clip(b []byte) []byte { return bytes.Clone(b[:min(len(b), valueText)]) }
+
+// requestPath is the path of a quoted request line, without its query.
+func requestPath(line []byte) []byte {
+	_, rest, ok := bytes.Cut(line, []byte(" "))
+	if !ok {
+		return nil
+	}
+	path, _, _ := bytes.Cut(rest, []byte(" "))
+	path, _, _ = bytes.Cut(path, []byte("?"))
+	return path
+}
+
+// Conns folds the connections of one address that are alike, as they are at one moment. known tells whether logs were
+// read, so that the number of requests means something.
+func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uint64, known bool) {
+	if t.match == nil || !addr.IsValid() || count == 0 {
+		return
+	}
+	requests := int64(-1)
+	if known {
+		requests = int64(t.Peer(addr).Requests)
+	}
+	for _, h := range t.match.Conn(addr, state, dir, port, requests) {
+		rule := &t.rules[h.Rule]
+		got := reading{addr: addr, more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
+		if rule.Distinct != "" {
+			got.value = hashAddr(rule.Distinct, addr)
+		}
+		t.speaks(h.Rule, rule, t.addrKey(rule.By, addr), &got)
+	}
+}

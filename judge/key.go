@@ -1,0 +1,104 @@
+package judge
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+	"strconv"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Lengths of the networks that addresses are grouped by: the smallest that are routed by themselves.
+const (
+	net4 = 24
+	net6 = 48
+)
+
+// netOf is the network of an address.
+func netOf(a netip.Addr) netip.Prefix {
+	bits := net6
+	if a.Is4() {
+		bits = net4
+	}
+	p, _ := a.Prefix(bits) // of a valid address
+	return p
+}
+
+// addrKey is the name of the group of an address by a rule's key; nothing when there is none.
+func (t *Table) addrKey(by rules.By, a netip.Addr) []byte {
+	switch by {
+	case rules.ByNet:
+		t.scratch = netOf(a).AppendTo(t.scratch[:0])
+	case rules.ByASN:
+		t.scratch = t.scratch[:0]
+		if t.opt.ASN != nil {
+			if n := t.opt.ASN(a); n > 0 {
+				t.scratch = strconv.AppendUint(append(t.scratch, "AS"...), uint64(n), 10)
+			}
+		}
+	default:
+		return nil
+	}
+	return t.scratch
+}
+
+// requestKey is the name of the group of a request. Valid until the next call.
+func (t *Table) requestKey(by rules.By, r *connwarden.Request) []byte {
+	switch by {
+	case rules.BySite:
+		if len(r.Host) == 0 {
+			return noSite
+		}
+		return r.Host
+	case rules.ByPath:
+		t.scratch = rules.Normal(t.scratch, r.Path)
+		return t.scratch
+	case rules.ByAgent:
+		return r.Agent
+	case rules.ByUser:
+		return r.User
+	default:
+		return t.addrKey(by, r.Client)
+	}
+}
+
+// noSite is the group of requests of a log that names no site.
+var noSite = []byte("this server")
+
+// requestValue is the hash of the field whose different values are counted.
+func (t *Table) requestValue(field string, r *connwarden.Request) uint32 {
+	switch field {
+	case "path":
+		t.scratch = rules.Normal(t.scratch, r.Path)
+		return hashText(t.scratch)
+	case "query":
+		return hashText(r.Query)
+	case "agent":
+		return hashText(r.Agent)
+	case "referer":
+		return hashText(r.Referer)
+	case "site":
+		return hashText(r.Host)
+	case "user":
+		return hashText(r.User)
+	default:
+		return hashAddr(field, r.Client)
+	}
+}
+
+func hashText(b []byte) uint32 { return uint32(maphash.Bytes(textSeed, b)) }
+
+// hashAddr is the hash of an address as a ledger is kept by, or of its network.
+func hashAddr(field string, a netip.Addr) uint32 {
+	if field == "net" {
+		a = netOf(a).Addr()
+	}
+	b := a.As16()
+	hi, lo := keyOf(&b)
+	var key [16]byte
+	binary.BigEndian.PutUint64(key[:8], hi)
+	binary.BigEndian.PutUint64(key[8:], lo)
+	return hashText(key[:])
+}

@@ -1,0 +1,220 @@
+package judge
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/connwarden/connwarden"
+)
+
+// MaxLedgers bounds a table. At 72 bytes a ledger and 8 bytes of index it is 21 MB, so that two workers and their
+// counts of paths stay below 120 MB; beyond it the quietest addresses are given up, and [Table.Evicted] says how many.
+const MaxLedgers = 1 << 18
+
+// Peer is what was counted of one address, or of one IPv6 /64.
+type Peer struct {
+	Addr        netip.Addr // of a /64 the lowest of its addresses that was seen
+	Requests    uint64
+	Bytes       uint64
+	ByClass     [6]uint64 // 0: no status, 1 to 5: 1xx to 5xx
+	First, Last time.Time // of its requests; zero when the log has no times
+	Claim       uint16    // what its agent claims to be, by Options.Claim; 0: nothing
+}
+
+// ledger is the compact form of a Peer. Times are Unix seconds, 0 when there is none; they last until 2106.
+type ledger struct {
+	addr        [16]byte // IPv4 as ::ffff:a.b.c.d
+	requests    uint32
+	cell        int32 // the first of its cells, -1: none
+	bytes       uint64
+	first, last uint32
+	byClass     [6]uint32
+	claim       uint16
+}
+
+// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 288 KiB.
+const chunk = 1 << 12
+
+// ledgers are the ledgers of a table, by address.
+type ledgers struct {
+	index  []uint32 // open addressing: number of the ledger plus one
+	chunks [][]ledger
+	n      int
+	max    int
+}
+
+func newLedgers(most int) ledgers { return ledgers{index: make([]uint32, 1<<10), max: most} }
+
+func (t *ledgers) at(i int) *ledger { return &t.chunks[i/chunk][i%chunk] }
+
+// hashSeed is one for all tables: they are merged.
+var hashSeed = func() [2]uint64 {
+	seed := maphash.MakeSeed()
+	return [2]uint64{maphash.String(seed, "high"), maphash.String(seed, "low") | 1}
+}()
+
+// keyOf is the part of an address that a ledger is kept by: an IPv4 address whole, of IPv6 the /64.
+func keyOf(a *[16]byte) (hi, lo uint64) {
+	hi, lo = binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
+	if hi != 0 || lo>>32 != 0xffff {
+		lo = 0
+	}
+	return hi, lo
+}
+
+func hashOf(hi, lo uint64) uint64 {
+	h, l := bits.Mul64(hi^hashSeed[0], lo^hashSeed[1])
+	h, l = bits.Mul64(h^l^hashSeed[1], 0x9e3779b97f4a7c15) // a second round: one product of near addresses still shows their nearness
+	return h ^ l
+}
+
+func (t *ledgers) find(a *[16]byte) (slot uint64, found *ledger) {
+	hi, lo := keyOf(a)
+	mask := uint64(len(t.index) - 1)
+	for i := hashOf(hi, lo) & mask; ; i = (i + 1) & mask {
+		n := t.index[i]
+		if n == 0 {
+			return i, nil
+		}
+		l := t.at(int(n - 1))
+		if h, low := keyOf(&l.addr); h == hi && low == lo {
+			return i, l
+		}
+	}
+}
+
+// full tells whether another address needs room that is not there.
+func (t *ledgers) full() bool { return t.n >= t.max }
+
+// add puts an address in that is not there. slot is what find said.
+func (t *ledgers) add(a *[16]byte, slot uint64) *ledger {
+	if (t.n+1)*4 > len(t.index)*3 {
+		t.rehash(len(t.index) * 2)
+		slot, _ = t.find(a)
+	}
+	if t.n == len(t.chunks)*chunk {
+		t.chunks = append(t.chunks, make([]ledger, chunk))
+	}
+	l := t.at(t.n)
+	*l = ledger{addr: *a, cell: -1}
+	t.n++
+	t.index[slot] = uint32(t.n)
+	return l
+}
+
+func (t *ledgers) rehash(size int) {
+	t.index = make([]uint32, size)
+	mask := uint64(size - 1)
+	for n := range t.n {
+		i := hashOf(keyOf(&t.at(n).addr)) & mask
+		for t.index[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.index[i] = uint32(n + 1)
+	}
+}
+
+// quietest returns the number of requests up to which a quarter of the ledgers go.
+func (t *ledgers) quietest() uint32 {
+	counts := make([]uint32, t.n)
+	for i := range counts {
+		counts[i] = t.at(i).requests
+	}
+	slices.Sort(counts)
+	return counts[len(counts)/4]
+}
+
+// keep drops the ledgers that fail.
+func (t *ledgers) keep(stays func(*ledger) bool) (dropped int) {
+	kept := 0
+	for i := range t.n {
+		if l := t.at(i); stays(l) {
+			*t.at(kept) = *l
+			kept++
+		}
+	}
+	dropped = t.n - kept
+	t.n = kept
+	t.rehash(len(t.index))
+	return dropped
+}
+
+// busiest returns the n ledgers with the most requests, most first.
+func (t *ledgers) busiest(n int) []Peer {
+	order := make([]int32, t.n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		la, lb := t.at(int(a)), t.at(int(b))
+		if la.requests != lb.requests {
+			return cmp.Compare(lb.requests, la.requests)
+		}
+		return la.ip().Compare(lb.ip())
+	})
+	peers := make([]Peer, 0, min(n, len(order)))
+	for _, i := range order[:min(n, len(order))] {
+		peers = append(peers, t.at(int(i)).peer())
+	}
+	return peers
+}
+
+func (l *ledger) ip() netip.Addr { return netip.AddrFrom16(l.addr).Unmap() }
+
+// request adds one request.
+func (l *ledger) request(r *connwarden.Request, at uint32) {
+	l.requests++
+	if r.Size > 0 {
+		l.bytes += uint64(r.Size)
+	}
+	if c := r.Status / 100; c <= 5 {
+		l.byClass[c]++
+	}
+	l.seen(at)
+}
+
+func (l *ledger) seen(at uint32) {
+	if at != 0 {
+		if l.first == 0 || at < l.first {
+			l.first = at
+		}
+		l.last = max(l.last, at)
+	}
+}
+
+// merge adds another ledger of the same key.
+func (l *ledger) merge(o *ledger) {
+	if netip.AddrFrom16(o.addr).Less(netip.AddrFrom16(l.addr)) {
+		l.addr = o.addr
+	}
+	l.requests += o.requests
+	l.bytes += o.bytes
+	for c, n := range o.byClass {
+		l.byClass[c] += n
+	}
+	l.seen(o.first)
+	l.last = max(l.last, o.last)
+	l.claim = max(l.claim, o.claim)
+}
+
+func (l *ledger) peer() Peer {
+	p := Peer{
+		Addr: l.ip(), Requests: uint64(l.requests), Bytes: l.bytes, First: moment(int64(l.first)), Last: moment(int64(l.last)), Claim: l.claim,
+	}
+	for i, n := range l.byClass {
+		p.ByClass[i] = uint64(n)
+	}
+	return p
+}
+
+func moment(sec int64) time.Time {
+	if sec == 0 {
+		return time.Time{}
+	}
+	return time.Unix(sec, 0).UTC()
+}

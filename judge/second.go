@@ -1,0 +1,136 @@
+package judge
+
+import (
+	"net/netip"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Second is what a second look at the same logs is for: the requests of the busiest addresses and networks, which are
+// too many to be counted by time for everyone, and the requests that agree with what was in doubt. It is read by the
+// tables of several workers.
+type Second struct {
+	first   *Table
+	volume  []int // rules
+	busy    uint32
+	nets    map[netip.Prefix]bool
+	doubts  []Doubt
+	doubted map[[16]byte][]int
+}
+
+// Second returns what a second look is for, nil when none is needed.
+func (t *Table) Second() *Second {
+	s := &Second{first: t, busy: 1<<32 - 1, nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
+	for i, d := range t.doubts {
+		a := d.event.Client.As16()
+		s.doubted[a] = append(s.doubted[a], i)
+	}
+	needed := len(t.doubts) > 0
+	for i := range t.rules {
+		r := &t.rules[i]
+		if !r.Volume() {
+			continue
+		}
+		s.volume = append(s.volume, i)
+		if r.By == rules.ByIP {
+			s.busy = min(s.busy, uint32(r.Count))
+		} else {
+			t.heavy(s.nets, r.Count)
+		}
+	}
+	if !needed && len(s.nets) == 0 {
+		for i := range t.ledgers.n {
+			if needed = t.ledgers.at(i).requests >= s.busy; needed {
+				break
+			}
+		}
+		if !needed {
+			return nil
+		}
+	}
+	return s
+}
+
+// heavy adds the networks that made so many requests.
+func (t *Table) heavy(nets map[netip.Prefix]bool, count uint64) {
+	sums := map[netip.Prefix]uint64{}
+	for i := range t.ledgers.n {
+		l := t.ledgers.at(i)
+		sums[netOf(l.ip())] += uint64(l.requests)
+	}
+	for p, n := range sums {
+		if n >= count {
+			nets[p] = true
+		}
+	}
+}
+
+// Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it.
+func (s *Second) Table() *Table {
+	t := New(Options{Claim: nil, ASN: s.first.opt.ASN})
+	t.opt.Rules, t.rules = s.first.opt.Rules, s.first.rules
+	t.second, t.agreed = s, make([]bool, len(s.doubts))
+	return t
+}
+
+// again folds one request of the second look.
+func (t *Table) again(r *connwarden.Request) {
+	s := t.second
+	addr := r.Client.As16()
+	if list := s.doubted[addr]; list != nil && r.Status >= 400 {
+		t.agree(list, r)
+	}
+	if len(s.volume) == 0 {
+		return
+	}
+	_, l := s.first.ledgers.find(&addr)
+	busy := l != nil && l.requests >= s.busy
+	if !busy && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
+		return
+	}
+	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
+	for _, i := range s.volume {
+		rule := &t.rules[i]
+		if rule.Distinct != "" {
+			got.value = t.requestValue(rule.Distinct, r)
+		}
+		switch {
+		case rule.By != rules.ByIP:
+			if s.nets[netOf(r.Client)] || rule.By != rules.ByNet {
+				t.group(i, rule, t.requestKey(rule.By, r), &got)
+			}
+		case busy && uint64(l.requests) >= rule.Count:
+			t.count(&addr, i, rule, &got)
+		}
+	}
+}
+
+func (t *Table) agree(list []int, r *connwarden.Request) {
+	at := r.Time.Unix()
+	for _, i := range list {
+		d := &t.second.doubts[i]
+		if t.agreed[i] || d.path != 0 && d.path != hashText(r.Path)|1 {
+			continue
+		}
+		if apart := d.event.Time.Unix() - at; apart <= agreeSeconds && apart >= -agreeSeconds {
+			t.agreed[i] = true
+		}
+	}
+}
+
+// Adopt takes in what the second look counted. It returns how many doubts no request agreed with.
+func (t *Table) Adopt(second *Table) (unproved int) {
+	for i, d := range t.doubts {
+		if second.agreed[i] {
+			d.event.From.Trust = connwarden.TrustLocal
+			t.Event(&d.event)
+		} else {
+			unproved++
+		}
+	}
+	t.doubts = nil
+	second.doubts, second.agreed = nil, nil
+	t.Merge(second)
+	return unproved
+}

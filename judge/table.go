@@ -1,0 +1,390 @@
+package judge
+
+import (
+	"hash/maphash"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Options say by what is judged. The functions are called from the table's goroutine; they may be nil.
+type Options struct {
+	Rules *rules.Set
+	// Claim numbers what an agent claims to be, 0 for nothing. It is asked once for each agent that is seen anew.
+	Claim func(agent []byte) uint16
+	// ASN tells the autonomous system of an address, 0 when it is not known.
+	ASN func(netip.Addr) uint32
+}
+
+// Bounds of a table besides MaxLedgers.
+const (
+	maxCells  = 1 << 17 // of addresses; some 200 bytes each
+	maxGroups = 1 << 15
+	maxClaims = 1 << 14
+	maxNames  = 1 << 16
+	agentSlot = 1 << 10
+)
+
+// Table folds readings. It is a [connwarden.Sink].
+type Table struct {
+	opt     Options
+	rules   []rules.Rule
+	match   *rules.Matcher
+	ledgers ledgers
+	cells   []cell
+	groups  map[groupKey]*cell
+	lost    uint64 // groups and cells that found no room
+	evicted uint64
+	agents  []agent
+	names   []string // of sources
+	numbers map[string]uint16
+	last    string // the source looked up last
+	lastNum uint16
+	doubts  []Doubt
+	second  *Second // nil in the first look
+	agreed  []bool  // of second.doubts
+	scratch []byte
+}
+
+type groupKey struct {
+	rule uint16
+	hash uint64
+}
+
+type agent struct {
+	hash  uint64
+	claim uint16
+}
+
+// New returns an empty table.
+func New(opt Options) *Table {
+	t := &Table{opt: opt, ledgers: newLedgers(MaxLedgers), groups: map[groupKey]*cell{}, numbers: map[string]uint16{}}
+	if opt.Rules != nil {
+		t.rules = opt.Rules.Rules
+		t.match = opt.Rules.NewMatcher()
+	}
+	if opt.Claim != nil {
+		t.agents = make([]agent, agentSlot)
+	}
+	return t
+}
+
+// seconds is a time as ledgers keep it; what they cannot keep is none.
+func seconds(t time.Time) uint32 {
+	if n := t.Unix(); n > 0 && n <= math.MaxUint32 {
+		return uint32(n)
+	}
+	return 0
+}
+
+func (t *Table) ledger(a *[16]byte) *ledger {
+	slot, l := t.ledgers.find(a)
+	if l != nil {
+		if l.addr != *a && netip.AddrFrom16(*a).Less(netip.AddrFrom16(l.addr)) {
+			l.addr = *a
+		}
+		return l
+	}
+	if t.ledgers.full() {
+		t.evict()
+		slot, _ = t.ledgers.find(a)
+	}
+	return t.ledgers.add(a, slot)
+}
+
+// Conn is not folded here: connections are counted by their own table and handed in as a whole, with [Table.Conns].
+func (t *Table) Conn(*connwarden.Conn) {}
+
+// Request folds one request. A request without a client is not folded.
+func (t *Table) Request(r *connwarden.Request) {
+	if !r.Client.IsValid() {
+		return
+	}
+	if t.second != nil {
+		t.again(r)
+		return
+	}
+	addr := r.Client.As16()
+	l := t.ledger(&addr)
+	at := seconds(r.Time)
+	l.request(r, at)
+	if t.agents != nil && len(r.Agent) > 0 {
+		if c := t.claim(r.Agent); c != 0 {
+			l.claim = max(l.claim, c)
+		}
+	}
+	if t.match == nil {
+		return
+	}
+	for _, h := range t.match.Request(r) {
+		rule := &t.rules[h.Rule]
+		got := reading{at: at, refused: r.Status >= 400, pass: h.Pass, from: &r.From, request: r, addr: r.Client}
+		if rule.Distinct != "" {
+			got.value = t.requestValue(rule.Distinct, r)
+		}
+		if rule.By != rules.ByIP {
+			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
+		}
+		t.count(&addr, h.Rule, rule, &got)
+	}
+}
+
+// claim asks what an agent claims to be, and remembers it.
+func (t *Table) claim(text []byte) uint16 {
+	h := maphash.Bytes(textSeed, text)
+	a := &t.agents[h%agentSlot]
+	if a.hash != h {
+		*a = agent{h, t.opt.Claim(text)}
+	}
+	return a.claim
+}
+
+// textSeed is one for all tables: they are merged.
+var textSeed = maphash.MakeSeed()
+
+// reading is what a rule counts.
+type reading struct {
+	at      uint32
+	refused bool
+	pass    bool
+	more    uint32 // readings alike besides the one
+	value   uint32 // hash of the value whose differences are counted
+	from    *connwarden.Source
+	addr    netip.Addr
+	request *connwarden.Request // whose path is an example, or
+	text    []byte              // the example
+}
+
+func (g *reading) example() string {
+	if g.request == nil {
+		return string(g.text[:min(len(g.text), valueText)])
+	}
+	b := append([]byte{}, g.request.Path[:min(len(g.request.Path), valueText)]...)
+	if q := g.request.Query; len(q) > 0 && len(b) < valueText {
+		b = append(append(b, '?'), q...)
+		b = b[:min(len(b), valueText)]
+	}
+	return string(b)
+}
+
+// count adds a reading to the address's cell of a rule.
+func (t *Table) count(addr *[16]byte, number int, rule *rules.Rule, g *reading) {
+	l := t.ledger(addr)
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		if int(t.cells[i].rule) == number {
+			t.fill(&t.cells[i], rule, g)
+			return
+		}
+	}
+	if len(t.cells) >= maxCells {
+		t.thin()
+		if len(t.cells) >= maxCells {
+			t.lost++
+			return
+		}
+		_, l = t.ledgers.find(addr)
+	}
+	t.cells = append(t.cells, cell{rule: uint16(number), next: l.cell})
+	l.cell = int32(len(t.cells) - 1)
+	t.fill(&t.cells[l.cell], rule, g)
+}
+
+// group adds a reading to a group's cell of a rule.
+func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
+	if len(key) == 0 {
+		return
+	}
+	k := groupKey{uint16(number), maphash.Bytes(textSeed, key)}
+	c := t.groups[k]
+	if c == nil {
+		if len(t.groups) >= maxGroups {
+			t.thinGroups()
+			if len(t.groups) >= maxGroups {
+				t.lost++
+				return
+			}
+		}
+		c = &cell{rule: uint16(number), next: -1, key: string(key[:min(len(key), 4*valueText)])}
+		t.groups[k] = c
+	}
+	t.fill(c, rule, g)
+}
+
+func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
+	if g.pass {
+		c.passes++
+		return
+	}
+	c.total += 1 + g.more
+	if g.refused {
+		c.refused++
+	}
+	c.seen(g.at)
+	number := bucketOf(rule, g.at)
+	if rule.Distinct != "" {
+		c.note(value{number, g.value})
+	} else if rule.Within > 0 {
+		c.add(number, 1)
+	}
+	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {
+		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
+		if c.keep(s, t.names) {
+			c.example = g.example()
+		}
+	}
+}
+
+// source numbers a source's name.
+func (t *Table) source(name string) uint16 {
+	if name == t.last && len(t.names) > 0 {
+		return t.lastNum
+	}
+	n, ok := t.numbers[name]
+	if !ok {
+		if len(t.names) >= maxNames {
+			return 0 // its samples will not be shown right; no machine has so many logs
+		}
+		n = uint16(len(t.names))
+		t.names = append(t.names, name)
+		t.numbers[name] = n
+	}
+	t.last, t.lastNum = name, n
+	return n
+}
+
+// evict gives up the quietest quarter or more of the addresses, never one that a rule already speaks against.
+func (t *Table) evict() {
+	limit := t.ledgers.quietest()
+	dropped := t.ledgers.keep(func(l *ledger) bool { return l.requests > limit || t.accused(l) })
+	if dropped == 0 { // every one is accused: the youngest half goes
+		i, half := 0, t.ledgers.n/2
+		dropped = t.ledgers.keep(func(*ledger) bool { i++; return i <= half })
+	}
+	t.evicted += uint64(dropped)
+	t.pack(func(*cell) bool { return true })
+}
+
+// accused tells whether any rule has seen enough of an address.
+func (t *Table) accused(l *ledger) bool {
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		c := &t.cells[i]
+		if r := &t.rules[c.rule]; r.By == rules.ByIP && uint64(c.total) >= r.Count {
+			return true
+		}
+	}
+	return false
+}
+
+// thin drops the cells that are farthest from what their rules ask for.
+func (t *Table) thin() {
+	before := len(t.cells)
+	t.pack(func(c *cell) bool { return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2 })
+	if len(t.cells) > maxCells*3/4 {
+		t.pack(func(c *cell) bool { r := &t.rules[c.rule]; return r.By == rules.ByIP && uint64(c.total) >= r.Count })
+	}
+	t.lost += uint64(before - len(t.cells))
+}
+
+// pack copies the cells that stay and that an address still has.
+func (t *Table) pack(stays func(*cell) bool) {
+	old := t.cells
+	t.cells = make([]cell, 0, len(old))
+	for n := range t.ledgers.n {
+		l := t.ledgers.at(n)
+		first := int32(-1)
+		for i := l.cell; i >= 0; i = old[i].next {
+			if c := old[i]; stays(&c) {
+				c.next = first
+				t.cells = append(t.cells, c)
+				first = int32(len(t.cells) - 1)
+			}
+		}
+		l.cell = first
+	}
+}
+
+// thinGroups drops the groups that are farthest from what their rules ask for.
+func (t *Table) thinGroups() {
+	for k, c := range t.groups {
+		if uint64(c.total)*2 <= t.rules[c.rule].Count {
+			delete(t.groups, k)
+			t.lost++
+		}
+	}
+}
+
+// Evicted tells how many addresses were given up because the table was full, and how many counts of rules were.
+func (t *Table) Evicted() (addresses, counts uint64) { return t.evicted, t.lost }
+
+// Merge adds what o counted, which must have the same options and must not be used afterwards.
+func (t *Table) Merge(o *Table) {
+	t.evicted += o.evicted
+	t.lost += o.lost
+	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
+	for i := range o.ledgers.n {
+		from := o.ledgers.at(i)
+		t.ledger(&from.addr).merge(from)
+		for c := from.cell; c >= 0; c = o.cells[c].next {
+			t.adopt(&from.addr, &o.cells[c], renumber)
+		}
+	}
+	for k, c := range o.groups {
+		to := t.groups[k]
+		if to == nil {
+			to = &cell{rule: c.rule, next: -1, key: c.key}
+			t.groups[k] = to
+		}
+		to.merge(c, &t.names, renumber)
+	}
+	for i, d := range o.doubts {
+		if len(t.doubts) == maxClaims {
+			t.lost += uint64(len(o.doubts) - i)
+			break
+		}
+		t.doubts = append(t.doubts, d)
+	}
+	for i, yes := range o.agreed {
+		t.agreed[i] = t.agreed[i] || yes
+	}
+}
+
+// adopt merges another table's cell of an address.
+func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) {
+	l := t.ledger(addr)
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		if t.cells[i].rule == from.rule {
+			t.cells[i].merge(from, &t.names, renumber)
+			return
+		}
+	}
+	if len(t.cells) >= maxCells {
+		t.thin()
+		_, l = t.ledgers.find(addr)
+	}
+	if len(t.cells) >= maxCells {
+		t.lost++
+		return
+	}
+	t.cells = append(t.cells, cell{rule: from.rule, next: l.cell})
+	l.cell = int32(len(t.cells) - 1)
+	t.cells[l.cell].merge(from, &t.names, renumber)
+}
+
+// Peer returns what is known of an address; zero counts if nothing is.
+func (t *Table) Peer(a netip.Addr) Peer {
+	addr := a.As16()
+	_, l := t.ledgers.find(&addr)
+	if l == nil {
+		return Peer{Addr: a}
+	}
+	return l.peer()
+}
+
+// Len is the number of addresses in the table.
+func (t *Table) Len() int { return t.ledgers.n }
+
+// Busiest returns the n addresses with the most requests, most first.
+func (t *Table) Busiest(n int) []Peer { return t.ledgers.busiest(n) }

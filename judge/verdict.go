@@ -1,0 +1,245 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Bounds of what is answered: no person reads more, and each is some hundred bytes.
+const (
+	maxVerdicts  = 1 << 16
+	memberShare  = 0.6 // of the requests of one that took part in what a group did
+	scoreDecades = 10  // a rule's highest score is reached at ten times its count
+	cappedScore  = connwarden.ScoreMalicious - 1
+)
+
+// Verdicts returns what the rules say of addresses and of groups at a moment, worst first.
+func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
+	at := now.Unix()
+	fired := map[int]*cell{} // rules with members, by the group that shows most
+	for _, c := range t.groups {
+		r := &t.rules[c.rule]
+		e, last, ok := t.evidence(c, r, at, 0)
+		if !ok {
+			continue
+		}
+		v := connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}
+		if last >= r.Count {
+			v.ScoreNow = e.Score
+		}
+		if r.Capped {
+			v.Score, v.ScoreNow = min(v.Score, cappedScore), min(v.ScoreNow, cappedScore)
+		}
+		groups = append(groups, v)
+		if f := fired[int(c.rule)]; r.Member > 0 && (f == nil || f.total < c.total) {
+			fired[int(c.rule)] = c
+		}
+	}
+	for i := range t.ledgers.n {
+		l := t.ledgers.at(i)
+		if l.cell < 0 {
+			continue
+		}
+		if v, ok := t.verdict(l, fired, at); ok {
+			peers = append(peers, v)
+		}
+	}
+	slices.SortFunc(peers, worse)
+	slices.SortFunc(groups, worse)
+	return peers[:min(len(peers), maxVerdicts)], groups[:min(len(groups), maxVerdicts)]
+}
+
+func (t *Table) verdict(l *ledger, fired map[int]*cell, now int64) (connwarden.Verdict, bool) {
+	v := connwarden.Verdict{Addr: l.ip()}
+	var recent []connwarden.Evidence
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		c := &t.cells[i]
+		r := &t.rules[c.rule]
+		if r.By != rules.ByIP {
+			if g := fired[int(c.rule)]; g != nil {
+				if e, ok := t.member(c, g, r, l); ok {
+					v.Evidence = append(v.Evidence, e)
+				}
+			}
+			continue
+		}
+		e, last, ok := t.evidence(c, r, now, l.requests)
+		if !ok {
+			continue
+		}
+		v.Evidence = append(v.Evidence, e)
+		if last >= r.Count {
+			recent = append(recent, e)
+		}
+	}
+	if len(v.Evidence) == 0 {
+		return v, false
+	}
+	v.Score, v.ScoreNow = weigh(v.Evidence), weigh(recent)
+	return v, true
+}
+
+// evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
+func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
+	most, last := c.worst(r, now)
+	need := r.Count
+	if c.passes > 0 {
+		need = max(r.PassCount, 3*uint64(c.passes))
+	}
+	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests) {
+		return e, last, false
+	}
+	e = connwarden.Evidence{
+		Rule: r.Name, Why: t.why(c, r, most), Score: score(r, most), Family: r.Family, Capped: r.Capped, Count: most, Window: r.Within,
+		First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
+	}
+	return e, last, true
+}
+
+// score rises from the rule's score to its highest at ten times the count.
+func score(r *rules.Rule, n uint64) int {
+	if n <= r.Count {
+		return r.Score
+	}
+	decades := math.Log(float64(n)/float64(r.Count)) / math.Log(scoreDecades)
+	return min(r.Most, r.Score+int(decades*float64(r.Most-r.Score)+0.5))
+}
+
+func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
+	distinct := most
+	if r.Distinct == "" {
+		distinct = uint64(len(c.values))
+	}
+	count := strconv.FormatUint(most, 10)
+	if c.late && r.Distinct != "" {
+		count = "at least " + count
+	}
+	text := strings.NewReplacer(
+		"{count}", count, "{total}", strconv.FormatUint(uint64(c.total), 10), "{distinct}", strconv.FormatUint(distinct, 10),
+		"{within}", span(r.Within), "{value}", c.example,
+	).Replace(r.Why)
+	if c.total > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
+		text += fmt.Sprintf(", %d in all", c.total)
+	}
+	if r.Look == rules.Requests && r.Count > 1 && r.Distinct == "" {
+		switch {
+		case c.refused == c.total:
+			text += ", all refused"
+		case c.refused > 0:
+			text += fmt.Sprintf(", %d refused", c.refused)
+		}
+	}
+	return text
+}
+
+// span is a time as a sentence has it.
+func span(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "the time looked at"
+	case d%time.Hour == 0:
+		return amount(int(d/time.Hour), "hour")
+	case d%time.Minute == 0:
+		return amount(int(d/time.Minute), "minute")
+	default:
+		return amount(int(d/time.Second), "second")
+	}
+}
+
+func amount(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return strconv.Itoa(n) + " " + unit + "s"
+}
+
+// member says that an address took part in what a group did, if it did little else. An address that also asked for
+// other things is likely a visitor who came across.
+func (t *Table) member(c, group *cell, r *rules.Rule, l *ledger) (connwarden.Evidence, bool) {
+	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < memberShare*float64(l.requests) {
+		return connwarden.Evidence{}, false
+	}
+	return connwarden.Evidence{
+		Rule: r.Name, Why: fmt.Sprintf("took part with %d, and did little else: %s", c.total, t.why(group, r, t.most(group, r))), Score: r.Member, Family: r.Family,
+		Capped: r.Capped, Count: uint64(c.total), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
+	}, true
+}
+
+func (t *Table) most(c *cell, r *rules.Rule) uint64 {
+	n, _ := c.worst(r, 0)
+	return n
+}
+
+func (t *Table) samples(c *cell) []connwarden.Sample {
+	list := make([]connwarden.Sample, len(c.samples))
+	for i, s := range c.samples {
+		list[i].From = connwarden.Source{Name: t.names[s.source], Offset: s.offset, Line: s.line, Trust: s.trust}
+	}
+	return list
+}
+
+// weigh joins evidence to one score: what is independent as 1-(1-a)(1-b), of one family only the strongest; what honest
+// heavy users show too stays below malicious when there is nothing else.
+func weigh(list []connwarden.Evidence) int {
+	best := map[string]int{}
+	capped := true
+	for _, e := range list {
+		f := cmp.Or(e.Family, e.Rule)
+		best[f] = max(best[f], e.Score)
+		capped = capped && e.Capped
+	}
+	innocent := 1.0
+	for _, s := range best {
+		innocent *= 1 - float64(s)/100
+	}
+	score := int(100*(1-innocent) + 0.5)
+	if capped {
+		score = min(score, cappedScore)
+	}
+	return min(score, 99)
+}
+
+// Combine joins verdicts on the same address, worst first.
+func Combine(verdicts []connwarden.Verdict) []connwarden.Verdict {
+	at := map[netip.Addr]int{}
+	var joined []connwarden.Verdict
+	for _, v := range verdicts {
+		i, known := at[v.Addr]
+		if !known {
+			at[v.Addr] = len(joined)
+			v.Evidence = slices.Clone(v.Evidence)
+			joined = append(joined, v)
+			continue
+		}
+		joined[i].Evidence = append(joined[i].Evidence, v.Evidence...)
+		joined[i].ScoreNow = max(joined[i].ScoreNow, v.ScoreNow)
+	}
+	for i := range joined {
+		v := &joined[i]
+		slices.SortStableFunc(v.Evidence, func(a, b connwarden.Evidence) int { return cmp.Compare(b.Score, a.Score) })
+		v.Score = weigh(v.Evidence)
+		v.ScoreNow = min(v.ScoreNow, v.Score)
+	}
+	slices.SortFunc(joined, worse)
+	return joined
+}
+
+func worse(a, b connwarden.Verdict) int {
+	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(count(b), count(a)), a.Addr.Compare(b.Addr), cmp.Compare(a.Subject.Name, b.Subject.Name))
+}
+
+func count(v connwarden.Verdict) (n uint64) {
+	for _, e := range v.Evidence {
+		n += e.Count
+	}
+	return n
+}

@@ -1,0 +1,297 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/connwarden/connwarden/where"
+)
+
+// leaf is a comparison of one text. Which leaves of a slot a text fits is found in one pass over it.
+type leaf struct {
+	exprs []*regexp.Regexp // any of them; nil when literals say all
+	short []literal        // texts too short to be looked for by grams
+	empty bool             // an empty text fits
+	whole bool             // an expression without a required text: tried on every text
+}
+
+// late is a comparison of a number or an address, which is made for each reading.
+type late struct {
+	slot     int // of subject.num; -1: the address
+	from, to int64
+	prefix   netip.Prefix
+}
+
+// node is a part of a condition: exactly one of its members counts, by op.
+type node struct {
+	op   op
+	kids []node
+	slot int // of a text leaf or status
+	leaf int
+	late late
+}
+
+type op uint8
+
+const (
+	opEvery op = iota
+	opSome
+	opNot
+	opText
+	opStatus // a comparison of the status, which is remembered like a text
+	opLate
+)
+
+// condition is what one rule says of a reading.
+type condition struct {
+	rule int
+	pass bool // it is the rule's pass
+	root node
+}
+
+// program is all conditions on one kind of reading.
+type program struct {
+	leaves     [texts][]leaf
+	literals   [texts]*literals
+	pending    [texts][]literal
+	conditions []condition
+	forms      [texts]form
+}
+
+// Set is rules that are compiled together.
+type Set struct {
+	Rules    []Rule
+	programs [looks]program
+}
+
+// Compile makes a set of rules that Parse returned.
+func Compile(list []Rule) (*Set, error) { return compile(list) }
+
+func compile(list []Rule) (*Set, error) {
+	s := &Set{Rules: slices.Clone(list)}
+	for l := range looks {
+		for _, f := range vocabularies[l] {
+			if f.sort == text || f.sort == word {
+				s.programs[l].forms[f.slot] = f.form
+			}
+		}
+	}
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		if err := s.condition(i, r, "where", r.Where, false); err != nil {
+			return nil, err
+		}
+		if r.Pass != "" {
+			if err := s.condition(i, r, "pass", r.Pass, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for l := range s.programs {
+		p := &s.programs[l]
+		for slot := range p.pending {
+			p.literals[slot] = newLiterals(p.pending[slot])
+			p.pending[slot] = nil
+		}
+	}
+	return s, nil
+}
+
+func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
+	if expr == "" { // volume: counted apart, for the busiest alone
+		return nil
+	}
+	tree, err := where.ParseTree(expr, r.Look.vocabulary())
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	p := &s.programs[r.Look]
+	n, err := p.node(r.Look, tree)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if always(n) {
+		return fmt.Errorf("%s: every %s fits it: it must name something", key, r.Look)
+	}
+	p.conditions = append(p.conditions, condition{i, pass, n})
+	return nil
+}
+
+// always tells whether a condition says nothing but what is not.
+func always(n node) bool {
+	switch n.op {
+	case opEvery:
+		return !slices.ContainsFunc(n.kids, func(k node) bool { return !always(k) })
+	case opSome:
+		return slices.ContainsFunc(n.kids, always)
+	case opNot:
+		return true
+	}
+	return false
+}
+
+func (p *program) node(l Look, t *where.Tree) (node, error) {
+	switch {
+	case t.Not != nil:
+		kid, err := p.node(l, t.Not)
+		return node{op: opNot, kids: []node{kid}}, err
+	case t.Term != nil:
+		return p.term(l, t.Term)
+	}
+	n, trees := node{op: opEvery}, t.Every
+	if t.Some != nil {
+		n.op, trees = opSome, t.Some
+	}
+	for _, kid := range trees {
+		k, err := p.node(l, kid)
+		if err != nil {
+			return n, err
+		}
+		n.kids = append(n.kids, k)
+	}
+	return n, nil
+}
+
+func (p *program) term(l Look, t *where.Term) (node, error) {
+	f := l.field(t.Field)
+	switch f.sort {
+	case text, word:
+		return p.text(f, t)
+	}
+	n := node{op: opSome}
+	for _, v := range t.Values {
+		var k late
+		var err error
+		if f.sort == address {
+			k.slot = -1
+			k.prefix, err = prefixOf(v)
+		} else {
+			k.slot = f.slot
+			k.from, k.to, err = span(f.name, t.Op, v)
+		}
+		if err != nil {
+			return n, err
+		}
+		kind := opLate
+		if l == Requests && f.name == "status" {
+			kind = opStatus
+		}
+		n.kids = append(n.kids, node{op: kind, late: k})
+	}
+	return n, nil
+}
+
+func prefixOf(v string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(v); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	x, err := netip.ParsePrefix(v)
+	if err != nil {
+		return x, fmt.Errorf("%q is no address and no prefix: write 203.0.113.7 or 2001:db8::/32", v)
+	}
+	return x.Masked(), nil
+}
+
+// text makes a leaf of one comparison of a text and registers what it looks for.
+func (p *program) text(f *field, t *where.Term) (node, error) {
+	n := node{op: opText, slot: f.slot, leaf: len(p.leaves[f.slot])}
+	var made leaf
+	for _, v := range t.Values {
+		if t.Op == "~" {
+			if err := p.expression(f, n.leaf, &made, v); err != nil {
+				return n, err
+			}
+			continue
+		}
+		if f.sort == word && !slices.Contains(f.values, strings.ToLower(v)) {
+			return n, fmt.Errorf("%s has no %q: it is one of %s", f.name, v, strings.Join(f.values, ", "))
+		}
+		if v == "-" {
+			v = ""
+		}
+		lit := literal{text: strings.ToLower(v), leaf: n.leaf, mode: map[string]mode{"=": equals, "^=": begins, "$=": ends, "*=": holds}[t.Op]}
+		switch {
+		case v == "" && t.Op == "=":
+			made.empty = true
+		case v == "":
+			return n, fmt.Errorf("%s%s: an empty text fits everything", f.name, t.Op)
+		case len(v) < gram:
+			made.short = append(made.short, lit)
+		default:
+			p.pending[f.slot] = append(p.pending[f.slot], lit)
+		}
+	}
+	p.leaves[f.slot] = append(p.leaves[f.slot], made)
+	return n, nil
+}
+
+func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
+	if len(v) > maxPattern {
+		return fmt.Errorf("the regular expression is longer than %d bytes", maxPattern)
+	}
+	re, err := pattern(v)
+	if err != nil {
+		return fmt.Errorf("the regular expression is wrong: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	if re.MatchString("") {
+		return fmt.Errorf("%q fits an empty text, so it fits everything", v)
+	}
+	made.exprs = append(made.exprs, re)
+	texts := required(v)
+	if len(texts) == 0 {
+		made.whole = true
+	}
+	for _, s := range texts {
+		p.pending[f.slot] = append(p.pending[f.slot], literal{text: s, leaf: leaf, mode: confirm})
+	}
+	return nil
+}
+
+// span is the range of numbers that fit a comparison. A status may be a class; bytes may have k, M, G; took ms, s, m.
+func span(name, op, v string) (from, to int64, err error) {
+	if name == "status" && len(v) == 3 && v[1:] == "xx" && v[0] >= '1' && v[0] <= '5' {
+		from = int64(v[0]-'0') * 100
+		to = from + 99
+	} else {
+		unit := int64(1)
+		text := v
+		for _, u := range units[name] {
+			if s, ok := strings.CutSuffix(v, u.name); ok {
+				text, unit = s, u.size
+				break
+			}
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt32 {
+			return 0, 0, fmt.Errorf("%q is no number for %s", v, name)
+		}
+		from, to = n*unit, n*unit
+	}
+	switch op {
+	case "<":
+		from, to = 0, from-1
+	case "<=":
+		from = 0
+	case ">":
+		from, to = to+1, math.MaxInt64
+	case ">=":
+		to = math.MaxInt64
+	}
+	return from, to, nil
+}
+
+type unit struct {
+	name string
+	size int64
+}
+
+var units = map[string][]unit{
+	"bytes": {{"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}},
+	"took":  {{"ms", 1}, {"s", 1000}, {"m", 60_000}},
+}

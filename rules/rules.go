@@ -1,0 +1,133 @@
+// Package rules owns the language in which it is written what harms, and the rules that ship with the program.
+//
+// A rule looks at one kind of reading, says by a condition which of them speak against a peer, groups them by a key and
+// names how many within which time are too many. [Parse] checks all that can be checked without reading a log; that the
+// examples of a rule really fire it, and those of innocent traffic do not, is proved where logs can be read.
+//
+// The package opens nothing and reads no clock. A [Set] is immutable and may be used by several goroutines; a [Matcher]
+// belongs to one.
+//
+// # Language
+//
+// A file is TOML with any number of rules:
+//
+//	[[rule]]
+//	name   = "wordpress-login-bruteforce"
+//	about  = "Guesses WordPress passwords at wp-login.php"
+//	look   = "request"                                    # request, event, fault or connection
+//	where  = 'method=POST and path$=/wp-login.php and status!=302'
+//	by     = "ip"                                         # ip, net, asn, site, path, agent, user
+//	count  = 10                                           # so many readings …
+//	within = "5m"                                         # … in this time
+//	score  = 85
+//	why    = "{count} failed logins at wp-login.php in {within}"
+//	fires  = """…log lines that must fire it…"""
+//	spares = """…log lines that look alike and must not…"""
+//
+// Besides: distinct counts different values of a field instead of readings; share asks that matching requests are such a
+// part of all that the address made; most is the score at ten times the count; family groups rules that see the same fact, of which only the strongest counts (default: the
+// name's first word); capped marks what honest heavy users do too (volume, breadth), which alone is never malicious; pass
+// is a condition of readings that speak for the peer (a login that succeeded), which lift the count to pass_count; member
+// is the score of an address that took part in what a group did, and did little else.
+//
+// Conditions are those of --where with these differences: texts are compared without regard to case and after percent
+// signs were decoded twice, slashes folded and backslashes turned, so that /a/%252e%252e//B is /a/../b.
+package rules
+
+import (
+	"embed"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Look is the kind of reading that a rule looks at.
+type Look uint8
+
+const (
+	Requests Look = iota
+	Events
+	Faults
+	Connections
+	looks
+)
+
+var lookWords = [...]string{"request", "event", "fault", "connection"}
+
+// String returns the word of the language.
+func (l Look) String() string { return lookWords[l] }
+
+// By is what readings are grouped by.
+type By uint8
+
+const (
+	ByIP    By = iota // an IPv4 address or a /64
+	ByNet             // a /24 or a /48
+	ByASN             // an autonomous system
+	BySite            // a virtual host
+	ByPath            // a path as the language compares it
+	ByAgent           // a user agent
+	ByUser            // an account, at a service
+)
+
+var byWords = [...]string{"ip", "net", "asn", "site", "path", "agent", "user"}
+
+// String returns the word of the language.
+func (b By) String() string { return byWords[b] }
+
+// Rule is one rule, checked.
+type Rule struct {
+	Name      string
+	About     string // a sentence without an end: what the peer does
+	Look      Look
+	Where     string
+	By        By
+	Count     uint64        // at least 1
+	Distinct  string        // field whose different values are counted; "" counts readings
+	Share     float64       // 0: not asked
+	Within    time.Duration // 0: the whole time looked at
+	Score     int           // at Count
+	Most      int           // at ten times Count
+	Family    string
+	Capped    bool
+	Pass      string // condition of readings that speak for the peer; "" none
+	PassCount uint64 // the count that is asked for after such a reading
+	Member    int    // of a group's rule: score of an address that took part; 0: none
+	Why       string
+	Fires     string
+	Spares    string
+	File      string // where it is written
+	Line      int
+}
+
+//go:embed rules.d/*.toml
+var shipped embed.FS
+
+// Shipped returns the texts of the rules that come with the program, by file name.
+func Shipped() map[string][]byte {
+	files := map[string][]byte{}
+	entries, _ := fs.ReadDir(shipped, "rules.d") // of an embedded folder
+	for _, e := range entries {
+		text, _ := shipped.ReadFile("rules.d/" + e.Name())
+		files[e.Name()] = text
+	}
+	return files
+}
+
+// Merge puts rules over others: a rule of over replaces that of the same name.
+func Merge(base, over []Rule) []Rule {
+	list := slices.Clone(base)
+	for _, r := range over {
+		if i := slices.IndexFunc(list, func(o Rule) bool { return o.Name == r.Name }); i >= 0 {
+			list[i] = r
+		} else {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b Rule) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Volume tells that every request counts for the rule, so that it is worth counting only for the busiest.
+func (r *Rule) Volume() bool { return r.Look == Requests && r.Where == "" }
