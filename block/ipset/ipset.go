@@ -346,10 +346,20 @@ func holds(p *block.Properties, e block.Entry) error {
 		return fmt.Errorf("%v is no masked prefix: %w", e.Target, connwarden.ErrUnsupported)
 	case e.Target.Bits() == 0:
 		return fmt.Errorf("the whole internet: %w", connwarden.ErrUnsupported)
-	case e.Scope.Kind == connwarden.ScopePorts && (e.Scope != connwarden.Ports(e.Scope.PortList()...) || len(e.Scope.PortList()) > maxPorts):
-		return fmt.Errorf("ports %q: want 1 to %d, ascending: %w", e.Scope.Detail, maxPorts, connwarden.ErrUnsupported)
 	}
-	return p.Holds(e)
+	if err := p.Holds(e); err != nil {
+		return err
+	}
+	if !known(e.Scope) {
+		return fmt.Errorf("scope %q: want all, or 1 to %d ports, ascending: %w", e.Scope, maxPorts, connwarden.ErrUnsupported)
+	}
+	return nil
+}
+
+// known tells whether a scope is everything, or ports that fit into one rule.
+func known(s connwarden.Scope) bool {
+	ports := s.PortList()
+	return s == connwarden.Scope{} || s.Kind == connwarden.ScopePorts && s == connwarden.Ports(ports...) && len(ports) <= maxPorts
 }
 
 // set names the set of a family and scope.

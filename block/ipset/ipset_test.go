@@ -26,10 +26,13 @@ func TestParseRules(t *testing.T) {
 		{"a name that begins with ours", strings.ReplaceAll(ours, `"cw `, `"cwx `), false},
 		{"another action", strings.Replace(ours, "DROP", "ACCEPT", 1), false},
 		{"another set", strings.Replace(ours, "cw-4", "cw-6", 1), false},
+		{"on one interface alone", strings.Replace(ours, "PREROUTING", "PREROUTING -i eth0", 1), false},
+		{"by destination", strings.Replace(ours, " src ", " dst ", 1), false},
 		{"another chain", strings.Replace(ours, "PREROUTING", "OUTPUT", 1), false},
 		{"only one protocol of all", strings.Replace(ours, " -m set", " -p tcp -m set", 1), false},
 		{"only one port of all", strings.Replace(ours, " -m set", " -p tcp -m multiport --dports 80 -m set", 1), false},
 		{"ports without ports", strings.NewReplacer("cw-4", "cw-4-bd6682df", "cw all", "cw ports:80", " -m set", " -p tcp -m set").Replace(ours), false},
+		{"a scope with more", strings.Replace(ours, "cw all", "cw all:more", 1), false},
 		{"a word that is no scope", strings.Replace(ours, "cw all", "cw everything", 1), false},
 		{"a line that is no rule", "-P PREROUTING ACCEPT", false},
 		{"nothing after an option", "-A PREROUTING --comment", false},
@@ -69,7 +72,7 @@ func FuzzParseRules(f *testing.F) {
 	d := &Driver{name: "cw", families: []family{ipv4}}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, r := range parseRules(text, "cw", func(s connwarden.Scope) string { return d.set(ipv4, s) }) {
-			if !d.owns(r.set) || !strings.Contains(r.line, "cw "+r.scope.String()) || r.place < 1 {
+			if !d.owns(d.set(ipv4, r.scope)) || !strings.Contains(r.line, "cw "+r.scope.String()) || r.place < 1 {
 				t.Errorf("%+v of %q", r, text)
 			}
 		}
@@ -138,6 +141,7 @@ func TestHolds(t *testing.T) {
 		{"2001:db8::7/128", connwarden.Scope{}, false},
 		{"192.0.2.7/24", connwarden.Scope{}, false},
 		{"::ffff:192.0.2.7/128", connwarden.Scope{}, false},
+		{"192.0.2.7/32", connwarden.Scope{Detail: "more"}, false},
 		{"192.0.2.7/32", connwarden.Scope{Kind: connwarden.ScopePorts}, false},
 		{"192.0.2.7/32", connwarden.Scope{Kind: connwarden.ScopePorts, Detail: "443,80"}, false},
 		{"192.0.2.7/32", connwarden.Scope{Kind: connwarden.ScopePorts, Detail: "80 -j ACCEPT"}, false},

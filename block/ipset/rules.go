@@ -16,7 +16,6 @@ const maxPorts = 15
 type rule struct {
 	scope connwarden.Scope
 	proto string // "tcp" or "udp" of ports, else nothing
-	set   string
 	place int    // in the chain, from 1
 	line  string // as iptables prints it, after "-A "
 }
@@ -38,8 +37,17 @@ func (d *Driver) rules(ctx context.Context, f family) ([]rule, error) {
 	return parseRules(string(out), d.name, func(s connwarden.Scope) string { return d.set(f, s) }), nil
 }
 
-// parseRules finds our rules in what "iptables -S PREROUTING" prints: those that drop what comes from a set of ours and
-// carry our comment. A rule of which somebody changed the set or the action is not ours any more.
+// spec writes a rule as iptables reads and prints it, without its chain.
+func spec(name, set string, s connwarden.Scope, proto string) string {
+	ports := ""
+	if proto != "" {
+		ports = fmt.Sprintf("-p %s -m multiport --dports %s ", proto, s.Detail)
+	}
+	return fmt.Sprintf(`%s-m set --match-set %s src -m comment --comment "%s %s" -j DROP`, ports, set, name, s)
+}
+
+// parseRules finds our rules in what "iptables -S PREROUTING" prints, by writing each that has our comment anew from what it
+// says: a rule of which somebody changed anything is not ours any more.
 func parseRules(out, name string, set func(connwarden.Scope) string) []rule {
 	var list []rule
 	place := 0
@@ -50,13 +58,14 @@ func parseRules(out, name string, set func(connwarden.Scope) string) []rule {
 		}
 		place++
 		words := split(line)
-		scopeText, ok := strings.CutPrefix(after(words, "--comment"), name+" ")
-		if !ok || after(words, "-j") != "DROP" || words[0] != "PREROUTING" {
+		mark, ok := strings.CutPrefix(after(words, "--comment"), name+" ")
+		if !ok {
 			continue
 		}
-		scope, ok := connwarden.ParseScope(scopeText)
-		r := rule{scope: scope, proto: after(words, "-p"), set: after(words, "--match-set"), place: place, line: line}
-		if ok && r.set == set(scope) && slices.Contains(protocols(scope), r.proto) && after(words, "--dports") == scope.Detail {
+		scope, ok := connwarden.ParseScope(mark)
+		r := rule{scope: scope, proto: after(words, "-p"), place: place, line: line}
+		ok = ok && known(scope) && slices.Contains(protocols(scope), r.proto)
+		if ok && slices.Equal(words, split("PREROUTING "+spec(name, set(scope), scope, r.proto))) {
 			list = append(list, r)
 		}
 	}
@@ -112,11 +121,7 @@ func (d *Driver) missing(ctx context.Context, f family, s connwarden.Scope) ([]s
 	}
 	var specs []string
 	for _, proto := range lacking(rules, s) {
-		spec := ""
-		if proto != "" {
-			spec = fmt.Sprintf("-p %s -m multiport --dports %s ", proto, s.Detail)
-		}
-		specs = append(specs, spec+fmt.Sprintf(`-m set --match-set %s src -m comment --comment "%s %s" -j DROP`, d.set(f, s), d.name, s))
+		specs = append(specs, spec(d.name, d.set(f, s), s, proto))
 	}
 	return specs, nil
 }
