@@ -2,5 +2,17 @@ package block
 
 import "net/netip"
 
-// Carve is carve with the exceptions as they come.
-func Carve(entries []Entry, except []netip.Prefix) []Entry { return carve(entries, coverOf(except)) }
+// Carve splits entries about exceptions as the allow list does.
+func Carve(entries []Entry, except []netip.Prefix) []Entry {
+	r := NewRules(nil, Limits{Widest4: 1, Widest6: 1})
+	var allows []Allow
+	for _, p := range except {
+		allows = append(allows, Allow{Target: p})
+	}
+	r.allow(allows)
+	var out []Entry
+	for _, e := range entries {
+		out = r.carve(out, e)
+	}
+	return out
+}

@@ -153,9 +153,17 @@ func TestMerge(t *testing.T) {
 		{"2001:db8::/64 2001:db8:0:1::/64", "2001:db8::/63"},
 		{"0.0.0.0/1 128.0.0.0/1 ::/1 8000::/1", "0.0.0.0/0 ::/0"},
 	} {
-		if got := words(block.Merge(entries(c.in))); got != c.want {
+		if got := words(block.Merge(entries(c.in), 0, 0)); got != c.want {
 			t.Errorf("Merge(%s)\n got %s\nwant %s", c.in, got, c.want)
 		}
+	}
+}
+
+func TestMergeKeepsToTheShortest(t *testing.T) {
+	in := "10.0.0.0/16 10.1.0.0/16 192.0.2.6/32 192.0.2.7/32 2001:db8::/32 2001:db9::/32"
+	want := "10.0.0.0/16 10.1.0.0/16 192.0.2.6/31 2001:db8::/32 2001:db9::/32"
+	if got := words(block.Merge(entries(in), 16, 32)); got != want {
+		t.Errorf("Merge(%s)\n got %s\nwant %s", in, got, want)
 	}
 }
 
@@ -206,7 +214,7 @@ func resolved(t *testing.T, base netip.Prefix, in []block.Entry, except []netip.
 	}
 	flat := block.Flatten(block.Carve(in, except))
 
-	merged := block.Merge(flat)
+	merged := block.Merge(flat, 0, 0)
 	if len(merged) > len(flat) {
 		t.Fatalf("merging made %d of %d", len(merged), len(flat))
 	}

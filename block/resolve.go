@@ -51,36 +51,20 @@ func coverOf(list []netip.Prefix) cover { return nets.New(list...).Prefixes() }
 
 // overlapping returns the part of the list that shares addresses with p.
 func (c cover) overlapping(p netip.Prefix) []netip.Prefix {
-	i := sort.Search(len(c), func(i int) bool { return c[i].Compare(p) >= 0 })
-	if i > 0 && c[i-1].Overlaps(p) {
-		return c[i-1 : i] // it holds all of p, and so nothing else does
-	}
-	end := i
-	for end < len(c) && c[end].Overlaps(p) {
-		end++
-	}
+	i, end := c.span(p)
 	return c[i:end]
 }
 
-// carve takes exceptions out of entries: what an exception covers goes, what holds one is split. Entries that an
-// operator insisted on stay whole.
-func carve(entries []Entry, except cover) []Entry {
-	if len(except) == 0 {
-		return entries
+// span returns where that part is.
+func (c cover) span(p netip.Prefix) (i, end int) {
+	i = sort.Search(len(c), func(i int) bool { return c[i].Compare(p) >= 0 })
+	if i > 0 && c[i-1].Overlaps(p) {
+		return i - 1, i // it holds all of p, and so nothing else does
 	}
-	out := make([]Entry, 0, len(entries))
-	for _, e := range entries {
-		in := except.overlapping(e.Target)
-		if len(in) == 0 || e.Forced {
-			out = append(out, e)
-			continue
-		}
-		for _, p := range Subtract(e.Target, in) {
-			e.Target = p
-			out = append(out, e)
-		}
+	for end = i; end < len(c) && c[end].Overlaps(p); {
+		end++
 	}
-	return out
+	return i, end
 }
 
 // outlasts tells whether an end is later than another; the zero time is no end.
@@ -156,15 +140,19 @@ func spread(out []Entry, p netip.Prefix, over Entry, in []Entry) []Entry {
 }
 
 // Merge joins neighbours of one scope and one end into the prefix that is exactly both, as far as that goes, so that a
-// firewall with few places holds as much as it can. Nothing becomes wider or longer. The entries must be as Flatten
-// leaves them.
-func Merge(entries []Entry) []Entry {
+// firewall with few places holds as much as it can. Nothing becomes wider or longer, and no prefix becomes shorter than
+// the given lengths for IPv4 and IPv6. The entries must be as Flatten leaves them.
+func Merge(entries []Entry, shortest4, shortest6 int) []Entry {
 	out := make([]Entry, 0, len(entries))
 	for _, e := range entries {
 		out = append(out, e)
 		for len(out) > 1 {
 			a, b := out[len(out)-2], out[len(out)-1]
-			if a.Target.Bits() == 0 || a.Target.Bits() != b.Target.Bits() || a.Scope != b.Scope || !a.Until.Equal(b.Until) || a.Forced != b.Forced {
+			shortest := shortest6
+			if a.Target.Addr().Is4() {
+				shortest = shortest4
+			}
+			if a.Target.Bits() <= shortest || a.Target.Bits() != b.Target.Bits() || a.Scope != b.Scope || !a.Until.Equal(b.Until) || a.Forced != b.Forced {
 				break
 			}
 			parent := netip.PrefixFrom(a.Target.Addr(), a.Target.Bits()-1).Masked()
@@ -178,9 +166,9 @@ func Merge(entries []Entry) []Entry {
 	return out
 }
 
-// diff returns what must be added and removed to come from one list of entries to another. An entry whose end differs
-// by more than slack is added again.
-func diff(have, want []Entry, slack time.Duration) (add, remove []Entry) {
+// diff returns what must be added and removed to come from what a firewall has to what is wanted. An entry whose end
+// differs by more than slack is added again, if the firewall keeps ends.
+func diff(have, want []Entry, p Properties, slack time.Duration) (add, remove []Entry) {
 	held := make(map[EntryKey]Entry, len(have))
 	for _, e := range have {
 		held[e.Key()] = e
@@ -188,7 +176,7 @@ func diff(have, want []Entry, slack time.Duration) (add, remove []Entry) {
 	for _, e := range want {
 		h, ok := held[e.Key()]
 		delete(held, e.Key())
-		if !ok || !near(h.Until, e.Until, slack) {
+		if !ok || p.Expiry && !near(h.Until, e.Until, slack) {
 			add = append(add, e)
 		}
 	}

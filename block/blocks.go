@@ -1,0 +1,80 @@
+package block
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/connwarden/connwarden"
+)
+
+// Held is a wish and what its firewall says of it.
+type Held struct {
+	Wish
+	InForce bool // every part of it that may be blocked is listed
+	Hits    Hits // of its parts together
+}
+
+// Blocks returns what is wanted, of all targets or of those that share addresses with the ones named, and what the
+// firewalls hold of it. A firewall that cannot be asked is a problem, and its blocks are as the journal knows them.
+func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, []connwarden.Problem, error) {
+	b, err := k.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := k.Journal.Wishes(ctx, targets...)
+	if err != nil {
+		return nil, nil, err
+	}
+	list := make([]Held, 0, len(all))
+	for _, w := range all {
+		if w.Wanted(b.now) {
+			list = append(list, Held{Wish: w, InForce: w.State == StateInForce})
+		}
+	}
+	out := &Outcome{}
+	for _, name := range drivers(all) {
+		g, err := k.guard(ctx, name)
+		if err != nil {
+			out.problem(name, "%v", err)
+			continue
+		}
+		have, err := g.List(ctx)
+		if err != nil {
+			out.problem(name, "%v", err)
+			continue
+		}
+		k.compare(list, name, have)
+	}
+	return list, out.Problems, nil
+}
+
+// compare tells of each block of a driver how much of it the driver lists.
+func (k *Keeper) compare(list []Held, driver string, have []Entry) {
+	listed := map[connwarden.Scope]cover{}
+	hits := make(map[EntryKey]Hits, len(have))
+	for _, e := range have {
+		listed[e.Scope] = append(listed[e.Scope], e.Target)
+		hits[e.Key()] = e.Hits
+	}
+	for _, c := range listed {
+		slices.SortFunc(c, netip.Prefix.Compare)
+	}
+	for i := range list {
+		h := &list[i]
+		if h.Driver != driver {
+			continue
+		}
+		c := listed[h.Scope]
+		parts := k.Rules.carve(nil, h.entry())
+		h.InForce = len(parts) > 0
+		for _, p := range parts {
+			h.InForce = h.InForce && len(Subtract(p.Target, c.overlapping(p.Target))) == 0
+		}
+		for _, p := range c.overlapping(h.Target) {
+			n := hits[EntryKey{p, h.Scope}]
+			h.Hits.Packets += n.Packets
+			h.Hits.Bytes += n.Bytes
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package block
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/connwarden/connwarden"
+)
+
+// Keeper keeps what is wanted and brings it to the firewalls: it writes the wish into the journal, tells the drivers
+// what to change, and marks it as done. It may die between any two steps; Sync makes them agree again.
+//
+// All fields but Plan must be set before the first call. A Keeper belongs to one goroutine at a time, and so does what
+// it was given; it closes the drivers that it opened.
+type Keeper struct {
+	Journal Journal
+	Rules   *Rules
+	// Open opens a driver by its name. The keeper puts its guard around it.
+	Open  func(ctx context.Context, name string) (Driver, error)
+	Clock func() time.Time
+	// Lifts says why nothing would lift a block from a firewall that ends none by itself; nothing if a timer or a daemon
+	// runs Sync.
+	Lifts  func() (why string)
+	Steps  []time.Duration // of automatic blocks, rising; Steps() if nil
+	Pardon time.Duration   // for how long an unblock keeps judge and fleet away; 0: a day
+	// Plan makes every act tell what it would do, in Outcome.Plans, and change nothing.
+	Plan bool
+
+	guards map[string]*Guard
+}
+
+// Request is one block that is asked for.
+type Request struct {
+	Target  netip.Prefix
+	Scope   connwarden.Scope
+	Drivers []string // at least one
+	For     time.Duration
+	// For of zero: an operator's block lasts until it is lifted, an automatic one takes the next step.
+
+	Within   time.Duration // the block goes away by itself unless Confirm comes within this time; 0: it stays
+	By       connwarden.Origin
+	Why      string
+	Evidence string // JSON, kept with the block
+	Forced   bool
+}
+
+// Refusal is what was not done, and why.
+type Refusal struct {
+	Target netip.Prefix
+	Why    string
+}
+
+// Plan is what a driver would do.
+type Plan struct {
+	Driver string
+	Lines  []string
+}
+
+// Outcome is what an act did. It is told even where the act failed for some driver.
+type Outcome struct {
+	Change   int64 // what undo takes back; 0: nothing was changed
+	Blocks   []Wish
+	Lifted   []Wish
+	Allowed  []Allow
+	Refused  []Refusal
+	Problems []connwarden.Problem
+	Plans    []Plan
+}
+
+func (o *Outcome) refuse(target netip.Prefix, format string, args ...any) {
+	o.Refused = append(o.Refused, Refusal{target, fmt.Sprintf(format, args...)})
+}
+
+func (o *Outcome) problem(what, format string, args ...any) {
+	o.Problems = append(o.Problems, connwarden.Problem{What: what, Why: fmt.Sprintf(format, args...)})
+}
+
+// now is the clock in the journal's grain, without a monotonic part, so that times compare as they are kept.
+func (k *Keeper) now() time.Time { return k.Clock().UTC().Truncate(time.Millisecond) }
+
+// guard opens a driver once.
+func (k *Keeper) guard(ctx context.Context, name string) (*Guard, error) {
+	if g := k.guards[name]; g != nil {
+		return g, nil
+	}
+	d, err := k.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if k.guards == nil {
+		k.guards = map[string]*Guard{}
+	}
+	g := NewGuard(d, k.Rules)
+	k.guards[name] = g
+	return g, nil
+}
+
+// Close closes the drivers. What they hold stays in force.
+func (k *Keeper) Close() error {
+	var errs []error
+	for _, g := range k.guards {
+		errs = append(errs, g.Close())
+	}
+	k.guards = nil
+	return errors.Join(errs...)
+}
+
+// book is what the journal says before an act.
+type book struct {
+	now     time.Time
+	allows  []Allow
+	pardons []Pardon
+}
+
+func (k *Keeper) open(ctx context.Context) (b book, err error) {
+	b.now = k.now()
+	if b.allows, err = k.Journal.Allows(ctx); err != nil {
+		return b, err
+	}
+	k.Rules.allow(b.allows)
+	b.pardons, err = k.Journal.Pardons(ctx)
+	return b, err
+}
+
+// Block denies targets. What must not be blocked, what a driver cannot hold and what was pardoned is refused and told;
+// the rest is done in one change. The error is that of the journal (ErrJournal: nothing was done) or of drivers.
+func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, error) {
+	b, err := k.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	targets := make([]netip.Prefix, len(requests))
+	for i, r := range requests {
+		targets[i] = r.Target
+	}
+	held, err := k.held(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	out := &Outcome{}
+	c := &Change{At: b.now, Verb: "block"}
+	done := map[connwarden.BlockKey]bool{}
+	for i := range requests {
+		r := &requests[i]
+		c.By = r.By
+		if r.By.Kind != connwarden.ByOperator {
+			if ok, err := k.automatic(ctx, r, b, held, out); err != nil {
+				return nil, err
+			} else if !ok {
+				continue
+			}
+		} else if p := pardon(b.pardons, r.Target, b.now); p != nil && p.Target == r.Target {
+			c.Pardons = append(c.Pardons, Swap[Pardon]{Before: p})
+		}
+		if why := k.Rules.Check(r.Target, r.Forced); why != "" {
+			out.refuse(r.Target, "%s", why)
+			continue
+		}
+		for _, name := range r.Drivers {
+			g, err := k.guard(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			w := r.wish(name, held, b.now)
+			if done[w.BlockKey] {
+				continue
+			}
+			done[w.BlockKey] = true
+			if why := k.cannot(g, &w); why != "" {
+				out.refuse(r.Target, "%s: %s", name, why)
+				continue
+			}
+			s := Swap[Wish]{After: &w}
+			if old, ok := held[w.BlockKey]; ok {
+				s.Before = &old
+			}
+			c.Wishes = append(c.Wishes, s)
+			out.Blocks = append(out.Blocks, w)
+		}
+	}
+	if len(c.Wishes) == 0 {
+		return out, nil
+	}
+	return out, k.bring(ctx, c, b, out)
+}
+
+// held are the wishes that share addresses with targets, by key.
+func (k *Keeper) held(ctx context.Context, targets []netip.Prefix) (map[connwarden.BlockKey]Wish, error) {
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	list, err := k.Journal.Wishes(ctx, targets...)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[connwarden.BlockKey]Wish, len(list))
+	for _, w := range list {
+		held[w.BlockKey] = w
+	}
+	return held, nil
+}
+
+// wish is what a request makes of what is wanted of one driver already.
+func (r *Request) wish(driver string, held map[connwarden.BlockKey]Wish, now time.Time) Wish {
+	w := Wish{Evidence: r.Evidence}
+	w.BlockKey = connwarden.BlockKey{Target: r.Target, Scope: r.Scope, Driver: driver}
+	w.Since, w.By, w.Why, w.Forced = now, r.By, r.Why, r.Forced
+	if r.For > 0 {
+		w.Until = now.Add(r.For).Truncate(time.Millisecond)
+	}
+	old, ok := held[w.BlockKey]
+	ok = ok && old.Wanted(now)
+	if ok {
+		w.Since = old.Since
+		if r.By.Kind != connwarden.ByOperator {
+			w.Until, w.Forced = later(old.Until, w.Until), old.Forced // a verdict never shortens
+		}
+	}
+	if r.Within > 0 {
+		w.Confirm, w.Then = now.Add(r.Within).Truncate(time.Millisecond), w.Until
+		w.Until = w.Confirm
+		if ok {
+			w.Until = later(old.Until, w.Confirm)
+		} else if !w.Then.IsZero() && w.Then.Before(w.Until) {
+			w.Until = w.Then
+		}
+	}
+	return w
+}
+
+// cannot says why a driver cannot hold a wish.
+func (k *Keeper) cannot(g *Guard, w *Wish) string {
+	p := g.Properties()
+	if err := p.Holds(Entry{Target: w.Target, Scope: w.Scope}); err != nil {
+		return err.Error()
+	}
+	if w.Until.IsZero() || p.Expiry {
+		return ""
+	}
+	if why := k.Lifts(); why != "" {
+		return "it ends no block by itself, and " + why
+	}
+	return ""
+}
+
+// automatic fits a verdict's request to the rules of automatic blocks; ok is false if nothing is to be done.
+func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) (ok bool, err error) {
+	r.Target = Automatic(r.Target)
+	r.Forced = false
+	if p := pardon(b.pardons, r.Target, b.now); p != nil {
+		out.refuse(r.Target, "an operator let it go until %s", p.Until.Format(time.RFC3339))
+		return false, nil
+	}
+	if r.For == 0 {
+		for _, name := range r.Drivers {
+			if w, ok := held[connwarden.BlockKey{Target: r.Target, Scope: r.Scope, Driver: name}]; ok && w.Wanted(b.now) {
+				return false, nil
+			}
+		}
+		if r.For, err = k.next(ctx, r.Target, b.now, held); err != nil {
+			return false, err
+		}
+	}
+	if !k.Plan && !k.Rules.Admit(b.now) {
+		out.refuse(r.Target, "more than %d automatic blocks in a minute", k.Rules.limits.PerMinute)
+		return false, nil
+	}
+	return true, nil
+}
+
+// next is the step that a target has come to.
+func (k *Keeper) next(ctx context.Context, target netip.Prefix, now time.Time, held map[connwarden.BlockKey]Wish) (time.Duration, error) {
+	const most = 100 // more than there are steps, and each driver has its own
+	past, err := k.Journal.Past(ctx, target, most)
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range held {
+		if w.Expired(now) && w.Target.Overlaps(target) {
+			past = append(past, Past{w.Block, w.Until})
+		}
+	}
+	past = slices.DeleteFunc(past, func(p Past) bool { return p.By.Kind == connwarden.ByOperator })
+	steps := k.Steps
+	if steps == nil {
+		steps = Steps()
+	}
+	return Escalate(now, past, steps), nil
+}
+
+// pardon is the pardon that a target falls under.
+func pardon(list []Pardon, target netip.Prefix, now time.Time) *Pardon {
+	for i := range list {
+		if list[i].Target.Overlaps(target) && now.Before(list[i].Until) {
+			return &list[i]
+		}
+	}
+	return nil
+}
