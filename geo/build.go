@@ -178,7 +178,8 @@ type piece struct {
 	pair
 }
 
-// Build makes the table. Of rows that overlap the one that begins last counts, of those that begin together the shorter.
+// Build makes the table. Of rows that overlap the one that begins last counts, of those that begin together the shorter,
+// of those that are the same range the one that was read last.
 func (b *Builder) Build(date time.Time) (*Table, error) {
 	var pieces [2][]piece
 	uses := map[pair]int{}
@@ -217,7 +218,7 @@ func (b *Builder) Build(date time.Time) (*Table, error) {
 
 // settle sorts rows and makes them disjoint.
 func settle(rows []row) []row {
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
 	var out, open []row // open: those that began and did not end, the last begun on top
 	next := uint64(0)   // no key below is still to be written
 	write := func(r row, last uint64) {

@@ -46,7 +46,7 @@ func spansOf(v4 bool) (list []span) {
 	for _, p := range reservedBlocks() {
 		if p.Addr().Is4() == v4 {
 			key, bits := keyOf(p.Addr())
-			list = append(list, span{key, key | 1<<(bits-p.Bits()) - 1})
+			list = append(list, span{key, key + (1<<(bits-p.Bits()) - 1)})
 		}
 	}
 	return list
