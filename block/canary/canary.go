@@ -136,7 +136,7 @@ func (p Page) ask(ctx context.Context, u *url.URL, from netip.Addr) (status int,
 		}
 		next, err := u.Parse(location)
 		if err != nil || next.Scheme != "http" && next.Scheme != "https" {
-			return status, nil //nolint:nilerr // a redirect to nowhere is an answer as well
+			return status, nil // a redirect to nowhere is an answer as well
 		}
 		if next.Scheme != u.Scheme || next.Port() != u.Port() {
 			at = netip.AddrPort{}
