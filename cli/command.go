@@ -83,7 +83,12 @@ func Main(args []string, env *Env) int {
 		code = exitUsage
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintf(env.Stderr, "connwarden: %s\n", report.Clean(text))
+		for i, line := range strings.Split(text, "\n") {
+			if i == 0 {
+				line = "connwarden: " + line
+			}
+			fmt.Fprintln(env.Stderr, report.Clean(line))
+		}
 		if hint := hintFor(err); hint != "" {
 			fmt.Fprintf(env.Stderr, "  %s\n", hint)
 		}

@@ -126,7 +126,7 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 	text := strings.NewReplacer(
 		"{count}", count, "{total}", strconv.FormatUint(uint64(c.total), 10), "{distinct}", strconv.FormatUint(distinct, 10),
 		"{within}", span(r.Within), "{value}", c.example,
-	).Replace(r.Why)
+	).Replace(singular(r.Why, most))
 	if c.total > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
 		text += fmt.Sprintf(", %d in all", c.total)
 	}
@@ -139,6 +139,22 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 		}
 	}
 	return text
+}
+
+// singular mends the word behind {count} when there is only one.
+func singular(why string, n uint64) string {
+	if n != 1 {
+		return why
+	}
+	before, after, ok := strings.Cut(why, "{count} ")
+	if !ok {
+		return why
+	}
+	word, rest, _ := strings.Cut(after, " ")
+	if word == "times" {
+		return before + "once " + rest
+	}
+	return before + "{count} " + strings.TrimSuffix(word, "s") + " " + rest
 }
 
 // span is a time as a sentence has it.

@@ -117,16 +117,33 @@ type Error struct {
 	Why  string
 }
 
-// Error shows the expression with a caret below the place, in three lines.
+// shownBytes is how much of a long expression is shown on either side of the place that is wrong.
+const shownBytes = 60
+
+// Error shows the expression, or the part of it around the place, with a caret below the place, in three lines.
 func (e *Error) Error() string {
 	at := min(e.At, len(e.Expr))
+	from, to := 0, len(e.Expr)
+	before, after := "", ""
+	if at > shownBytes {
+		from, before = at-shownBytes, "…"
+	}
+	if len(e.Expr)-at > shownBytes {
+		to, after = at+shownBytes, "…"
+	}
+	for from > 0 && !utf8.RuneStart(e.Expr[from]) {
+		from--
+	}
+	for to < len(e.Expr) && !utf8.RuneStart(e.Expr[to]) {
+		to++
+	}
 	one := strings.Map(func(r rune) rune { // one column for one rune
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, e.Expr)
-	return fmt.Sprintf("the expression cannot be read: %s\n  %s\n  %s^", e.Why, one, strings.Repeat(" ", utf8.RuneCountInString(e.Expr[:at])))
+	}, before+e.Expr[from:to]+after)
+	return fmt.Sprintf("the expression cannot be read: %s\n  %s\n  %s^", e.Why, one, strings.Repeat(" ", utf8.RuneCountInString(before+e.Expr[from:at])))
 }
 
 // every fits what all of its nodes fit.
