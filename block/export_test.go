@@ -16,3 +16,12 @@ func Carve(entries []Entry, except []netip.Prefix) []Entry {
 	}
 	return out
 }
+
+// FactsOf reads facts of files in memory, for process 50.
+func FactsOf(files map[string]string) []Spare {
+	f := &facts{Machine: Machine{Root: "/nonexistent", PID: 50}, seen: map[Spare]bool{}}
+	f.read = func(name string) []byte { return []byte(files[name]) }
+	f.resolvers()
+	f.system()
+	return f.spares
+}

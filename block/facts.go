@@ -33,6 +33,7 @@ func Facts(m Machine) ([]Spare, []connwarden.Problem) {
 		m.Getenv = os.Getenv
 	}
 	f := &facts{Machine: m, seen: map[Spare]bool{}}
+	f.read = f.file
 	if m.Root == "" {
 		f.own()
 	}
@@ -44,6 +45,7 @@ func Facts(m Machine) ([]Spare, []connwarden.Problem) {
 
 type facts struct {
 	Machine
+	read     func(name string) []byte // a file's contents; nothing if it cannot be read
 	spares   []Spare
 	seen     map[Spare]bool
 	problems []connwarden.Problem
@@ -67,7 +69,7 @@ func (f *facts) problem(what string, err error) {
 // which the default route is the first.
 const maxFacts = 1 << 20
 
-func (f *facts) read(name string) []byte {
+func (f *facts) file(name string) []byte {
 	file, err := os.Open(filepath.Join("/", f.Root, name))
 	if err != nil {
 		f.problem(name, err)

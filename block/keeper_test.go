@@ -550,3 +550,20 @@ func TestFailingFirewallIsMendedBySync(t *testing.T) {
 	s.inForce("192.0.2.7/32 198.51.100.7/32")
 	s.sync(2, 0, 0, 0)
 }
+
+func TestWishIsWrittenFirst(t *testing.T) {
+	s := newScene(t)
+	seen := ""
+	s.fw.Fail = func(op string, e block.Entry) error {
+		all, _ := s.journal.Wishes(t.Context(), e.Target)
+		for _, w := range all {
+			seen += op + " " + w.State.String() + "; "
+		}
+		return nil
+	}
+	s.blocked(request("198.51.100.7/32"))
+	s.done(s.k.Unblock(t.Context(), prefixes("198.51.100.7/32"), nil, operator))
+	if want := "add wanted; remove lifted; "; seen != want {
+		t.Errorf("when the firewall was touched the journal said %q, want %q", seen, want)
+	}
+}

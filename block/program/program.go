@@ -26,7 +26,7 @@ type Runner func(ctx context.Context, name string, args ...string) (out []byte, 
 type Error struct {
 	Name string // of the program
 	Code int    // its exit status; -1 when it did not start or was ended
-	Said string // its own first words of complaint, at most 500 bytes, one line; may quote hostile text
+	Said string // the beginning of its complaint, at most 500 bytes, lines joined by "; "; may quote hostile text
 	Err  error
 }
 
@@ -122,9 +122,9 @@ func run(ctx context.Context, dirs []string, name string, args []string) ([]byte
 
 // failed is the error of a program that ended with a status. Some complain to standard output.
 func failed(name string, code int, said, out string) *Error {
-	e := &Error{Name: name, Code: code, Said: first(said)}
+	e := &Error{Name: name, Code: code, Said: words(said)}
 	if e.Said == "" {
-		e.Said = first(out)
+		e.Said = words(out)
 	}
 	if denied(said + "\n" + out[:min(len(out), maxSaid)]) {
 		e.Err = connwarden.ErrDenied
@@ -132,14 +132,21 @@ func failed(name string, code int, said, out string) *Error {
 	return e
 }
 
-// first is the first line that is not empty.
-func first(text string) string {
+// words joins the lines that are not empty, so that what explains a failure is there wherever it stands.
+func words(text string) string {
+	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			return line[:min(len(line), 500)]
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		if b.WriteString(line); b.Len() > 500 {
+			break
 		}
 	}
-	return ""
+	return b.String()[:min(b.Len(), 500)]
 }
 
 // denied tells whether a program complains that a privilege is missing.

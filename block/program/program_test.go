@@ -82,7 +82,7 @@ func TestFailures(t *testing.T) {
 		is   error
 		code int
 	}{
-		{"standin", []string{"fail"}, "standin: status 3: it went wrong", nil, 3},
+		{"standin", []string{"fail"}, "standin: status 3: it went wrong; and more", nil, 3},
 		{"standin", []string{"fail-aloud"}, "standin: status 1: only here", nil, 1},
 		{"standin", []string{"denied"}, "standin: status 1: open /x: Permission denied: permission denied", connwarden.ErrDenied, 1},
 		{"standin", []string{"flood"}, "standin: printed more than 16777216 bytes", nil, -1},

@@ -1,0 +1,417 @@
+package blocktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+)
+
+// RunJournal is what every journal must pass. open opens the journal of a folder: called again with the same folder it
+// is what the next process finds.
+func RunJournal(t *testing.T, open func(t testing.TB, dir string) block.Journal) {
+	t.Run("wishes come and go", func(t *testing.T) { wishes(t, open) })
+	t.Run("overlap", func(t *testing.T) { overlap(t, open) })
+	t.Run("changes", func(t *testing.T) { changes(t, open) })
+	t.Run("lists", func(t *testing.T) { allowsAndPardons(t, open) })
+	t.Run("settle", func(t *testing.T) { settle(t, open) })
+	t.Run("prune", func(t *testing.T) { prune(t, open) })
+	t.Run("death at every step", func(t *testing.T) { death(t, open) })
+}
+
+var (
+	epoch    = time.Date(2026, 11, 22, 14, 0, 0, 123e6, time.UTC)
+	operator = connwarden.Origin{Kind: connwarden.ByOperator, Name: "root"}
+)
+
+func wish(target string, hours int) *block.Wish {
+	w := &block.Wish{Evidence: `[{"rule":"x"}]`}
+	w.BlockKey = connwarden.BlockKey{Target: netip.MustParsePrefix(target), Scope: connwarden.Ports(80, 443), Driver: "fw"}
+	w.Since, w.By, w.Why, w.Forced = epoch, operator, "because \x1b it 'was'; DROP TABLE wish", true
+	if hours > 0 {
+		w.Until = epoch.Add(time.Duration(hours) * time.Hour)
+		w.Confirm, w.Then = epoch.Add(time.Minute), epoch.Add(48*time.Hour)
+	}
+	return w
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(t testing.TB, j block.Journal, c *block.Change) int64 {
+	t.Helper()
+	if c.At.IsZero() {
+		c.At = epoch
+	}
+	must(t, j.Record(t.Context(), c))
+	return c.Number
+}
+
+func put(w *block.Wish) block.Swap[block.Wish] { return block.Swap[block.Wish]{After: w} }
+
+// same compares what a journal returned with what it was told, times by their instants.
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w || reflect.TypeOf(got) != reflect.TypeOf(want) {
+		t.Fatalf("%s\n got %s\nwant %s", what, g, w)
+	}
+}
+
+func wishes(t *testing.T, open func(testing.TB, string) block.Journal) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	one, six := wish("192.0.2.7/32", 1), wish("2001:db8::/64", 0)
+	n := record(t, j, &block.Change{By: operator, Verb: "block", Wishes: []block.Swap[block.Wish]{put(six), put(one)}})
+	want := []block.Wish{*one, *six}
+	want[0].Revision, want[1].Revision = n, n
+	check := func() {
+		t.Helper()
+		got, err := j.Wishes(t.Context())
+		must(t, err)
+		same(t, "wishes", got, want)
+	}
+	check()
+	must(t, j.Close())
+	j = open(t, dir)
+	defer func() { j.Close() }()
+	check()
+
+	longer := *one
+	longer.Until, longer.Why, longer.State = epoch.Add(5*time.Hour), "again", block.StateInForce
+	n = record(t, j, &block.Change{Verb: "block", Wishes: []block.Swap[block.Wish]{{Before: one, After: &longer}}})
+	want[0] = longer
+	want[0].Revision = n
+	check()
+
+	n = record(t, j, &block.Change{Verb: "unblock", Wishes: []block.Swap[block.Wish]{{Before: &longer}}})
+	want[0].State, want[0].Revision = block.StateLifted, n // until it is settled
+	check()
+
+	// Put anew before it was settled: what was goes to the past.
+	again := *one
+	n = record(t, j, &block.Change{At: epoch.Add(time.Minute), Verb: "block", Wishes: []block.Swap[block.Wish]{put(&again)}})
+	want[0] = again
+	want[0].Revision = n
+	check()
+	past, err := j.Past(t.Context(), one.Target, 10)
+	must(t, err)
+	if len(past) != 1 || past[0].Why != "again" || !past[0].Ended.Equal(epoch.Add(time.Minute)) {
+		t.Errorf("past %+v", past)
+	}
+}
+
+func overlap(t *testing.T, open func(testing.TB, string) block.Journal) {
+	j := open(t, t.TempDir())
+	defer j.Close()
+	targets := []string{"0.0.0.0/1", "10.0.0.0/8", "10.0.0.0/24", "10.0.0.7/32", "10.0.1.0/24", "192.0.2.7/32", "::/1", "2001:db8::/32", "2001:db8::/64", "2001:db8::7/128"}
+	var c block.Change
+	for _, target := range targets {
+		c.Wishes = append(c.Wishes, put(wish(target, 0)))
+	}
+	record(t, j, &c)
+	for _, asked := range []string{
+		"10.0.0.7/32", "10.0.0.0/25", "10.0.0.0/24", "10.0.0.0/7", "10.0.0.255/32", "10.0.1.0/32", "11.0.0.0/8", "192.0.2.0/24", "203.0.113.1/32",
+		"2001:db8::7/128", "2001:db8::8/128", "2001:db8::/48", "2001:db9::/32", "ffff::/16", "::/0", "0.0.0.0/0", "::ffff:10.0.0.7/128",
+	} {
+		p := netip.MustParsePrefix(asked)
+		var want, have []string
+		for _, target := range targets {
+			if netip.MustParsePrefix(target).Overlaps(p) {
+				want = append(want, target)
+			}
+		}
+		got, err := j.Wishes(t.Context(), p)
+		must(t, err)
+		for _, w := range got {
+			have = append(have, w.Target.String())
+		}
+		same(t, "overlapping "+asked, have, want)
+	}
+	got, err := j.Wishes(t.Context(), netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("2001:db8::/64"))
+	must(t, err)
+	if len(got) != 8 {
+		t.Errorf("several targets: %d wishes, want 8, each once", len(got))
+	}
+}
+
+func changes(t *testing.T, open func(testing.TB, string) block.Journal) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	if _, err := j.Change(t.Context(), 0); !errors.Is(err, connwarden.ErrNotFound) {
+		t.Errorf("the last change of none: %v", err)
+	}
+	one := wish("192.0.2.7/32", 1)
+	first := &block.Change{By: operator, Verb: "block", Wishes: []block.Swap[block.Wish]{put(one)}}
+	record(t, j, first)
+	auto := record(t, j, &block.Change{By: connwarden.Origin{Kind: connwarden.ByRule, Name: "ssh"}, Verb: "block", Wishes: []block.Swap[block.Wish]{put(wish("192.0.2.8/32", 1))}})
+	record(t, j, &block.Change{Verb: block.VerbAdopt})
+	must(t, j.Close())
+	j = open(t, dir)
+	defer func() { j.Close() }()
+	last, err := j.Change(t.Context(), 0)
+	must(t, err)
+	same(t, "last change", last.Wishes[0].After, first.Wishes[0].After)
+	if last.Number != first.Number || last.By != operator || !last.At.Equal(epoch) || last.Verb != "block" {
+		t.Errorf("last change %+v, want %+v", last, first)
+	}
+	undo := record(t, j, &block.Change{By: operator, Verb: block.VerbUndo, Undoes: first.Number})
+	if _, err := j.Change(t.Context(), 0); !errors.Is(err, connwarden.ErrNotFound) {
+		t.Errorf("an undo, an adoption, what was undone or automatic is taken back by default: %v", err)
+	}
+	last, err = j.Change(t.Context(), first.Number)
+	must(t, err)
+	if last.Undone != undo {
+		t.Errorf("undone by %d, want %d", last.Undone, undo)
+	}
+	list, err := j.Changes(t.Context(), 3)
+	must(t, err)
+	if len(list) != 3 || list[0].Number != undo || list[2].Number != auto || list[2].By.Name != "ssh" {
+		t.Errorf("changes %+v", list)
+	}
+}
+
+func allowsAndPardons(t *testing.T, open func(testing.TB, string) block.Journal) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	a := block.Allow{Target: netip.MustParsePrefix("192.0.2.0/24"), Since: epoch, By: operator, Why: "office"}
+	b := block.Allow{Target: netip.MustParsePrefix("2001:db8::/32"), Since: epoch}
+	p := block.Pardon{Target: netip.MustParsePrefix("192.0.2.7/32"), Since: epoch, Until: epoch.Add(time.Hour), By: operator}
+	n := record(t, j, &block.Change{Verb: "allow", Allows: []block.Swap[block.Allow]{{After: &b}, {After: &a}}, Pardons: []block.Swap[block.Pardon]{{After: &p}}})
+	must(t, j.Close())
+	j = open(t, dir)
+	defer func() { j.Close() }()
+	a.Revision, b.Revision, p.Revision = n, n, n
+	allows, err := j.Allows(t.Context())
+	must(t, err)
+	same(t, "allowed", allows, []block.Allow{a, b})
+	pardons, err := j.Pardons(t.Context())
+	must(t, err)
+	same(t, "pardons", pardons, []block.Pardon{p})
+	record(t, j, &block.Change{Verb: "disallow", Allows: []block.Swap[block.Allow]{{Before: &a}}, Pardons: []block.Swap[block.Pardon]{{Before: &p}}})
+	allows, err = j.Allows(t.Context())
+	must(t, err)
+	pardons, _ = j.Pardons(t.Context())
+	if len(allows) != 1 || len(pardons) != 0 {
+		t.Errorf("%d allowed and %d pardoned, want 1 and 0", len(allows), len(pardons))
+	}
+}
+
+func settle(t *testing.T, open func(testing.TB, string) block.Journal) {
+	j := open(t, t.TempDir())
+	defer j.Close()
+	now := epoch.Add(90 * time.Minute)
+	ours, over, other, lifted, spared := wish("192.0.2.1/32", 0), wish("192.0.2.2/32", 1), wish("192.0.2.3/32", 1), wish("192.0.2.4/32", 3), wish("192.0.2.5/32", 0)
+	other.Driver = "other"
+	spared.State = block.StateInForce
+	n := record(t, j, &block.Change{Wishes: []block.Swap[block.Wish]{put(ours), put(over), put(other), put(lifted), put(spared)}})
+	record(t, j, &block.Change{Wishes: []block.Swap[block.Wish]{{Before: lifted}}})
+	states := func() string {
+		all, err := j.Wishes(t.Context())
+		must(t, err)
+		text := ""
+		for _, w := range all {
+			text += fmt.Sprintf("%s %s; ", w.Target.Addr(), w.State)
+		}
+		return text
+	}
+	must(t, j.Settle(t.Context(), block.Settlement{Driver: "fw", Number: n, Now: epoch, Open: []connwarden.BlockKey{spared.BlockKey}}))
+	same(t, "one change settled", states(), "192.0.2.1 in_force; 192.0.2.2 in_force; 192.0.2.3 wanted; 192.0.2.4 lifted; 192.0.2.5 wanted; ")
+	must(t, j.Settle(t.Context(), block.Settlement{Driver: "fw", Now: now, Open: []connwarden.BlockKey{spared.BlockKey}}))
+	same(t, "all settled", states(), "192.0.2.1 in_force; 192.0.2.3 wanted; 192.0.2.5 wanted; ")
+	past, err := j.Past(t.Context(), netip.MustParsePrefix("192.0.2.0/24"), 10)
+	must(t, err)
+	if len(past) != 2 || past[0].Target != lifted.Target || !past[0].Ended.Equal(now) || !past[1].Ended.Equal(over.Until) || past[1].By != operator || past[1].Scope != over.Scope {
+		t.Errorf("past %+v", past)
+	}
+	if past, _ := j.Past(t.Context(), netip.MustParsePrefix("192.0.2.0/24"), 1); len(past) != 1 {
+		t.Errorf("%d past blocks, want the one that was asked for", len(past))
+	}
+}
+
+func prune(t *testing.T, open func(testing.TB, string) block.Journal) {
+	j := open(t, t.TempDir())
+	defer j.Close()
+	old := wish("192.0.2.2/32", 1)
+	p := block.Pardon{Target: old.Target, Since: epoch, Until: epoch.Add(time.Hour)}
+	record(t, j, &block.Change{By: operator, Verb: "block", Wishes: []block.Swap[block.Wish]{put(old), put(wish("192.0.2.3/32", 0))}, Pardons: []block.Swap[block.Pardon]{{After: &p}}})
+	later := epoch.Add(100 * time.Hour)
+	must(t, j.Settle(t.Context(), block.Settlement{Driver: "fw", Now: later}))
+	must(t, j.Prune(t.Context(), later, later))
+	past, _ := j.Past(t.Context(), old.Target, 10)
+	pardons, _ := j.Pardons(t.Context())
+	list, _ := j.Changes(t.Context(), 10)
+	all, _ := j.Wishes(t.Context())
+	if len(past)+len(pardons)+len(list) != 0 || len(all) != 1 {
+		t.Errorf("kept %d past, %d pardons, %d changes and %d wishes; want only the wish that has no end", len(past), len(pardons), len(list), len(all))
+	}
+	if n := record(t, j, &block.Change{Verb: "block"}); n < 2 {
+		t.Errorf("change %d: a number came again", n)
+	}
+}
+
+// bomb ends a process at one of its steps: after that nothing reaches journal or firewall any more.
+type bomb struct{ left int }
+
+var errDead = errors.New("the process is dead")
+
+func (b *bomb) step() error {
+	if b.left--; b.left <= 0 {
+		return errDead
+	}
+	return nil
+}
+
+// around dies before an act or right after it, before its result is known.
+func (b *bomb) around(act func() error) error {
+	if err := b.step(); err != nil {
+		return err
+	}
+	if err := act(); err != nil {
+		return err
+	}
+	return b.step()
+}
+
+type mortalJournal struct {
+	block.Journal
+	*bomb
+}
+
+func (m mortalJournal) Record(ctx context.Context, c *block.Change) error {
+	return m.around(func() error { return m.Journal.Record(ctx, c) })
+}
+
+func (m mortalJournal) Settle(ctx context.Context, s block.Settlement) error {
+	return m.around(func() error { return m.Journal.Settle(ctx, s) })
+}
+
+// acts is what the process does until it dies.
+var acts = []func(context.Context, *block.Keeper) error{
+	func(ctx context.Context, k *block.Keeper) error {
+		return only(k.Block(ctx, asked("198.51.100.0/29"), asked("192.0.2.7/32")))
+	},
+	func(ctx context.Context, k *block.Keeper) error {
+		return only(k.Allow(ctx, []netip.Prefix{netip.MustParsePrefix("198.51.100.2/32")}, operator, ""))
+	},
+	func(ctx context.Context, k *block.Keeper) error { return only(k.Block(ctx, asked("198.51.100.0/28"))) },
+	func(ctx context.Context, k *block.Keeper) error {
+		return only(k.Unblock(ctx, []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, nil, operator))
+	},
+	func(ctx context.Context, k *block.Keeper) error {
+		r := asked("203.0.113.7/32")
+		r.Within = time.Hour
+		return only(k.Block(ctx, r))
+	},
+	func(ctx context.Context, k *block.Keeper) error { return only(k.Confirm(ctx, operator)) },
+	func(ctx context.Context, k *block.Keeper) error { return only(k.Undo(ctx, 2, operator)) },
+	func(ctx context.Context, k *block.Keeper) error { _, _, err := k.Sync(ctx, "fw"); return err },
+}
+
+func only(_ *block.Outcome, err error) error { return err }
+
+func asked(target string) block.Request {
+	return block.Request{Target: netip.MustParsePrefix(target), Drivers: []string{"fw"}, By: operator}
+}
+
+// death runs the acts and kills the process at each of its steps in turn; the next one syncs, and then firewall and
+// journal must agree, on the state before the act that was cut short or on the one after it.
+func death(t *testing.T, open func(testing.TB, string) block.Journal) {
+	clean := []string{""}
+	live(t, open, 1<<30, func(fw string) { clean = append(clean, fw) })
+	if len(clean) != len(acts)+1 {
+		t.Fatalf("%d acts of %d were done", len(clean)-1, len(acts))
+	}
+	for steps := 1; ; steps++ {
+		if steps > 1000 {
+			t.Fatal("the acts never end")
+		}
+		done := 0
+		after, died := live(t, open, steps, func(string) { done++ })
+		if !died {
+			t.Logf("killed at each of %d steps", steps-1)
+			return
+		}
+		if after != clean[done] && after != clean[min(done+1, len(acts))] {
+			t.Fatalf("killed at step %d, in act %d\nin force after sync: %s\n        before act: %s\n         after act: %s",
+				steps, done, after, clean[done], clean[min(done+1, len(acts))])
+		}
+	}
+}
+
+// live is one life of a process of so many steps and the sync of the next one. It returns what is in force then.
+func live(t *testing.T, open func(testing.TB, string) block.Journal, steps int, each func(fw string)) (after string, died bool) {
+	t.Helper()
+	dir := t.TempDir()
+	b := &bomb{steps}
+	fw := &block.Memory{Label: "fw", Claims: block.Everything(), Now: func() time.Time { return epoch }}
+	keeper := func(j block.Journal) *block.Keeper {
+		return &block.Keeper{
+			Journal: j, Rules: block.NewRules(nil, block.Limits{}), Clock: func() time.Time { return epoch },
+			Lifts: func() string { return "" },
+			Open:  func(context.Context, string) (block.Driver, error) { return fw, nil },
+		}
+	}
+	fw.Fail = func(op string, _ block.Entry) error { return b.step() }
+	j := open(t, dir)
+	k := keeper(mortalJournal{j, b})
+	for _, act := range acts {
+		err := act(t.Context(), k)
+		if b.left <= 0 {
+			died = true
+			break
+		}
+		must(t, err)
+		each(held(t, fw))
+	}
+	must(t, j.Close())
+
+	fw.Fail = nil
+	j = open(t, dir)
+	defer j.Close()
+	k = keeper(j)
+	_, _, err := k.Sync(t.Context(), "fw")
+	must(t, err)
+	out, list, err := k.Sync(t.Context(), "fw")
+	must(t, err)
+	if s := list[0]; s.Err != nil || s.Added+s.Removed+s.Adopted+len(out.Problems) > 0 {
+		t.Fatalf("killed at step %d: after one sync another still finds work: %+v, %v", steps, s, out.Problems)
+	}
+	blocks, _, err := k.Blocks(t.Context())
+	must(t, err)
+	for _, h := range blocks {
+		if !h.InForce || h.State != block.StateInForce {
+			t.Fatalf("killed at step %d: %s is wanted, listed %v, and in the journal %s", steps, h.Target, h.InForce, h.State)
+		}
+	}
+	return held(t, fw), died
+}
+
+func held(t testing.TB, fw *block.Memory) string {
+	t.Helper()
+	fail := fw.Fail
+	fw.Fail = nil
+	defer func() { fw.Fail = fail }()
+	list, err := fw.List(t.Context())
+	must(t, err)
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = e.Target.String()
+		if !e.Until.IsZero() {
+			words[i] += " until " + e.Until.Format(time.TimeOnly)
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,162 @@
+package block_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/connwarden/connwarden/block"
+)
+
+// tree writes files, names to contents; a content that begins with "->" is a link.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		name = filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if target, link := strings.CutPrefix(text, "->"); link {
+			err = os.Symlink(target, name)
+		} else {
+			err = os.WriteFile(name, []byte(text), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func spared(list []block.Spare) []string {
+	var lines []string
+	for _, s := range list {
+		lines = append(lines, s.Prefix.String()+" "+s.Who)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// native is a number as the kernel of this machine prints an address's four bytes.
+func native(a, b, c, d byte) string {
+	return fmt.Sprintf("%08X", binary.NativeEndian.Uint32([]byte{a, b, c, d}))
+}
+
+func TestFacts(t *testing.T) {
+	stat := func(pid, parent int, name string) string { return fmt.Sprintf("%d (%s) S %d 1 1 0", pid, name, parent) }
+	group := "root:x:0:\nsudo:x:27:anna,bert\nusers:x:100:carl\n"
+	for _, c := range []struct {
+		name  string
+		env   map[string]string
+		files map[string]string
+		want  []string
+	}{
+		{"nothing", nil, nil, nil},
+		{"gateways", nil, map[string]string{
+			"proc/net/route": "Iface\tDestination\tGateway\tFlags\tRefCnt\n" +
+				"eth0\t00000000\t" + native(192, 0, 2, 1) + "\t0003\t0\n" +
+				"eth0\t" + native(192, 0, 2, 0) + "\t00000000\t0001\t0\n" +
+				"bad\tline\n",
+			"proc/net/ipv6_route": "00000000000000000000000000000000 00 00000000000000000000000000000000 00 20010db8000000000000000000000001 00000400 1 0 00450003 eth0\n" +
+				"fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 1 0 00000001 eth0\n",
+		}, []string{"192.0.2.1/32 the gateway of eth0", "2001:db8::1/128 the gateway of eth0"}},
+		{"resolvers", nil, map[string]string{
+			"etc/resolv.conf":                     "# comment\nnameserver 127.0.0.53\noptions edns0\nnameserver\nnameserver nonsense\n",
+			"run/systemd/resolve/resolv.conf":     "nameserver 192.0.2.53\nnameserver fe80::1%eth0\n",
+			"run/systemd/resolve/not/resolv.conf": "",
+		}, []string{"127.0.0.53/32 a name server of this machine", "192.0.2.53/32 a name server of this machine", "fe80::1/128 a name server of this machine"}},
+		{"environment", map[string]string{"SSH_CONNECTION": "198.51.100.7 50000 192.0.2.10 22", "SSH_CLIENT": "198.51.100.7 50000 22"}, nil,
+			[]string{"198.51.100.7/32 where you are logged in from (SSH_CONNECTION of the environment)"}},
+		{"mapped and IPv6", map[string]string{"SSH_CLIENT": "2001:db8:1:2::7 50000 22"}, nil,
+			[]string{"2001:db8:1:2::/64 where you are logged in from (SSH_CLIENT of the environment)"}},
+		{"sudo dropped it", nil, map[string]string{
+			"proc/50/stat": stat(50, 40, "connwarden"), "proc/40/stat": stat(40, 30, "sudo"), "proc/40/environ": "HOME=/root\x00",
+			"proc/30/stat": stat(30, 20, "ba) (sh"), "proc/30/environ": "HOME=/home/a\x00SSH_CONNECTION=198.51.100.7 50000 192.0.2.10 22\x00",
+			"proc/20/stat": stat(20, 1, "sshd"),
+		}, []string{"198.51.100.7/32 where you are logged in from (SSH_CONNECTION of the process ba) (sh)"}},
+		{"sshd's own socket", nil, map[string]string{
+			"proc/50/stat": stat(50, 20, "connwarden"), "proc/20/stat": stat(20, 1, "sshd-session"),
+			"proc/20/fd/0": "->/dev/null", "proc/20/fd/4": "->socket:[777]",
+			"proc/20/net/tcp": "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
+				"   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 777 1\n" +
+				"   1: " + native(192, 0, 2, 10) + ":0016 " + native(198, 51, 100, 7) + ":C350 01 00000000:00000000 00:00000000 00000000     0        0 777 1\n" +
+				"   2: " + native(192, 0, 2, 10) + ":0016 " + native(198, 51, 100, 9) + ":C350 01 00000000:00000000 00:00000000 00000000     0        0 888 1\n",
+			"proc/20/net/tcp6": "   0: 00000000000000000000000000000000:0016 " + native(0, 0, 0, 0) + native(0, 0, 0, 0) + native(0, 0, 0xff, 0xff) + native(198, 51, 100, 8) +
+				":C350 01 00000000:00000000 00:00000000 00000000     0        0 777 1\n",
+		}, []string{"198.51.100.7/32 where you are logged in from (the connection of sshd, process 20)", "198.51.100.8/32 where you are logged in from (the connection of sshd, process 20)"}},
+		{"sessions of logind", nil, map[string]string{
+			"etc/group":              group,
+			"run/systemd/sessions/1": "UID=0\nUSER=root\nREMOTE=1\nREMOTE_HOST=198.51.100.7\n",
+			"run/systemd/sessions/2": "USER=bert\nREMOTE_HOST=::ffff:198.51.100.8\n",
+			"run/systemd/sessions/3": "USER=carl\nREMOTE_HOST=198.51.100.9\n", // a customer
+			"run/systemd/sessions/4": "USER=root\nREMOTE=0\n",
+			"run/systemd/sessions/5": "USER=root\nREMOTE_HOST=office.example.com\n",
+		}, []string{"198.51.100.7/32 where the administrator root is logged in from (logind)", "198.51.100.8/32 where the administrator bert is logged in from (logind)"}},
+		{"utmp of amd64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(384, 348)},
+			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
+		{"utmp of arm64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(400, 360)},
+			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
+		{"no utmp", nil, map[string]string{"run/utmp": strings.Repeat("not a record\n", 100)}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, problems := block.Facts(block.Machine{Root: tree(t, c.files), PID: 50, Getenv: func(name string) string { return c.env[name] }})
+			if !slices.Equal(spared(got), c.want) || len(problems) > 0 {
+				t.Errorf("problems %v\n got %s\nwant %s", problems, strings.Join(spared(got), "\n     "), strings.Join(c.want, "\n     "))
+			}
+		})
+	}
+}
+
+// utmp is a file of records of a size with the address at an offset: a boot, root over IPv6, anna over IPv4, a customer,
+// a login that is over, and one at the console.
+func utmp(size, addr int) string {
+	record := func(kind uint16, user string, a netip.Addr) string {
+		b := make([]byte, size)
+		binary.NativeEndian.PutUint16(b, kind)
+		copy(b[44:76], user)
+		copy(b[addr:], a.AsSlice())
+		return string(b)
+	}
+	v4 := netip.MustParseAddr("198.51.100.7")
+	return record(2, "reboot", netip.Addr{}) + record(7, "root", netip.MustParseAddr("2001:db8:1:2::7")) + record(7, "anna", v4) +
+		record(7, "carl", netip.MustParseAddr("198.51.100.9")) + record(8, "root", netip.MustParseAddr("198.51.100.10")) + record(7, "root", netip.Addr{})
+}
+
+// TestRealFactsOfThisMachine holds the facts against what the kernel tells other programs.
+func TestRealFactsOfThisMachine(t *testing.T) {
+	got, problems := block.Facts(block.Machine{})
+	text := strings.Join(spared(got), "\n")
+	if !strings.Contains(text, "127.0.0.1/32 this machine's own address") {
+		t.Errorf("own addresses are missing:\n%s", text)
+	}
+	out, err := exec.Command("ip", "-4", "route", "show", "default").Output()
+	if words := strings.Fields(string(out)); err == nil && len(words) > 2 && words[1] == "via" && !strings.Contains(text, words[2]+"/32 the gateway of "+words[4]) {
+		t.Errorf("the kernel says %q, found\n%s", out, text)
+	}
+	for _, p := range problems {
+		t.Logf("%s: %s", p.What, p.Why)
+	}
+}
+
+// FuzzFacts feeds hostile files: nothing but addresses may come of them.
+func FuzzFacts(f *testing.F) {
+	f.Add("nameserver 192.0.2.53", "eth0 00000000 010200C0 0003", "0 0 0 0 20010db8000000000000000000000001 0 0 0 00450003 eth0", "50 (x) S 20", utmp(384, 348))
+	f.Fuzz(func(t *testing.T, resolv, route, route6, stat, utmp string) {
+		list := block.FactsOf(map[string]string{
+			"/etc/resolv.conf": resolv, "/proc/net/route": route, "/proc/net/ipv6_route": route6, "/proc/50/stat": stat, "/etc/group": resolv, "/run/utmp": utmp,
+		})
+		for _, s := range list {
+			if !s.Prefix.IsValid() || s.Prefix != s.Prefix.Masked() || s.Always {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
