@@ -43,17 +43,29 @@ func Read(m *Message, e *connwarden.Event) bool {
 	if text == "" {
 		return false
 	}
-	s := of(view(m.Program))
-	if s != nil {
-		if e.Service = s.name; s.read(bare(view(m.Program)), text, e) {
-			return true
-		}
-	}
-	if s == nil && isPAM(view(m.Program), text) && readPAM(text, e) {
+	if read(view(m.Program), text, e) {
 		return true
 	}
 	e.Client, e.Kind, e.Service, e.User, e.Detail = noAddr, connwarden.EventOther, "", nil, nil
 	return false
+}
+
+// read gives a message to the reader of its program. What PAM says, it says in the same words for every program.
+func read(program, text string, e *connwarden.Event) bool {
+	s := of(program)
+	switch {
+	case s != nil && s.name == "":
+		return false
+	case isPAM(program, text):
+		if s != nil && s.name != "mail" {
+			e.Service = s.name
+		}
+		return readPAM(text, e)
+	case s == nil:
+		return false
+	}
+	e.Service = s.name
+	return s.read(bare(program), text, e)
 }
 
 // bare is a program's name without its folder, but for those whose tag is a path by design.

@@ -12,6 +12,13 @@ import (
 func readDovecot(program, s string, e *connwarden.Event) bool {
 	// "dovecot: imap-login: …", "imap-login: Info: …" of its own log, "dovecot: auth(default): …".
 	if program == "dovecot" {
+		// "dovecot: Nov 22 14:03:07 Info: …", of its own log before 2.0.
+		if n := monthStamp(s); n > 0 && n < len(s) {
+			s = trim(s[n:])
+			for _, level := range [...]string{"Info: ", "Warning: ", "Error: "} {
+				s = strings.TrimPrefix(s, level)
+			}
+		}
 		who, rest, ok := strings.Cut(s, ": ")
 		if !ok {
 			return false
@@ -27,9 +34,6 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 	case strings.HasSuffix(base, "-login"):
 		return dovecotLogin(s, e)
 	case base == "auth", base == "auth-worker", base == "dovecot-auth", base == "dovecot":
-		if strings.HasPrefix(s, "pam_") {
-			return readPAM(s, e)
-		}
 		// 2.3: "conn unix:auth-worker (pid=268,uid=114): auth-worker<2>: pam(…".
 		if strings.HasPrefix(s, "conn unix:") {
 			if rest, ok := after(s, "): auth-worker<"); ok {

@@ -66,6 +66,9 @@ func readExim(s string, e *connwarden.Event) bool {
 			return eximPeer(rest, kind, e)
 		}
 	case 'S':
+		if strings.HasPrefix(s, "SA: Action: ") {
+			return eximSpam(s, e)
+		}
 		return eximSMTP(s, e)
 	case 'T':
 		// tls-gnu.c, tls-openssl.c: "TLS error on connection from %s (SSL_accept): …"
@@ -82,18 +85,34 @@ func readExim(s string, e *connwarden.Event) bool {
 	return eximAuth(s, e)
 }
 
-// eximHead skips what may stand before the text: the process id in brackets (log_selector +pid) and the message's id
-// (string.c: 6-6-2 digits of base 62, from 4.97 6-11-4).
+// eximHead skips what may stand before the text: a time of its own where it tells syslog (syslog_timestamp), the process id in brackets
+// (log_selector +pid) and the message's id.
 func eximHead(s string) string {
+	if n := isoStamp(s); n > 0 {
+		s = strings.TrimLeft(s[n:], " ")
+	}
 	if len(s) > 3 && s[0] == '[' {
 		if n := digits(s[1:]); n > 0 && strings.HasPrefix(s[1+n:], "] ") {
 			s = s[n+3:]
 		}
 	}
-	if len(s) > 17 && s[6] == '-' && (s[13] == '-' && s[16] == ' ' || len(s) > 24 && s[18] == '-' && s[23] == ' ') {
-		_, s = word(s)
+	if id, rest := word(s); isEximID(id) {
+		s = rest
 	}
 	return s
+}
+
+// isEximID tells whether s is a message's id (string.c): three numbers of base 62, of 6, 6 and 2 digits or, from 4.97, 6, 11 and 4.
+func isEximID(s string) bool {
+	if len(s) < 16 || len(s) > 24 || s[6] != '-' || s[len(s)-3] != '-' && s[len(s)-5] != '-' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c != '-' && c-'0' > 9 && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // eximHost reads a peer that s begins with. A HELO with junk in it could feign the end of itself; then a second peer stands in
@@ -181,10 +200,41 @@ func eximRejected(s string, e *connwarden.Event) bool {
 			why = tail
 		}
 		kind = eximWhy(tail, why)
+	case strings.HasPrefix(eximOptions(rest), "sender verify fail for "):
+		kind = connwarden.EventNotAllowed
 	case strings.Contains(rest, " dropped: "), strings.Contains(rest, " dropped by "):
 		kind = connwarden.EventNotAllowed
 	}
 	return sayOf(e, kind, a, "", why)
+}
+
+// eximOptions skips what log_selector adds behind a peer: " I=[ADDR]:PORT X=CIPHER CV=no".
+func eximOptions(s string) string {
+	for s = trim(s); len(s) > 2 && (s[1] == '=' || s[2] == '='); {
+		_, s = word(s)
+	}
+	return s
+}
+
+// eximSpam reads SA-Exim's "SA: Action: permanently rejected message: … From <%s> (host=NAME [ADDR]) for …". The sender stands before the
+// host, the recipients behind: all places that could be it must agree.
+func eximSpam(s string, e *connwarden.Event) bool {
+	kind := connwarden.EventSpam
+	if strings.HasPrefix(s, "SA: Action: temporarily") || strings.HasPrefix(s, "SA: Action: scanned but message isn't spam") {
+		kind = connwarden.EventOther
+	}
+	var all agreement
+	for {
+		var found bool
+		if s, found = after(s, "(host="); !found {
+			break
+		}
+		if a, _, ok := hostAddr(s); ok {
+			all.add(a)
+		}
+	}
+	a, ok := all.agreed()
+	return ok && sayOf(e, kind, a, "", "")
 }
 
 // eximWhy tells the kind from the words of the runtime's own messages and of Debian's and cPanel's access lists.

@@ -16,6 +16,7 @@ type Format struct {
 // Formats lists the formats, those first whose lines could be taken for another's.
 var Formats = []Format{
 	format("cpanel_login", splitCPanel, marks{"[cpaneld] ", "[whostmgrd] ", "[webmaild] ", "[cpdavd] ", "[cphulkd] ", "[cpsrvd] "}, "cpanel"),
+	format("cpanel_login_old", splitOldCPanel, nil, "cpanel"),
 	format("plesk_panel", splitPlesk, marks{"[panel] ", "[extension/", "[util_exec"}, "plesk"),
 	format("roundcube", splitRoundcube, marks{"<", "IMAP Error: ", "Successful login for ", "Failed login for ", "FAILED login for ", "DB Error: ", "PHP Error: "}, "roundcube"),
 	format("asterisk", splitAsterisk, marks{"NOTICE[", "WARNING[", "ERROR[", "SECURITY[", "VERBOSE[", "DEBUG[", "DTMF["}, "asterisk"),
@@ -204,6 +205,21 @@ func splitCPanel(s string) (stamp, program, text string, ok bool) {
 		}
 	}
 	return stamp, "", text, false
+}
+
+// splitOldCPanel: `ADDR - NAME [11/22/2026:14:03:07 -0000] "POST /login/ HTTP/1.1" FAILED LOGIN cpaneld: TEXT`, before 11.50. What the peer
+// asked for cannot hold a quote.
+func splitOldCPanel(s string) (stamp, program, text string, ok bool) {
+	_, said, ok := lastCut(s, "\" ")
+	if !ok || !strings.HasPrefix(said, "FAILED LOGIN ") && !strings.HasPrefix(said, "SUCCESS") && !strings.HasPrefix(said, "DEFERRED LOGIN ") {
+		return "", "", "", false
+	}
+	_, stamp, ok = strings.Cut(s, " [")
+	n := shape(stamp, "00/00/0000:00:00:00 -0000") + shape(stamp, "00/00/0000:00:00:00 +0000")
+	if !ok || n == 0 || n >= len(stamp) {
+		return "", "", "", false
+	}
+	return stamp[:n], "", s, true
 }
 
 // splitPlesk: "[2026-11-22 14:03:07.123] 1234:5f ERR [panel] TEXT", without the id in older versions.

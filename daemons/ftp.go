@@ -15,9 +15,6 @@ func readVsftpd(s string, e *connwarden.Event) bool {
 			s = s[i+2:]
 		}
 	}
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	if strings.HasPrefix(s, "refused connect from ") {
 		return tcpWrapper(s, e)
 	}
@@ -92,9 +89,6 @@ func vsftpdSays(what, host, behind string, e *connwarden.Event) bool {
 // readProftpd reads ProFTPD (log.c, log_write): "SERVER (NAME[ADDR]) - TEXT" in syslog, "SERVER (NAME[ADDR]): TEXT" in its
 // own file. A peer's name has passed pr_netaddr_validate_dns_str. Everything that the peer chose follows.
 func readProftpd(s string, e *connwarden.Event) bool {
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	server, rest, ok := strings.Cut(s, " (")
 	if !ok || strings.IndexByte(server, ' ') >= 0 {
 		return false
@@ -113,7 +107,7 @@ func readProftpd(s string, e *connwarden.Event) bool {
 	// The name is cut off first, so that it cannot hold the words that are looked for.
 	said := text
 	if tail, ok := strings.CutPrefix(text, "USER "); ok {
-		for _, end := range [...]string{" (Login failed)", ": no such user found from ", ": Login successful", ": Limit ", ": user is not a UserAlias"} {
+		for _, end := range [...]string{" (Login failed)", ": no such user found from ", ": Login successful", ": Limit ", ": Login denied: ", ": user is not a UserAlias"} {
 			if i := strings.LastIndex(tail, end); i >= 0 {
 				user, said = tail[:i], tail[i:]
 				break
@@ -137,7 +131,9 @@ func readProftpd(s string, e *connwarden.Event) bool {
 		strings.HasPrefix(said, "Login denied: "), strings.HasPrefix(said, "Connection from ") && strings.HasSuffix(said, " denied"),
 		strings.HasPrefix(said, "Refused PORT "), strings.HasPrefix(said, "Refused EPRT "):
 		kind = connwarden.EventNotAllowed
-	case strings.HasPrefix(said, " (Login failed)"), strings.HasPrefix(said, ": no such user found from "), strings.HasPrefix(said, ": user is not a UserAlias"),
+	case strings.HasPrefix(said, ": Login denied: "):
+		kind = connwarden.EventNotAllowed
+	case strings.HasPrefix(said, "no such user '"), strings.HasPrefix(said, " (Login failed)"), strings.HasPrefix(said, ": no such user found from "), strings.HasPrefix(said, ": user is not a UserAlias"),
 		strings.HasPrefix(said, "SECURITY VIOLATION: "), strings.HasPrefix(said, ": AnonRejectPasswords"):
 		kind = connwarden.EventAuthFailed
 	case strings.HasPrefix(said, "Maximum login attempts ("), strings.HasPrefix(said, "Connection refused (MaxClientsPerHost "),
@@ -158,9 +154,6 @@ func readProftpd(s string, e *connwarden.Event) bool {
 // readPureFTPd reads Pure-FTPd (ftpd.c, logfile): "(ACCOUNT@HOST) [LEVEL] TEXT", where ACCOUNT is "?" until a login has
 // succeeded, so that the first ") [" is the server's. HOST is a name unless DontResolve is on.
 func readPureFTPd(s string, e *connwarden.Event) bool {
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	if s[0] != '(' {
 		return false
 	}
@@ -200,17 +193,12 @@ func readPureFTPd(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(text, "Logout."):
 		kind = connwarden.EventClosed
 	}
-	for i := range pureFailed {
-		if name, ok := strings.CutPrefix(text, pureFailed[i]); ok {
-			kind = connwarden.EventAuthFailed
-			account, _, _ = lastCut(name, "]")
-			break
+	// MSG_AUTH_FAILED_LOG, in the language that a build chose (src/messages_*.h): in all of them it ends with the name in brackets, and no
+	// other warning to somebody who has not logged in does.
+	if name := strings.TrimSuffix(text, "."); kind == connwarden.EventOther && level == "WARNING" && who[0] == '?' && strings.HasSuffix(name, "]") {
+		if _, name, ok := strings.Cut(name, " ["); ok {
+			kind, account = connwarden.EventAuthFailed, name[:len(name)-1]
 		}
 	}
 	return say(e, kind, host, account)
-}
-
-// pureFailed is MSG_AUTH_FAILED_LOG of the message files that a build can choose (src/messages_*.h), up to the name.
-var pureFailed = [...]string{
-	"Authentication failed for user [",
 }

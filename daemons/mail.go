@@ -9,8 +9,11 @@ import (
 
 // hostAddr reads "NAME [ADDR]" or "[ADDR]" that s begins with, as sendmail, Cyrus and UW's imapd write a peer, and what follows.
 func hostAddr(s string) (a netip.Addr, rest string, ok bool) {
-	if s != "" && s[0] != '[' {
-		_, s = word(s)
+	if name, rest := word(s); s != "" && s[0] != '[' {
+		if i := strings.IndexByte(name, '['); i > 0 { // Cyrus' timsieved writes no space
+			rest = s[i:]
+		}
+		s = rest
 	}
 	return bracketed(s)
 }
@@ -49,7 +52,7 @@ func readMailbox(program, s string, e *connwarden.Event) bool {
 		a, rest, ok := hostAddr(s[len("login: "):])
 		user, _ := word(trim(rest))
 		return ok && sayOf(e, connwarden.EventAuthPassed, a, user, "")
-	case strings.HasPrefix(s, "Login failed "), strings.HasPrefix(s, "AUTHENTICATE "), strings.HasPrefix(s, "Login excessive "),
+	case strings.HasPrefix(s, "Login failed "), strings.HasPrefix(s, "Login failure "), strings.HasPrefix(s, "AUTHENTICATE "), strings.HasPrefix(s, "Login excessive "),
 		strings.HasPrefix(s, "Login disabled "):
 		// UW imapd.c and ipop3d.c: "Login failed user=%.80s auth=%.80s host=%.80s".
 		e.Service = "uw-imap"
@@ -60,8 +63,6 @@ func readMailbox(program, s string, e *connwarden.Event) bool {
 		user, _ := between(head, "user=", " auth=")
 		a, _, ok := hostAddr(host)
 		return ok && sayOf(e, connwarden.EventAuthFailed, a, user, "")
-	case strings.HasPrefix(s, "pam_"):
-		return readPAM(s, e)
 	case strings.HasPrefix(s, "refused connect from "):
 		e.Service = "tcpd"
 		return tcpWrapper(s, e)
@@ -149,8 +150,6 @@ func readSendmail(program, s string, e *connwarden.Event) bool {
 		return ok && strings.Contains(rest, "pre-greeting traffic") && sayOf(e, connwarden.EventProbe, a, "", "")
 	case strings.HasPrefix(s, "refused connect from "):
 		return tcpWrapper(s, e)
-	case strings.HasPrefix(s, "pam_"):
-		return readPAM(s, e)
 	}
 	// "%s: Possible SMTP RCPT flood, throttling.", "%s: possible SMTP attack: command=%.40s, count=%u", "%s: VRFY %s [rejected]", and
 	// "%s did not issue MAIL/EXPN/VRFY/ETRN during connection to %s".

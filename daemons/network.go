@@ -54,9 +54,6 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 	if rest, ok := strings.CutPrefix(s, "us="); ok {
 		s = strings.TrimLeft(rest[digits(rest):], " ")
 	}
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	prefix, text := word(s)
 	user := ""
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
@@ -329,9 +326,6 @@ func readTelnetd(s string, e *connwarden.Event) bool {
 // 'TTY' from 'HOST' FOR 'NAME', REASON"; "invalid password for 'NAME' on 'TTY' from 'HOST'"). HOST comes from whoever started it: a
 // telnet server.
 func readLogin(s string, e *connwarden.Event) bool {
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	kind := connwarden.EventAuthFailed
 	switch {
 	case strings.HasPrefix(s, "TOO MANY LOGIN TRIES ("):

@@ -12,12 +12,14 @@ func readCPanel(s string, e *connwarden.Event) bool {
 	for _, level := range [...]string{"info ", "warn ", "error "} {
 		s = strings.TrimPrefix(s, level)
 	}
-	if s == "" || s[0] != '[' {
+	if s == "" {
 		return false
 	}
-	daemon, rest, ok := strings.Cut(s[1:], "] ")
-	if !ok {
-		return false
+	daemon, rest, ok := "", s, true
+	if s[0] == '[' {
+		if daemon, rest, ok = strings.Cut(s[1:], "] "); !ok {
+			return false
+		}
 	}
 	if daemon == "cphulkd" || daemon == "cPhulkd" {
 		return readCPHulk(rest, e)
@@ -28,6 +30,9 @@ func readCPanel(s string, e *connwarden.Event) bool {
 		return false
 	}
 	user, said, _ := strings.Cut(name, " \"")
+	if i := strings.LastIndex(user, " ["); i >= 0 { // the time stands here in older versions
+		user = user[:i]
+	}
 	kind := connwarden.EventOther
 	switch _, verdict, ok := lastCut(said, "\" "); {
 	case !ok && strings.HasPrefix(said, "FAILED LOGIN "), strings.HasPrefix(verdict, "FAILED LOGIN "):
@@ -79,9 +84,6 @@ func readPlesk(s string, e *connwarden.Event) bool {
 
 // readWebmin reads what Webmin's and Usermin's web server tells syslog: "Invalid login as NAME from ADDR".
 func readWebmin(s string, e *connwarden.Event) bool {
-	if strings.HasPrefix(s, "pam_") {
-		return readPAM(s, e)
-	}
 	kind := connwarden.EventAuthFailed
 	var name string
 	var ok bool

@@ -59,9 +59,10 @@ func of(program string) *service {
 // Knows tells whether a program of that syslog tag could say anything about a peer.
 func Knows(program []byte) bool { return of(view(program)) != nil }
 
-// isPAM tells of a program that is not known whether a module of PAM speaks in its name.
+// isPAM tells whether a module of PAM speaks in a program's name.
 func isPAM(program, text string) bool {
-	return strings.HasPrefix(text, "pam_") || strings.HasPrefix(text, "(pam_") || strings.HasSuffix(program, "(pam_unix)")
+	return strings.HasPrefix(text, "pam_") || strings.HasPrefix(text, "(pam_") || strings.HasSuffix(program, "(pam_unix)") ||
+		strings.HasPrefix(text, "PAM ") && strings.Contains(text[:min(len(text), 48)], " more authentication failure")
 }
 
 // plain is the reader of a service whose programs all speak alike.
@@ -83,7 +84,7 @@ var services = []struct {
 	{service{"dropbear", plain(readDropbear)}, "dropbear"},
 	{service{"exim", plain(readExim)}, "exim exim4"},
 	{service{"dovecot", readDovecot}, "dovecot imap-login pop3-login managesieve-login submission-login lmtp-login dovecot-auth auth auth-worker"},
-	{service{"mail", readMailbox}, "imapd imapd-ssl pop3d pop3d-ssl courierpop3d courierpop3login courierimapd courieresmtpd esmtpd couriertls authdaemond " +
+	{service{"mail", readMailbox}, "imapd imapd-ssl pop3d pop3d-ssl courierpop3d courierpop3login courierimaplogin courierimapd pop3login imaplogin courieresmtpd couriersmtpd esmtpd couriertls authdaemond " +
 		"imap imaps pop3 pop3s lmtpunix ipop3d sieve timsieved cyrus cyrus/*"},
 	{service{"sendmail", readSendmail}, "sendmail sm-mta sm-msp sm-msp-queue sendmail-mta saslauthd"},
 	{service{"postfix", readPostfix}, "postfix*"},
@@ -93,6 +94,8 @@ var services = []struct {
 	{service{"webmin", plain(readWebmin)}, "webmin miniserv.pl"},
 	{service{"usermin", plain(readWebmin)}, "usermin"},
 	{service{"roundcube", plain(readRoundcube)}, "roundcube"},
+	{service{"wordpress", readWordPress}, "wordpress wp"},
+	{service{"ftpd", readOldFTP}, "ftpd wu-ftpd in.ftpd in.wuftpd"},
 	{service{"phpmyadmin", plain(readPHPMyAdmin)}, "phpMyAdmin phpmyadmin"},
 	{service{"cpanel", plain(readCPanel)}, "cpanel cpaneld whostmgrd webmaild cpdavd cphulkd cPhulkd"},
 	{service{"plesk", plain(readPlesk)}, "plesk sw-cp-server psa"},

@@ -35,14 +35,12 @@ func readSSHD(s string, e *connwarden.Event) bool {
 			return sshAuth(rest, connwarden.EventOther, e)
 		case strings.HasPrefix(s, "PAM: "):
 			// auth-pam.c: "PAM: %s for %s%.100s from %.100s".
-			head, host, ok := fromEnd(s)
+			head, host, ok := fromEnd(withoutVia(s))
 			if !ok {
 				return false
 			}
 			_, user, _ := strings.Cut(head, " for ")
 			return say(e, connwarden.EventAuthFailed, host, sshUser(user))
-		case strings.HasPrefix(s, "PAM "):
-			return readPAM(s, e)
 		case strings.HasPrefix(s, "Protocol major versions differ for "):
 			// "Protocol major versions differ for %s: %.200s vs. %.200s": the address comes first.
 			host, _, ok := strings.Cut(s[len("Protocol major versions differ for "):], ": ")
@@ -100,6 +98,12 @@ func readSSHD(s string, e *connwarden.Event) bool {
 		if rest, ok := strings.CutPrefix(s, "ssh_dispatch_run_fatal: Connection from "); ok {
 			return sshBroken(rest, e)
 		}
+		// srclimit.c: "srclimit_penalise: %s: new %s %s penalty of %d seconds for %s", where the peer is a prefix.
+		if rest, ok := strings.CutPrefix(s, "srclimit_penalise: "); ok {
+			_, rest, _ = strings.Cut(rest, ": new ")
+			host, rest, ok := strings.Cut(rest, "/")
+			return ok && strings.HasSuffix(rest, ": failed authentication") && isAddress(host) && say(e, connwarden.EventAuthFailed, host, "")
+		}
 		// "scanned from %s port %d with %s.  Don't panic."
 		for _, verb := range [...]string{"scanned from ", "probed from "} {
 			if rest, ok := strings.CutPrefix(s, verb); ok {
@@ -107,26 +111,22 @@ func readSSHD(s string, e *connwarden.Event) bool {
 				return say(e, connwarden.EventProbe, host, "")
 			}
 		}
-		if strings.HasPrefix(s, "pam_") {
-			return readPAM(s, e)
-		}
 	case 'd':
 		return sshDrop(s, e)
-	case '(':
-		if strings.HasPrefix(s, "(pam_") {
-			return readPAM(s, e)
-		}
-	case 'a':
-		// sshd(pam_unix)[1]: authentication failure; of Red Hat's older systems.
-		if strings.HasPrefix(s, "authentication failure; ") {
-			return readPAM(s, e)
-		}
 	}
 	return false
 }
 
 func isInvalidUser(s string) bool {
-	return strings.HasPrefix(s[1:], "nvalid user ") || strings.HasPrefix(s[1:], "llegal user ")
+	return len(s) > 1 && (strings.HasPrefix(s[1:], "nvalid user ") || strings.HasPrefix(s[1:], "llegal user "))
+}
+
+// withoutVia takes " via ADDR" from the end, by which some builds tell which of the server's addresses was asked.
+func withoutVia(s string) string {
+	if head, host, ok := lastCut(s, " via "); ok && isAddress(host) {
+		return head
+	}
+	return s
 }
 
 // sshUser is the name behind "invalid user " or "illegal user ", if that is there.
@@ -264,8 +264,8 @@ func sshFarewell(s string, e *connwarden.Event) bool {
 
 // sshConnection reads how a connection began, was given up, or ended (packet.c, sshpkt_vfatal and
 // ssh_packet_disconnect; sshd.c). The peer is "%.200s%s%s port %d", perhaps behind "invalid user NAME " or "authenticating
-// user NAME ", so its address is the last word before the port. That the user is invalid was said, and counted, by the
-// "Invalid user" before.
+// user NAME ", so its address is the last word before the port. Who left while an account that does not exist was tried for him is accused:
+// with PAM and few attempts nothing else may say so.
 func sshConnection(s string, e *connwarden.Event) bool {
 	switch {
 	case strings.HasPrefix(s, "Did not receive identification string from "):
@@ -291,14 +291,17 @@ func sshConnection(s string, e *connwarden.Event) bool {
 			continue
 		}
 		rest, _ = withoutPort(rest)
-		user := ""
+		kind, user := connwarden.EventClosed, ""
 		if i := strings.LastIndexByte(rest, ' '); i >= 0 {
 			if u, ok := after(rest[:i], "user "); ok {
 				user = u
 			}
+			if isInvalidUser(rest) {
+				kind = connwarden.EventAuthFailed
+			}
 			rest = rest[i+1:]
 		}
-		return isAddress(rest) && say(e, connwarden.EventClosed, rest, user)
+		return isAddress(rest) && say(e, kind, rest, user)
 	}
 	return false
 }
@@ -349,17 +352,28 @@ func sshThrownOut(s string, e *connwarden.Event) bool {
 	return sayOf(e, kind, a, "", "")
 }
 
-// sshBroken reads "ADDR port N: REASON". Where the reason is the network's, nobody is to blame.
+// sshBroken reads "ADDR port N: REASON", perhaps behind a user's name as in sshThrownOut. Where the reason is the network's, nobody is to
+// blame.
 func sshBroken(s string, e *connwarden.Event) bool {
 	host, why := sshBefore(s)
-	if host == "" {
-		return false
-	}
 	kind := connwarden.EventBadHandshake
-	switch why {
-	case "Broken pipe", "Connection timed out", "Operation timed out", "Connection reset by peer", "No route to host",
-		"Network is unreachable", "Host is down", "Connection closed by remote host", "":
+	for _, network := range [...]string{"Broken pipe", "onnection timed out", "Operation timed out", "Connection reset by peer", "No route to host",
+		"Network is unreachable", "Host is down", "Connection closed by remote host"} {
+		if strings.HasSuffix(s, network) {
+			kind = connwarden.EventClosed
+		}
+	}
+	switch {
+	case host != "" && why == "":
 		kind = connwarden.EventClosed
+	case host == "" && (isInvalidUser(s) || strings.HasPrefix(s, "authenticating user ")):
+		if !sshThrownOut(s, e) {
+			return false
+		}
+		e.Kind = kind
+		return true
+	case host == "":
+		return false
 	}
 	return say(e, kind, host, "") && detail(e, why)
 }
@@ -414,8 +428,6 @@ func readDropbear(s string, e *connwarden.Event) bool {
 		return dropbearExit(s, e)
 	case strings.HasPrefix(s, "Exit ("):
 		return false
-	case strings.HasPrefix(s, "pam_"):
-		return readPAM(s, e)
 	}
 	head, host, ok := lastCut(s, " from ")
 	if !ok || strings.IndexByte(host, ' ') >= 0 {

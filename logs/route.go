@@ -77,7 +77,7 @@ func init() {
 			daemon("named"), awsELB, cloudFront, iis,
 		},
 		opensSlashed: {nginxError},
-		opensNumber:  with(clf, mysqlError, daemon("redis"), daemon("named"), daemon("xinetd"), squid, haproxyHTTP, haproxyTCP, syslogLog),
+		opensNumber:  append([]*Format{daemon("cpanel_login_old")}, with(clf, mysqlError, daemon("redis"), daemon("named"), daemon("xinetd"), squid, haproxyHTTP, haproxyTCP, syslogLog)...),
 		opensMonth:   {kernelLog, syslogLog, daemon("dovecot"), daemon("phpmyadmin")},
 		opensDay:     {daemon("vsftpd"), daemon("openvpn"), syslogLog},
 		opensWord:    with(clf, awsALB, awsS3, labelled, logfmt),

@@ -1,0 +1,71 @@
+package daemons
+
+import "github.com/connwarden/connwarden"
+
+// worded is the reader of a daemon whose messages are known by their templates; the first that fits is the message's.
+func worded(list ...template) func(program, text string, e *connwarden.Event) bool {
+	return func(_, text string, e *connwarden.Event) bool {
+		for i := range list {
+			if list[i].read(text, e) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+const (
+	failed  = connwarden.EventAuthFailed
+	refused = connwarden.EventNotAllowed
+	limited = connwarden.EventLimitHit
+	probed  = connwarden.EventProbe
+	spam    = connwarden.EventSpam
+	broken  = connwarden.EventBadHandshake
+	filter  = connwarden.EventFilterHit
+	passed  = connwarden.EventAuthPassed
+	opened  = connwarden.EventConnected
+	closed  = connwarden.EventClosed
+	other   = connwarden.EventOther
+)
+
+// readWordPress reads what the plugins WP fail2ban, WP Fail2Ban Redux and their like tell syslog.
+var readWordPress = worded(
+	says(failed, "Authentication failure for %u from %a"),
+	says(failed, "Authentication attempt for unknown user %u from %a"),
+	says(failed, "Wordpress authentication failure for %u from %a"),
+	says(failed, "Empty username from %a"),
+	says(refused, "Blocked authentication attempt for %u from %a"),
+	says(refused, "Blocked username authentication attempt for %u from %a"),
+	says(probed, "Blocked user enumeration attempt from %a"),
+	says(failed, "XML-RPC authentication failure for %u from %a"),
+	says(failed, "XML-RPC authentication failure from %a"),
+	says(failed, "XML-RPC authentication attempt for unknown user %u from %a"),
+	says(failed, "XML-RPC multicall authentication failure from %a"),
+	says(failed, "XML-RPC multicall authentication failure for %u from %a"),
+	says(failed, "REST authentication failure for %u from %a"),
+	says(failed, "REST authentication attempt for unknown user %u from %a"),
+	says(probed, "Pingback error %n generated from %a"),
+	says(probed, "Untrusted X-Forwarded-For header from %a"),
+	says(spam, "Spam comment %n from %a"),
+	says(spam, "Spammed comment from %a"),
+	says(passed, "Accepted password for %u from %a"),
+	says(other, "Pingback requested from %a"),
+	says(other, "Comment %n"),
+)
+
+// readOldFTP reads wu-ftpd and the BSDs' ftpd.
+var readOldFTP = worded(
+	says(failed, "Failed login from %w [%a]"),
+	says(failed, "failed login from %w [%a]"),
+	says(failed, "failed login from %w [%a], %u"),
+	says(limited, "repeated login failures from %w [%a]"),
+	says(limited, "repeated login failures from %a"),
+	says(failed, "FAILED LOGIN %n FROM %a, %u"),
+	says(failed, "FTP LOGIN FAILED FROM %a, %u"),
+	says(failed, "FTP LOGIN FAILED FROM %w [%a], %u"),
+	says(failed, "FTP LOGIN REFUSED (%*) FROM %w [%a], %u"),
+	says(refused, "FTP LOGIN REFUSED (username in /etc/ftpusers) FROM %a, %u"),
+	says(refused, "ANONYMOUS FTP LOGIN REFUSED FROM %a, %u"),
+	says(passed, "FTP LOGIN FROM %w [%a], %u"),
+	says(passed, "FTP LOGIN FROM %a as %u"),
+)
