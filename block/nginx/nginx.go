@@ -39,7 +39,10 @@ type Options struct {
 }
 
 // Driver writes the list and speaks to the program nginx. It belongs to one goroutine at a time.
-type Driver struct{ opt Options }
+type Driver struct {
+	opt      Options
+	settling time.Duration // how long nginx may take after a reload until workers with the new configuration answer
+}
 
 const name = "nginx"
 
@@ -60,7 +63,7 @@ func Open(opt Options) (*Driver, error) {
 	if err != nil {
 		return nil, &block.Error{Driver: name, Op: "open", Err: err}
 	}
-	return &Driver{opt}, nil
+	return &Driver{opt, settling}, nil
 }
 
 // Detect asks nginx for its configuration and tells whether it includes our list, or would if it were there; if not,
@@ -196,9 +199,9 @@ func (d *Driver) bring(ctx context.Context, was list, targets []netip.Prefix, ad
 		return back(err, d.write(was))
 	}
 	if prove {
-		if err := d.await(ctx); err != nil {
+		if _, err := d.await(ctx, d.settling); err != nil {
 			// Whoever asked may be gone; nginx must not keep a list that nobody knows of.
-			return back(err, errors.Join(d.write(was), d.reload(context.WithoutCancel(ctx))))
+			return back(heed(err), errors.Join(d.write(was), d.reload(context.WithoutCancel(ctx))))
 		}
 	}
 	if !next.present {
@@ -250,38 +253,44 @@ func (d *Driver) run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 const (
-	// settling is how long nginx may take until workers with the new configuration answer.
-	settling = 15 * time.Second
+	settling = 15 * time.Second // a configuration of thousands of sites takes seconds to read
+	grace    = time.Second      // old workers answer for a tenth of a second beside the new ones
 	pause    = 50 * time.Millisecond
 )
 
-// await asks the page until the list is in force: a reload is a signal, and old workers answer until new ones do.
-func (d *Driver) await(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, settling)
+// await asks the page until the list is in force: a reload is a signal, and old workers answer until new ones do. The
+// error is that of the last answer.
+func (d *Driver) await(ctx context.Context, most time.Duration) (canary.Answers, error) {
+	wait, stop := context.WithTimeout(ctx, most)
 	defer stop()
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		answers, err := d.opt.Page.Look(ctx)
 		if err == nil {
-			if err = answers.InForce(); err == nil {
-				return nil
-			}
+			err = answers.InForce()
 		}
-		if errors.Is(err, canary.ErrBroken) {
-			return fmt.Errorf("%w: %w", err, connwarden.ErrUnsupported)
+		if err == nil || errors.Is(err, canary.ErrBroken) {
+			return answers, err
 		}
 		select {
 		case <-tick.C:
-			continue
-		case <-ctx.Done():
+		case <-wait.Done():
+			return answers, err
 		}
-		if errors.Is(err, canary.ErrIneffective) {
-			err = fmt.Errorf("%w: nginx goes on without the list (its error log says why), the site has allow or deny lines "+
-				"of its own, or a proxy stands before it: %w", err, connwarden.ErrUnsupported)
-		}
-		return err
 	}
+}
+
+// heed says why nginx may go on as before.
+func heed(err error) error {
+	switch {
+	case errors.Is(err, canary.ErrIneffective):
+		return fmt.Errorf("%w: nginx goes on without the list (its error log says why), the site has allow or deny lines "+
+			"of its own, or a proxy stands before it: %w", err, connwarden.ErrUnsupported)
+	case errors.Is(err, canary.ErrBroken):
+		return fmt.Errorf("%w: %w", err, connwarden.ErrUnsupported)
+	}
+	return err
 }
 
 // Flush takes our list away.
@@ -316,12 +325,9 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) (string, error) {
 	if d.opt.Page.URL == "" {
 		return "", fmt.Errorf("no page is known that could be asked for: %w", connwarden.ErrUnsupported)
 	}
-	answers, err := d.opt.Page.Look(ctx)
-	if err == nil {
-		err = answers.InForce()
-	}
+	answers, err := d.await(ctx, grace)
 	if err != nil {
-		return "", err
+		return "", heed(err)
 	}
 	return "listed in " + d.opt.File + "; nginx answers " + answers.String(), nil
 }
