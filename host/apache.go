@@ -25,6 +25,7 @@ type vhost struct {
 	formats     map[string]string // LogFormat with a nickname
 	plain       string            // LogFormat without: what TransferLog uses
 	errors      string            // ErrorLogFormat
+	root        string            // DocumentRoot
 }
 
 // apacheLog is a directive that names a log; formats are looked up when all is read, as Apache does.
@@ -138,6 +139,8 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 		if host.alias == "" || strings.Contains(host.alias, "*") {
 			host.alias = hostName(arg(0))
 		}
+	case "documentroot":
+		host.root = arg(0)
 	case "include", "includeoptional":
 		if arg(0) == "" || a.unresolved(arg(0), l.at) {
 			return
@@ -225,6 +228,9 @@ func (a *apache) unresolved(name string, at position) bool {
 // emit hands over the logs, with formats and sites, which may have been defined after the logs.
 func (a *apache) emit() {
 	s := a.book.scan
+	for _, h := range append(a.hosts, a.main) {
+		s.docroot(h.root, a.site(h))
+	}
 	first := map[*vhost]string{} // the log that holds all requests of a host
 	for _, l := range a.logs {
 		if l.name == "" {
@@ -329,7 +335,7 @@ func (a *apache) target(c *candidate, l apacheLog) bool {
 		return false
 	}
 	if c.service == "php" && !strings.HasPrefix(c.name, "/") {
-		s.problem(l.at.String(), "PHP writes its error log to "+c.name+" in the folder of each script: not looked for")
+		s.beside[c.name] = append(s.beside[c.name], l.at.String())
 		return false
 	}
 	if !strings.HasPrefix(c.name, "/") {

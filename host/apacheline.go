@@ -81,7 +81,7 @@ func matters(line []byte) bool {
 var apacheKnown = map[string]bool{
 	"serverroot": true, "define": true, "undefine": true, "servername": true, "serveralias": true, "include": true,
 	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
-	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true,
+	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true, "documentroot": true,
 }
 
 var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true}

@@ -81,7 +81,7 @@ CustomLog /l/b "%r %s"`,
 				"! /c:3: error log piped to cat: where that writes is not known\n! /c:5: apache writes its error log to provider journald: not read here\n"},
 		{"a pipe's file", "CustomLog \"||/usr/sbin/rotatelogs -f 'l/a.%F' 86400\" CLF", "apache access /etc/apache2/l/a.*||CLF|" + commonLog + "| glob\n"},
 		{"mod_php", "php_admin_value error_log /l/php\nphp_value error_log php.log\nphp_value memory_limit 1G",
-			"php error /l/php||||\n! /c:2: PHP writes its error log to php.log in the folder of each script: not looked for\n"},
+			"php error /l/php||||\n"},
 		{"macros", "<Macro M $a @b>\nErrorLog /l/$a@b\n</Macro>\nUse M x y\nuse m z", "apache error /l/xy||||\napache error /l/z@b||||\n"},
 		{"a macro that uses itself", "<Macro M>\nUse M\n</Macro>\nUse M", "! /c:2: macros inside macros too deep or too many: not read\n"},
 		{"sections left open or closed too often", "</VirtualHost>\n</x>\n<VirtualHost a>\nServerName s\nErrorLog /l/a", "apache error /l/a|s|||\n"},
@@ -196,7 +196,7 @@ php-fpm access /srv/b/a.log|||%R - %u %t "%m %r" %s|
 php-fpm error /var/log/fpm.log||||
 ! /c:13: pm.start_servers = "-1" is not a number
 ! /c:14: pm.max_requests = "99999999999999999999" is not a number
-! /c:20: PHP writes its error log to ${HOME}/x in the folder of each script: not looked for
+! /c:20: the variable in ${HOME}/x is not known: not looked for
 ! /c:25: php writes its error log to /dev/stderr: not a file
 `, found(s))
 }

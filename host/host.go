@@ -94,6 +94,8 @@ type scan struct {
 	tree         *tree
 	lim          limits
 	found        []candidate
+	docroots     []docroot
+	beside       map[string][]string // names of logs that PHP makes beside its scripts, with where that is said
 	servers      []Server
 	pools        []Pool
 	procs        []process
@@ -104,7 +106,7 @@ type scan struct {
 }
 
 func (h *Host) scan(ctx context.Context) *scan {
-	return &scan{ctx: ctx, tree: h.tree(), lim: h.limits.filled(), said: map[connwarden.Problem]bool{}}
+	return &scan{ctx: ctx, tree: h.tree(), lim: h.limits.filled(), beside: map[string][]string{}, said: map[connwarden.Problem]bool{}}
 }
 
 // problem notes what could not be seen, once.

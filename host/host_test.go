@@ -82,7 +82,7 @@ func needLinks(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for i, want := range [...]string{"access", "error", "slow", "login", "unknown"} {
+	for i, want := range [...]string{"access", "error", "slow", "events", "unknown"} {
 		same(t, "kind", want, Kind(i).String())
 	}
 	for i, want := range [...]string{"unknown", "yes", "no", "unknown"} {

@@ -19,12 +19,12 @@ const (
 	Access Kind = iota // requests
 	Error              // faults
 	Slow               // scripts that took too long, with their stacks
-	Login              // who logged in, or did not
+	Events             // what daemons say of peers: who logged in, or did not; sent mail, or was refused
 )
 
-var kindWords = [...]string{"access", "error", "slow", "login"}
+var kindWords = [...]string{"access", "error", "slow", "events"}
 
-// String returns "access", "error", "slow" or "login".
+// String returns "access", "error", "slow" or "events".
 func (k Kind) String() string {
 	if int(k) < len(kindWords) {
 		return kindWords[k]
@@ -38,8 +38,9 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // LogFile is one log, found by the servers' configuration or in a usual place.
 //
 // Trust is outside for the error logs of nginx and LiteSpeed, in which a client can write whole lines; local for
-// PHP's error logs and for every file that an ordinary account owns or can write or replace; else root. Accounts
-// below UID_MIN are daemons: a log that its own daemon owns counts as root's.
+// what syslog brings, since every account may write to it, for the logs of PHP's scripts, and for every file that an
+// ordinary account owns or can write or replace; else root. Accounts below UID_MIN are daemons: a log that its own
+// daemon owns counts as root's.
 //
 // A request may stand in several logs: Twin tells of two logs of one server that hold the same; that a front server
 // (nginx) and what stands behind it (Apache, or PHP-FPM with an access.log) both log a request is not known here.
@@ -47,18 +48,18 @@ type LogFile struct {
 	Path    string // to open it: with the root in front
 	Shown   string // without the root, as the configuration names it
 	Kind    Kind
-	Service string // "apache", "nginx", "php-fpm", "php", "litespeed", "lighttpd", "iis", "cpanel", "plesk", "directadmin"
+	Service string // "apache", "nginx", "php-fpm", "php", "mysql", "exim", …; "syslog" for what a syslog daemon writes of all programs
 
 	// Format is what the configuration says: Apache's LogFormat string, nginx's log_format string, PHP-FPM's
 	// access.format, unquoted; or the name "apache_combined" for what nginx calls combined. "" is to be
-	// recognised. For an error log it is Apache's ErrorLogFormat.
+	// recognised. For an error log it is Apache's ErrorLogFormat, for a daemon's own log the name that the room logs has for it.
 	Format     string
 	FormatNick string // the configuration's name for it
 	Escape     string // nginx's escape=: "" is its default, else "json" or "none"
 
 	Site string // the virtual host all lines belong to; "" when unknown, mixed, or named by each line
 	Only string // the condition under which a request is logged: "env=!dontlog"; "" is always
-	Twin string // Shown of another log that holds the same requests; "" when none does
+	Twin string // Shown of another log that holds the same lines; "" when none does
 
 	Trust   connwarden.Trust
 	From    string // why we know: "apache configuration /etc/apache2/sites-enabled/x.conf:12"
@@ -127,6 +128,10 @@ func (s *scan) resolve() []LogFile {
 	slices.SortFunc(r.files, func(a, b LogFile) int { return strings.Compare(a.Shown, b.Shown) })
 	return r.files
 }
+
+// accountsWrite are the services in whose logs an ordinary account can write lines, whoever owns the file: through
+// /dev/log, or as the author of a site whose scripts run under the web server's account.
+var accountsWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true}
 
 type resolver struct {
 	*scan
@@ -228,7 +233,7 @@ func (r *resolver) add(c *candidate, name, site string) {
 	switch {
 	case c.kind == Error && (c.service == "nginx" || c.service == "litespeed"):
 		f.Trust = connwarden.TrustOutside
-	case c.service == "php":
+	case accountsWrite[c.service]:
 		f.Trust = connwarden.TrustLocal
 	}
 	r.seen[key] = len(r.files)

@@ -14,6 +14,7 @@ type nginx struct {
 	prefix  string            // the folder that logs are relative to
 	formats map[string]format // log_format by name
 	logs    []nginxLog
+	servers []*ngxServer // with a root folder of their own
 }
 
 type format struct{ text, escape string }
@@ -24,7 +25,7 @@ type ngxScope struct {
 	server *ngxServer
 }
 
-type ngxServer struct{ name string }
+type ngxServer struct{ name, root string }
 
 type nginxLog struct {
 	kind   Kind
@@ -127,7 +128,7 @@ func (n *nginx) directive(borrowed [][]byte, at position, depth int, in ngxScope
 		return
 	}
 	switch string(borrowed[0]) {
-	case "include", "server_name", "log_format", "access_log", "error_log":
+	case "include", "server_name", "log_format", "access_log", "error_log", "root":
 	default:
 		return
 	}
@@ -147,6 +148,11 @@ func (n *nginx) directive(borrowed [][]byte, at position, depth int, in ngxScope
 	case "server_name":
 		if in.server != nil && in.server.name == "" {
 			in.server.name = serverName(words[1:])
+		}
+	case "root":
+		if in.kind == "server" && len(words) > 1 {
+			in.server.root = words[1]
+			n.servers = append(n.servers, in.server)
 		}
 	case "log_format":
 		if len(words) < 3 || !http {
@@ -203,6 +209,9 @@ func serverName(names []string) string {
 
 // emit hands over the logs. A name of a server may stand after its logs.
 func (n *nginx) emit() {
+	for _, server := range n.servers {
+		n.book.scan.docroot(server.root, server.name)
+	}
 	first := map[ngxScope]string{}
 	for _, l := range n.logs {
 		c := candidate{

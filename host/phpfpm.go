@@ -256,11 +256,11 @@ func (f *fpm) log(c candidate, at position) {
 	case c.name == "syslog" || strings.HasPrefix(c.name, "/dev/") || strings.HasPrefix(c.name, "/proc/"):
 		s.problem(at.String(), c.service+" writes its "+c.kind.String()+" log to "+c.name+": not a file")
 		return
-	case !strings.HasPrefix(c.name, "/"):
-		s.problem(at.String(), "PHP writes its error log to "+c.name+" in the folder of each script: not looked for")
-		return
 	case strings.Contains(c.name, "${"):
 		s.problem(at.String(), "the variable in "+c.name+" is not known: not looked for")
+		return
+	case !strings.HasPrefix(c.name, "/"):
+		s.beside[c.name] = append(s.beside[c.name], at.String())
 		return
 	}
 	c.configured, c.from = true, "php-fpm configuration "+at.String()
@@ -359,7 +359,6 @@ func (s *scan) readINIs() {
 		names, _, _ := s.tree.glob(pattern, s.lim.entries)
 		inis = append(inis, names...)
 	}
-	relative := map[string][]string{}
 	for _, ini := range inis {
 		files := []string{ini}
 		for _, pattern := range [...]string{path.Dir(ini) + "/conf.d/*.ini", path.Dir(ini) + "/php.d/*.ini"} {
@@ -390,15 +389,8 @@ func (s *scan) readINIs() {
 				kind: Error, service: "php", name: name, configured: true, from: "PHP configuration " + at.String(),
 			})
 		default:
-			relative[name] = append(relative[name], at.String())
+			s.beside[name] = append(s.beside[name], at.String())
 		}
-	}
-	for _, name := range sortedKeys(relative) {
-		why := "PHP writes its errors to a file of this name in the folder of each script: not looked for (" + relative[name][0]
-		if n := len(relative[name]) - 1; n > 0 {
-			why += fmt.Sprintf(" and %d more", n)
-		}
-		s.problem(name, why+")")
 	}
 }
 

@@ -30,20 +30,21 @@ var places = []place{
 	{"/var/log/httpd/domains/*.log", Access, "apache", "DirectAdmin", true},
 	{"/var/log/nginx/domains/*.error.log", Error, "nginx", "DirectAdmin", true},
 	{"/var/log/nginx/domains/*.log", Access, "nginx", "DirectAdmin", true},
-	{"/var/log/directadmin/login.log", Login, "directadmin", "DirectAdmin", false},
 
 	{"/var/log/ispconfig/httpd/*/access.log", Access, "apache", "ISPConfig", true},
 	{"/var/log/ispconfig/httpd/*/error.log", Error, "apache", "ISPConfig", true},
 
 	{"/usr/local/cpanel/logs/access_log", Access, "cpanel", "cPanel", false},
-	{"/usr/local/cpanel/logs/login_log", Login, "cpanel", "cPanel", false},
 	{"/usr/local/cpanel/logs/error_log", Error, "cpanel", "cPanel", false},
 	{"/usr/local/apache/logs/error_log", Error, "apache", "cPanel", false},
+	{"/usr/local/apache/logs/suexec_log", Error, "apache", "cPanel", false},
 	{"/usr/local/apache/logs/access_log", Access, "apache", "cPanel", false},
 
 	{"/var/log/apache2/*error*", Error, "apache", "Debian", false},
+	{"/var/log/apache2/suexec.log", Error, "apache", "Debian", false},
 	{"/var/log/apache2/*access*", Access, "apache", "Debian", false},
 	{"/var/log/httpd/*error*", Error, "apache", "RHEL", false},
+	{"/var/log/httpd/suexec.log", Error, "apache", "RHEL", false},
 	{"/var/log/httpd/*access*", Access, "apache", "RHEL", false},
 	{"/usr/local/apache2/logs/error_log", Error, "apache", "Apache", false},
 	{"/usr/local/apache2/logs/access_log", Access, "apache", "Apache", false},
@@ -56,9 +57,17 @@ var places = []place{
 	{"/usr/local/nginx/logs/access.log", Access, "nginx", "nginx", false},
 
 	{"/usr/local/lsws/logs/*error.log", Error, "litespeed", "LiteSpeed", false},
+	{"/usr/local/lsws/logs/stderr.log", Error, "php", "LiteSpeed", false},
 	{"/usr/local/lsws/logs/*access.log", Access, "litespeed", "LiteSpeed", false},
 	{"/usr/local/lsws/*/logs/error.log", Error, "litespeed", "LiteSpeed", false},
 	{"/usr/local/lsws/*/logs/access.log", Access, "litespeed", "LiteSpeed", false},
+
+	{"/var/log/caddy/*.log", Access, "caddy", "Caddy", false},
+	{"/var/log/haproxy*.log", Access, "haproxy", "HAProxy", false},
+	{"/var/webmin/miniserv.log", Access, "webmin", "Webmin", false},
+	{"/var/webmin/miniserv.error", Error, "webmin", "Webmin", false},
+	{"/var/usermin/miniserv.log", Access, "webmin", "Usermin", false},
+	{"/var/usermin/miniserv.error", Error, "webmin", "Usermin", false},
 
 	{"/var/log/lighttpd/error.log", Error, "lighttpd", "lighttpd", false},
 	{"/var/log/lighttpd/access.log", Access, "lighttpd", "lighttpd", false},
@@ -86,31 +95,44 @@ var phpINIs = []string{
 // by a distribution, is named by the panel first, since that knows the sites.
 func (s *scan) usualPlaces() {
 	s.domlogs("/usr/local/apache/domlogs", "/etc/apache2/logs/domlogs")
-	s.iis()
+	s.findIIS()
 	for _, p := range places {
-		if s.ctx.Err() != nil {
-			return
+		s.usual(p.pattern, p.site, candidate{kind: p.kind, service: p.service, from: "usual place of " + p.whose})
+	}
+	s.readSyslog() // before the daemons' own places: what syslog writes there has its form
+	s.turning()
+	s.findExim()
+	s.findMySQL()
+	s.scriptLogs()
+	for _, p := range eventPlaces {
+		s.usual(p.pattern, false, candidate{kind: Events, service: p.service, format: p.format, from: "usual place of " + p.whose})
+	}
+}
+
+// usual adds what stands in one usual place; site tells that what the pattern's first star stands for is the site.
+func (s *scan) usual(pattern string, site bool, c candidate) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	names, more, err := s.tree.glob(pattern, s.lim.entries)
+	if err != nil {
+		s.problem(blame(err, pattern), why(err))
+	}
+	if more {
+		s.problem(pattern, "too many matches: the rest is not looked at")
+	}
+	for _, name := range names {
+		if rotated(name) || skipped(name) {
+			continue
 		}
-		names, more, err := s.tree.glob(p.pattern, s.lim.entries)
-		if err != nil {
-			s.problem(blame(err, p.pattern), why(err))
+		c.name = name
+		switch {
+		case site:
+			c.site = starred(pattern, name)
+		case c.service == "apache" || c.service == "nginx":
+			c.site = nameSite(name)
 		}
-		if more {
-			s.problem(p.pattern, "too many matches: the rest is not looked at")
-		}
-		for _, name := range names {
-			if rotated(name) || skipped(name) {
-				continue
-			}
-			c := candidate{name: name, kind: p.kind, service: p.service, from: "usual place of " + p.whose}
-			switch {
-			case p.site:
-				c.site = starred(p.pattern, name)
-			case p.service == "apache" || p.service == "nginx":
-				c.site = nameSite(name)
-			}
-			s.found = append(s.found, c)
-		}
+		s.found = append(s.found, c)
 	}
 }
 
@@ -224,14 +246,4 @@ func isDomain(name string) bool {
 		last = label
 	}
 	return !digits(last)
-}
-
-// iis takes in the newest log of each site of IIS (its default folder; names turn with the day).
-func (s *scan) iis() {
-	folders, _, _ := s.tree.glob("/inetpub/logs/LogFiles/W3SVC*", s.lim.entries)
-	for _, dir := range folders {
-		s.found = append(s.found, candidate{
-			name: dir + "/u_ex*.log", glob: true, newest: true, kind: Access, service: "iis", from: "usual place of IIS",
-		})
-	}
 }

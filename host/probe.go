@@ -58,7 +58,7 @@ func (h *Host) Probes(ctx context.Context) []Probe {
 	for _, p := range panels {
 		probes = append(probes, s.panel(p))
 	}
-	for _, k := range [...]Kind{Access, Error, Slow, Login} {
+	for _, k := range [...]Kind{Access, Error, Slow, Events} {
 		probes = append(probes, s.logProbe(k, files))
 	}
 	return append(probes, h.firewalls(ctx, s)...)
@@ -68,11 +68,11 @@ func (s *scan) sources(h *Host) []Probe {
 	if h.Rooted() {
 		const why = "not asked: a folder is treated as /"
 		return []Probe{
-			{"source", "sock_diag", Unknown, why}, {"source", "proc", Unknown, why}, s.journal(h),
+			{"source", "sock_diag", Unknown, why}, {"source", "proc", Unknown, why}, s.journalProbe(h),
 		}
 	}
 	diag := sockDiag()
-	return []Probe{diag, s.procProbe(), s.journal(h)}
+	return []Probe{diag, s.procProbe(), s.journalProbe(h)}
 }
 
 // procProbe tells whether other accounts' processes can be seen: hidepid of proc(5) hides them.
@@ -92,34 +92,19 @@ func (s *scan) procProbe() Probe {
 	return p
 }
 
-func (s *scan) journal(h *Host) Probe {
+func (s *scan) journalProbe(h *Host) Probe {
 	p := Probe{Area: "source", Name: "journal"}
-	found, refused := 0, ""
-	for _, pattern := range [...]string{"/var/log/journal/*/*.journal", "/run/log/journal/*/*.journal"} {
-		names, _, err := s.tree.glob(pattern, s.lim.entries)
-		if err != nil {
-			refused = pattern + ": " + why(err)
-		}
-		for _, name := range names {
-			f, err := s.tree.open(name)
-			if err != nil {
-				refused = name + ": " + why(err)
-				continue
-			}
-			_ = f.Close()
-			found++
-		}
-	}
-	program := h.lookup("journalctl")
+	j, err := s.journal(h)
 	switch {
-	case found > 0 && (program != "" || h.Rooted()):
-		p.Answer, p.Why = Yes, fmt.Sprintf("%d journal files can be read", found)
-	case found > 0:
-		p.Answer, p.Why = No, "journalctl is not installed"
-	case refused != "":
-		p.Why = refused
+	case errors.Is(err, connwarden.ErrNotFound):
+		p.Answer, p.Why = No, err.Error()
+	case err != nil:
+		p.Why = err.Error()
+	case j.First.IsZero():
+		p.Answer, p.Why = Yes, fmt.Sprintf("%d files can be read, without an entry", j.Files)
 	default:
-		p.Answer, p.Why = No, "no journal in /var/log/journal or /run/log/journal"
+		p.Answer = Yes
+		p.Why = fmt.Sprintf("%d files can be read, back to %s; read instead of syslog's files where it reaches back far enough", j.Files, j.First.Format("2006-01-02 15:04:05 MST"))
 	}
 	return p
 }

@@ -194,33 +194,16 @@ func TestLogProbe(t *testing.T) {
 		Access: {"logs", "access", Yes, "1 found, all can be read"},
 		Error:  {"logs", "error", Yes, "2 found, 1 cannot be read, such as /gone: not there"},
 		Slow:   {"logs", "slow", Unknown, "1 found, none can be read: /gone: not there"},
-		Login:  {"logs", "login", No, "none found"},
+		Events: {"logs", "events", No, "none found"},
 	} {
 		same(t, k.String(), want, s.logProbe(k, files))
 	}
 	s.problem("/var/log/x", "permission denied: needs root")
-	same(t, "hidden", Probe{"logs", "login", Unknown, "none found, but /var/log/x: permission denied: needs root"}, s.logProbe(Login, nil))
+	same(t, "hidden", Probe{"logs", "events", Unknown, "none found, but /var/log/x: permission denied: needs root"}, s.logProbe(Events, nil))
 }
 
 func TestPanels(t *testing.T) {
 	s := plant(t, map[string]string{"usr/local/psa/version": "18.0.64 Debian\n", "usr/local/cpanel": "a file"}).scan(context.Background())
 	same(t, "plesk", Probe{"panel", "plesk", Yes, "/usr/local/psa, version 18.0.64"}, s.panel(panels[1]))
 	same(t, "cpanel", Probe{"panel", "cpanel", No, "no folder /usr/local/cpanel"}, s.panel(panels[0]))
-}
-
-func TestJournal(t *testing.T) {
-	for _, c := range []struct {
-		files  map[string]string
-		answer Answer
-	}{
-		{nil, No},
-		{map[string]string{"var/log/journal/0a/system.journal": "x"}, Yes},
-		{map[string]string{"run/log/journal/0a/system.journal": "x"}, Yes},
-		{map[string]string{"run/log/journal/0a/system.journal/": ""}, Unknown},
-	} {
-		h := plant(t, c.files)
-		if got := h.scan(context.Background()).journal(h); got.Answer != c.answer {
-			t.Errorf("%v: %+v, want %s", c.files, got, c.answer)
-		}
-	}
 }

@@ -54,11 +54,9 @@ var (
 		"/usr/local/php*/etc/php-fpm.conf", // DirectAdmin
 		"/usr/local/etc/php-fpm.conf",      // FreeBSD, Docker's image
 	}
-	otherMains = map[string][]string{
-		"litespeed": {"/usr/local/lsws/conf/httpd_config.conf", "/usr/local/lsws/conf/httpd_config.xml"},
-		"lighttpd":  {"/etc/lighttpd/lighttpd.conf"},
-		"iis":       {"/Windows/System32/inetsrv/config/applicationHost.config"},
-	}
+	liteSpeedMains = []string{"/usr/local/lsws/conf/httpd_config.conf", "/usr/local/lsws/conf/httpd_config.xml"}
+	lighttpdMains  = []string{"/etc/lighttpd/lighttpd.conf", "/usr/local/etc/lighttpd/lighttpd.conf"}
+	iisMains       = []string{"/Windows/System32/inetsrv/config/applicationHost.config"}
 )
 
 // readServers reads the configuration of every server there is.
@@ -68,13 +66,7 @@ func (s *scan) readServers() {
 	s.readNginxes()
 	s.readFPMs()
 	s.readINIs()
-	for _, name := range sortedKeys(otherMains) {
-		for _, file := range otherMains[name] {
-			if s.tree.exists(file) {
-				s.server(name, []string{file}, nil)
-			}
-		}
-	}
+	s.readOthers()
 	for _, service := range [...]string{"apache", "nginx", "php-fpm", "litespeed", "lighttpd"} {
 		s.unconfigured(service)
 	}
@@ -150,6 +142,27 @@ func (s *scan) readFPMs() {
 		s.server("php-fpm", f.book.files, &m.process)
 	}
 	sortPools(s.pools)
+}
+
+// readOthers reads the servers whose configuration begins in one fixed place.
+func (s *scan) readOthers() {
+	for _, file := range iisMains {
+		if s.tree.exists(file) {
+			s.readIIS(file)
+			s.server("iis", []string{file}, nil)
+		}
+	}
+	for _, file := range lighttpdMains {
+		if s.tree.exists(file) {
+			s.server("lighttpd", s.readLighttpd(file).book.files, nil)
+		}
+	}
+	for _, file := range liteSpeedMains {
+		if s.tree.exists(file) {
+			s.server("litespeed", s.readLiteSpeed(file).book.files, nil)
+			break // the first is the one in use where both are there
+		}
+	}
 }
 
 func (s *scan) server(name string, files []string, p *process) {
