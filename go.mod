@@ -3,6 +3,7 @@ module github.com/connwarden/connwarden
 go 1.26.0
 
 require (
+	github.com/godbus/dbus/v5 v5.2.4 // block/firewalld: how one speaks to firewalld
 	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
 	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // geo: MaxMind DB files of the user's own
@@ -10,6 +11,7 @@ require (
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
 	github.com/vishvananda/netlink v1.3.1 // block/ipset: messages and transport for the kernel's sets
 	golang.org/x/sys v0.49.0 // conns, host, tail: netlink, namespaces, terminals without cgo
+	modernc.org/sqlite v1.60.1 // store: the journal, without cgo
 )
 
 // tests only
@@ -34,7 +36,6 @@ require (
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/fsnotify/fsnotify v1.10.1 // indirect
-	github.com/godbus/dbus/v5 v5.2.4 // indirect
 	github.com/google/nftables v0.3.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
@@ -59,5 +60,4 @@ require (
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.60.1 // indirect
 )

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ type machine struct {
 func needs(t *testing.T) {
 	t.Helper()
 	netnstest.Root(t)
-	for _, name := range []string{"ip", "nft", "dbus-daemon", "firewalld"} {
+	for _, name := range []string{"ip", "nft", "iptables", "ip6tables", "dbus-daemon", "firewalld"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("needs the program %s", name)
 		}
@@ -184,6 +185,7 @@ func (m *machine) holdings(t testing.TB) string {
 		if err := conn.Object(service, path).Call(zone+".getRichRules", 0, name).Store(&rules); err != nil {
 			t.Fatal(err)
 		}
+		slices.Sort(rules) // firewalld keeps them without order
 		text += name + "\n" + strings.Join(rules, "\n") + "\n"
 	}
 	files, err := filepath.Glob(filepath.Join(m.dir, "etc", "*", "*"))

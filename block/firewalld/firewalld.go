@@ -6,7 +6,7 @@
 // negative priority stands before every other rule of a zone. P is derived from the name that the caller gives; a rule of
 // exactly this form with this priority is ours, and that is our mark.
 //
-// What follows from firewalld's own order (1.3, 2.x; read in its ruleset): connections that are established go on, and so
+// What follows from firewalld's own order (seen in the ruleset of 1.3.3): connections that are established go on, and so
 // does what address translation leads into a container, since both are accepted before any zone is asked. firewalld can
 // end a rule by itself, but does not tell when, so that the next process could neither show nor move the end: our rules
 // have none, and whoever keeps the wish ends them. A scope of ports would be a rule for each port, of which nobody could
@@ -154,7 +154,7 @@ func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 	}
 	for i, s := range steps {
 		if err := d.take(ctx, s); err != nil {
-			if i > 0 {
+			if i > 0 || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // nobody knows of an unheard answer
 				err = fmt.Errorf("%w: %w", connwarden.ErrPartial, err)
 			}
 			return d.failed(s.op, err, s.target)

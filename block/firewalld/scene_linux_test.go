@@ -15,7 +15,7 @@ import (
 )
 
 // scene is a server with an attacker and a customer at cables of their own, and a container behind it whose port 80 the
-// server publishes as its 8080. Everybody listens who should, on both families, and answers with what it is sent.
+// server may publish as its 8080. Everybody listens who should, on both families, and answers with what it is sent.
 type scene struct {
 	t                                     *testing.T
 	server, attacker, customer, container string
@@ -40,11 +40,16 @@ func newScene(t *testing.T) *scene {
 		}
 		return nil
 	})
-	s.exec("iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to", "172.31.0.2:80")
-	s.exec("ip6tables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to", "[fd00::2]:80")
 	s.listen(s.server)
 	s.listen(s.container)
 	return s
+}
+
+// publish makes the container's port 80 the server's 8080.
+func (s *scene) publish() {
+	s.t.Helper()
+	s.exec("iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to", "172.31.0.2:80")
+	s.exec("ip6tables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to", "[fd00::2]:80")
 }
 
 // cable joins the server with another, .1 and ::1 at the server's end.
