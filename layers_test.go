@@ -66,12 +66,13 @@ var rooms = map[string]row{
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
 	"geo":            {rank: 1, guests: []string{maxmind}},
 	"update":         {rank: 2, may: []string{"geo", "nets"}},
-	"bots":           {rank: 1},
+	"bots":           {rank: 1, may: []string{"nets"}},
+	"bots/gen":       {tests: true, may: []string{"nets"}}, // makes the data; run by hand
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
-	"watch":          {rank: 4, may: []string{"geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
+	"watch":          {rank: 4, may: []string{"nets", "geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 

@@ -133,8 +133,8 @@ Without a command it is "connwarden review".`,
 	f.StringVar(&c.flags.root, "root", "", "take `DIR` for / when looking for logs, panels and configuration")
 	f.StringVar(&c.flags.zone, "tz", "", "`ZONE` of times that logs write without one (default: the machine's)")
 	f.StringVar(&c.flags.now, "now", "", "judge as of `TIME` (default: the clock; for named logs the time of their last line)")
-	f.BoolVar(&c.flags.noDNS, "no-dns", false, "ask no name server (this version never does)")
-	f.StringVar(&c.flags.dnsTimeout, "dns-timeout", "2s", "wait at most `D` for name servers")
+	f.BoolVar(&c.flags.noDNS, "no-dns", false, "ask no name server")
+	f.StringVar(&c.flags.dnsTimeout, "dns-timeout", "800ms", "wait at most `D` for name servers")
 	f.StringVar(&c.flags.color, "color", "auto", "colours: auto, always or never")
 	c.flags.top = -1
 	c.reviewFlags(root)

@@ -27,6 +27,9 @@ type File struct {
 		Proxies []string `toml:"trusted_proxies" comment:"proxies whose X-Forwarded-For is believed"`
 		CDN     *bool    `toml:"trust_cdn" comment:"believe the published ranges of CDNs likewise"`
 	} `toml:"logs"`
+	Geo struct {
+		Files []string `toml:"files" comment:"MaxMind DB files of networks and countries, believed before the shipped table"`
+	} `toml:"geo"`
 	Rules struct {
 		Folder *string  `toml:"folder" comment:"rules of one's own"`
 		Off    []string `toml:"off" comment:"names of rules that do not count here"`
@@ -41,6 +44,7 @@ type Plan struct {
 	Logs     []string
 	Proxies  []netip.Prefix
 	CDN      bool
+	Geo      []string // MaxMind DB files
 	Rules    string   // folder of the user's own
 	RulesOff []string // names
 	StateDir string
@@ -162,6 +166,12 @@ func (c *command) plan() (*Plan, error) {
 		p.CDN, origin = *f.Logs.CDN, inFile("logs.trust_cdn")
 	}
 	p.set("logs.trust_cdn", p.CDN, origin)
+
+	origin = "default"
+	if f.Geo.Files != nil {
+		p.Geo, origin = f.Geo.Files, inFile("geo.files")
+	}
+	p.set("geo.files", p.Geo, origin)
 
 	p.Rules, origin = filepath.Join(filepath.Dir(defaultConfig(c.env.Getenv)), "rules.d"), "default"
 	if f.Rules.Folder != nil {

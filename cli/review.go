@@ -76,12 +76,13 @@ func (c *command) review(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	d, err := watch.Review(cmd.Context(), watch.ReviewOptions{
-		Rules:   set,
-		Options: opt,
-		Conns:   !c.flags.noConns && (len(args) == 0 || c.flags.withConns || c.flags.from != ""),
-		From:    c.flags.from,
-		Logs:    !c.flags.noLogs,
-		Netns:   c.flags.netns,
+		Rules:    set,
+		Identity: c.identity(p),
+		Options:  opt,
+		Conns:    !c.flags.noConns && (len(args) == 0 || c.flags.withConns || c.flags.from != ""),
+		From:     c.flags.from,
+		Logs:     !c.flags.noLogs,
+		Netns:    c.flags.netns,
 	})
 	if err != nil {
 		return err

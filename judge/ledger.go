@@ -164,6 +164,18 @@ func (t *ledgers) busiest(n int) []Peer {
 	return peers
 }
 
+// claimants returns the ledgers with a claim, those with the most requests first.
+func (t *ledgers) claimants() []Peer {
+	var list []Peer
+	for i := range t.n {
+		if l := t.at(i); l.claim > 0 {
+			list = append(list, l.peer())
+		}
+	}
+	slices.SortFunc(list, func(a, b Peer) int { return cmp.Or(cmp.Compare(b.Requests, a.Requests), a.Addr.Compare(b.Addr)) })
+	return list
+}
+
 func (l *ledger) ip() netip.Addr { return netip.AddrFrom16(l.addr).Unmap() }
 
 // request adds one request.

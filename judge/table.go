@@ -158,10 +158,22 @@ type reading struct {
 	text    []byte              // the example
 }
 
-func (g *reading) example() string {
-	if g.request == nil {
-		return string(g.text[:min(len(g.text), valueText)])
+// example is the part of the reading that a rule's sentence quotes. It owns its bytes.
+func (g *reading) example(part rules.Example) string {
+	text := g.text
+	switch {
+	case g.request == nil:
+	case part == rules.ExampleAgent:
+		text = g.request.Agent
+	case part == rules.ExampleReferer:
+		text = g.request.Referer
+	default:
+		return g.url()
 	}
+	return string(text[:min(len(text), valueText)])
+}
+
+func (g *reading) url() string {
 	b := append([]byte{}, g.request.Path[:min(len(g.request.Path), valueText)]...)
 	if q := g.request.Query; len(q) > 0 && len(b) < valueText {
 		b = append(append(b, '?'), q...)
@@ -232,7 +244,7 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {
 		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
 		if c.keep(s, t.names) {
-			c.example = g.example()
+			c.example = g.example(rule.Example)
 		}
 	}
 }
@@ -388,3 +400,6 @@ func (t *Table) Len() int { return t.ledgers.n }
 
 // Busiest returns the n addresses with the most requests, most first.
 func (t *Table) Busiest(n int) []Peer { return t.ledgers.busiest(n) }
+
+// Claimants returns the addresses whose agents claim to be someone, those with the most requests first.
+func (t *Table) Claimants() []Peer { return t.ledgers.claimants() }

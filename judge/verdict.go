@@ -125,7 +125,7 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 	}
 	text := strings.NewReplacer(
 		"{count}", count, "{total}", strconv.FormatUint(uint64(c.total), 10), "{distinct}", strconv.FormatUint(distinct, 10),
-		"{within}", span(r.Within), "{value}", c.example,
+		"{within}", span(r.Within), "{value}", c.example, "{agent}", c.example, "{referer}", c.example,
 	).Replace(singular(r.Why, most))
 	if c.total > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
 		text += fmt.Sprintf(", %d in all", c.total)
@@ -206,6 +206,9 @@ func (t *Table) samples(c *cell) []connwarden.Sample {
 // weigh joins evidence to one score: what is independent as 1-(1-a)(1-b), of one family only the strongest; what honest
 // heavy users show too stays below malicious when there is nothing else.
 func weigh(list []connwarden.Evidence) int {
+	if len(list) == 0 {
+		return 0
+	}
 	best := map[string]int{}
 	capped := true
 	for _, e := range list {

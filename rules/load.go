@@ -47,7 +47,7 @@ type written struct {
 var (
 	nameForm  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	holes     = regexp.MustCompile(`\{[^{}]*\}`)
-	holeWords = []string{"{count}", "{total}", "{distinct}", "{within}", "{value}"}
+	holeWords = []string{"{count}", "{total}", "{distinct}", "{within}", "{value}", "{agent}", "{referer}"}
 )
 
 // Parse reads a file of rules. Every error in it is among errs, with the file's name, the line, what is wrong and what
@@ -154,6 +154,12 @@ func (w *written) rule() (Rule, error) {
 	}
 	if r.Family == "" {
 		r.Family, _, _ = strings.Cut(r.Name, "-")
+	}
+	switch {
+	case strings.Contains(r.Why, "{agent}"):
+		r.Example = ExampleAgent
+	case strings.Contains(r.Why, "{referer}"):
+		r.Example = ExampleReferer
 	}
 	if r.Most == 0 {
 		r.Most = min(r.Score+10, 99)

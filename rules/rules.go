@@ -99,7 +99,17 @@ type Rule struct {
 	Spares    string
 	File      string // where it is written
 	Line      int
+	Example   Example // what of the earliest reading is quoted in Why
 }
+
+// Example is a part of a reading that a sentence quotes.
+type Example uint8
+
+const (
+	ExampleValue   Example = iota // of a request path and query, of an event the user
+	ExampleAgent                  // {agent}
+	ExampleReferer                // {referer}
+)
 
 //go:embed rules.d/*.toml
 var shipped embed.FS

@@ -36,7 +36,7 @@ func TestParseErrors(t *testing.T) {
 		{`by = "ip"`, `by = "country"`, `by: a request has no "country"; group by one of ip, net, asn, site, path, agent, user`},
 		{`within = "1m"`, `within = "1 minute"`, `"1 minute" is no time from 1s to 24h`},
 		{`within = "1m"`, ``, `within: missing`},
-		{`{within}"`, `{window}"`, `why: there is no {window}; use {count} {total} {distinct} {within} {value}`},
+		{`{within}"`, `{window}"`, `why: there is no {window}; use {count} {total} {distinct} {within} {value} {agent} {referer}`},
 		{`fires = "x"`, ``, `fires: missing`},
 		{`spares = "x"`, ``, `spares: missing`},
 		{`path$=/x.php`, `pth$=/x.php`, `there is no field "pth": did you mean "path"?`},

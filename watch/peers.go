@@ -2,7 +2,9 @@ package watch
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,21 +15,93 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-// peers writes every address with a verdict, worst first, then the busiest others.
-func (r *review) peers(verdicts []connwarden.Verdict, open map[netip.Addr]uint64) {
+// maxBots bounds how many harmless bots are listed one by one.
+const maxBots = 10_000
+
+// peers writes every address whose verdict is not normal, worst first, then the busiest others.
+func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open map[netip.Addr]uint64) {
+	byAddr := make(map[netip.Addr]*connwarden.Verdict, len(verdicts))
+	var list []judge.Peer
+	add := func(p judge.Peer) {
+		if byAddr[p.Addr] == nil {
+			byAddr[p.Addr] = &connwarden.Verdict{Addr: p.Addr}
+			list = append(list, p)
+		}
+	}
+	for i := range verdicts {
+		add(r.counted(verdicts[i].Addr))
+		byAddr[verdicts[i].Addr] = &verdicts[i]
+	}
+	busiest := r.busiest(open)
+	for _, a := range busiest {
+		add(r.counted(a))
+	}
+	if r.sum != nil {
+		claimants := r.sum.ledgers.Claimants()
+		for _, p := range claimants[:min(len(claimants), maxBots)] {
+			add(p)
+		}
+	}
+	who := r.identify(ctx, list)
+	shown := map[netip.Addr]bool{}
+	for _, a := range busiest {
+		shown[a] = true
+	}
 	r.doc.Peers = []report.Peer{}
-	done := map[netip.Addr]bool{}
-	for _, v := range verdicts {
-		p := r.peer(v.Addr, open[v.Addr])
-		p.Score, p.Verdict, p.LevelNow = v.Score, connwarden.Word(v.Score), connwarden.Word(v.ScoreNow)
-		p.Evidence = evidence(v.Evidence, r.opt.Zone)
-		p.Next = r.next(v.Addr, p.Requests)
-		r.doc.Peers = append(r.doc.Peers, p)
-		done[v.Addr] = true
+	for _, p := range list {
+		v, k := byAddr[p.Addr], who[p.Addr]
+		word := judge.Decide(v, &k.Known)
+		if word != connwarden.VerdictNormal || shown[p.Addr] {
+			r.doc.Peers = append(r.doc.Peers, r.peer(&p, v, &k, word, open[p.Addr]))
+		}
 	}
-	for _, a := range r.busiest(open, done) {
-		r.doc.Peers = append(r.doc.Peers, r.peer(a, open[a]))
+	slices.SortStableFunc(r.doc.Peers, func(a, b report.Peer) int {
+		return cmp.Or(cmp.Compare(gravityOf(&a), gravityOf(&b)), cmp.Compare(b.Score, a.Score), cmp.Compare(b.Requests+b.Open, a.Requests+a.Open))
+	})
+}
+
+// gravityOf is the place of a peer in the list: harm, then bots, then all others.
+func gravityOf(p *report.Peer) int {
+	switch p.Verdict {
+	case connwarden.VerdictMalicious, connwarden.VerdictSuspicious:
+		return 0
+	case connwarden.VerdictNormal:
+		return 2
+	default:
+		return 1
 	}
+}
+
+// counted is what the logs say of an address.
+func (r *review) counted(a netip.Addr) judge.Peer {
+	if r.sum == nil {
+		return judge.Peer{Addr: a}
+	}
+	p := r.sum.ledgers.Peer(a)
+	p.Addr = a
+	return p
+}
+
+func (r *review) peer(p *judge.Peer, v *connwarden.Verdict, k *identified, word string, open uint64) report.Peer {
+	d := report.Peer{
+		Addr: p.Addr.String(), Verdict: word, LevelNow: connwarden.Word(v.ScoreNow), Score: v.Score, Open: open, Requests: p.Requests, Bytes: p.Bytes,
+		Status: report.Classes(p.ByClass), First: report.When(in(p.First, r.opt.Zone)), Last: report.When(in(p.Last, r.opt.Zone)),
+		Network: r.opt.Identity.network(p.Addr), Name: report.Clean(k.host), Evidence: evidence(v.Evidence, r.opt.Zone), Exempt: report.Clean(v.Exempt), Next: []string{},
+	}
+	if d.LevelNow == connwarden.VerdictNormal && word != connwarden.VerdictSuspicious && word != connwarden.VerdictMalicious {
+		d.LevelNow = word
+	}
+	if k.Bot.Name != "" {
+		d.Bot = &report.Bot{Claim: k.Bot.Name, Proof: k.Proof.String(), How: report.Clean(k.How)}
+	}
+	switch word {
+	case connwarden.VerdictMalicious:
+		d.Next = append(d.Next, "connwarden block "+d.Addr+" --for 1h")
+		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
+	case connwarden.VerdictSuspicious:
+		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
+	}
+	return d
 }
 
 // groups writes the verdicts on networks, sites, accounts and so on.
@@ -45,12 +119,12 @@ func (r *review) groups(verdicts []connwarden.Verdict) {
 	}
 }
 
-// busiest lists the addresses with the most requests and connections that have no verdict.
-func (r *review) busiest(open map[netip.Addr]uint64, done map[netip.Addr]bool) []netip.Addr {
+// busiest lists the addresses with the most requests and connections.
+func (r *review) busiest(open map[netip.Addr]uint64) []netip.Addr {
 	weight := map[netip.Addr]uint64{}
 	most := r.opt.Top
 	if r.sum != nil {
-		n := most + len(done)
+		n := most
 		if most == 0 {
 			n = r.sum.ledgers.Len()
 		}
@@ -61,12 +135,7 @@ func (r *review) busiest(open map[netip.Addr]uint64, done map[netip.Addr]bool) [
 	for a, n := range open {
 		weight[a] += n
 	}
-	var list []netip.Addr
-	for a := range weight {
-		if !done[a] {
-			list = append(list, a)
-		}
-	}
+	list := slices.Collect(maps.Keys(weight))
 	slices.SortFunc(list, func(a, b netip.Addr) int {
 		return cmp.Or(cmp.Compare(weight[b], weight[a]), a.Compare(b))
 	})
@@ -76,24 +145,12 @@ func (r *review) busiest(open map[netip.Addr]uint64, done map[netip.Addr]bool) [
 	return list
 }
 
-func (r *review) peer(a netip.Addr, open uint64) report.Peer {
-	known := judge.Peer{Addr: a}
-	if r.sum != nil {
-		known = r.sum.ledgers.Peer(a)
-	}
-	return report.Peer{
-		Addr: a.String(), Verdict: connwarden.VerdictNormal, LevelNow: connwarden.VerdictNormal, Open: open, Requests: known.Requests, Bytes: known.Bytes,
-		Status: report.Classes(known.ByClass), First: report.When(in(known.First, r.opt.Zone)), Last: report.When(in(known.Last, r.opt.Zone)),
-		Evidence: []report.Evidence{}, Next: []string{},
-	}
-}
-
-// next is what to type to see more of an address.
-func (r *review) next(a netip.Addr, requests uint64) []string {
+// more is what to type to see more of an address.
+func (r *review) more(a netip.Addr, requests uint64) string {
 	if requests == 0 {
-		return []string{"connwarden conns --by net"}
+		return "connwarden ip " + a.String()
 	}
-	return []string{fmt.Sprintf("connwarden pages --where ip=%s --by path,status", a) + r.namedAccess()}
+	return fmt.Sprintf("connwarden pages --where ip=%s --by path,status", a) + r.namedAccess()
 }
 
 // namedAccess is the access logs that the user named, as arguments of a command; three are enough to understand.
@@ -130,14 +187,21 @@ func (r *review) findings() {
 			level = "critical"
 		}
 		var why []string
-		for _, e := range p.Evidence {
-			why = append(why, sentence(e.Why))
+		families := map[string]bool{} // what sees the same fact is told once, by the strongest
+		for i, e := range p.Evidence {
+			if f := r.families[e.Rule]; f == "" || !families[f] {
+				families[f] = true
+				why = append(why, sentence(p.Evidence[i].Why))
+			}
+		}
+		if p.Exempt != "" {
+			why = append(why, "Must not be blocked: "+p.Exempt+".")
 		}
 		if d.Conns != nil && p.Open > 0 && !hasRule(p.Evidence, "connection-outlier") {
 			why = append(why, fmt.Sprintf("Holds %d of %d connections.", p.Open, d.Conns.Total))
 		}
 		d.Findings = append(d.Findings, report.Finding{
-			Level: level, Title: fmt.Sprintf("%s  %s %d", p.Addr, strings.ToUpper(p.Verdict), p.Score), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,
+			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, place(p.Network)), " "), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,
 		})
 	}
 	for _, p := range d.Pressure {
@@ -204,6 +268,21 @@ func number(f float64) string {
 		return fmt.Sprint(int64(f))
 	}
 	return fmt.Sprintf("%.2f", f)
+}
+
+// place is where an address belongs, in few words.
+func place(n *report.Network) string {
+	if n == nil {
+		return ""
+	}
+	var parts []string
+	if n.ASN > 0 {
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("AS%d %s", n.ASN, n.Org)))
+	}
+	if n.Country != "" {
+		parts = append(parts, n.Country)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func hasRule(list []report.Evidence, rule string) bool {

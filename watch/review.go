@@ -24,6 +24,7 @@ type ReviewOptions struct {
 	Logs  bool   // read logs
 	Netns string // other network namespaces, as conns.Options has it
 	Rules *rules.Set
+	Identity
 }
 
 // portRows is how many services a review tells of; most machines have fewer.
@@ -37,15 +38,18 @@ type review struct {
 	now  time.Time
 	host machine
 
-	cells   *tally.Conns
-	found   *conns.Result
-	sources *sources
-	files   []report.File
-	sum     *fold
-	keys    tally.Keys
-	paths   []judge.PathOutlier
-	holders []connwarden.Verdict
-	second  *judge.Second
+	cells    *tally.Conns
+	found    *conns.Result
+	sources  *sources
+	files    []report.File
+	sum      *fold
+	keys     tally.Keys
+	paths    []judge.PathOutlier
+	holders  []connwarden.Verdict
+	second   *judge.Second
+	claims   claims
+	own      map[netip.Addr]bool
+	families map[string]string // of rules, for what is told once
 }
 
 // Review looks once: at connections, access logs and error logs, and judges the addresses in them.
@@ -114,7 +118,7 @@ func (r *review) read(ctx context.Context) error {
 	}
 	folds, files, err := r.sources.read(ctx, connwarden.AllFields, func() *fold {
 		return &fold{
-			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(judge.Options{Rules: r.opt.Rules}),
+			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(r.judging()),
 			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}), quiet: true,
 		}
 	}, r.opt.Progress, &r.p)
@@ -260,7 +264,14 @@ func (r *review) assemble(ctx context.Context) {
 		verdicts = append(verdicts, r.holders...)
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
 	}
-	r.peers(judge.Combine(verdicts), open)
+	r.own = r.ownAddresses()
+	r.families = map[string]string{}
+	for _, v := range verdicts {
+		for _, e := range v.Evidence {
+			r.families[e.Rule] = e.Family
+		}
+	}
+	r.peers(ctx, judge.Combine(verdicts), open)
 	r.groups(groups)
 	r.host.end(r)
 	r.findings()

@@ -1,0 +1,150 @@
+package watch
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/bots"
+	"github.com/connwarden/connwarden/geo"
+	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/nets"
+	"github.com/connwarden/connwarden/report"
+)
+
+// Identity is who can be asked about an address. Its zero value knows nobody.
+type Identity struct {
+	Networks geo.Networks
+	Bots     *bots.Set
+	Resolver *bots.Resolver // nil: no name server is asked
+}
+
+// claims numbers the bots that agents name. Several workers ask at once.
+type claims struct {
+	mu     sync.Mutex // guards the rest; leaf
+	bots   []connwarden.Bot
+	number map[string]uint16
+}
+
+// claim returns the number of the bot that an agent names, 0 for none.
+func (c *claims) claim(agent []byte) uint16 {
+	bot, ok := bots.Claim(agent)
+	if !ok {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.number[bot.Name]
+	if n == 0 {
+		if c.number == nil {
+			c.number = map[string]uint16{}
+		}
+		c.bots = append(c.bots, bot)
+		n = uint16(len(c.bots)) // some 2,000 are known
+		c.number[bot.Name] = n
+	}
+	return n
+}
+
+// bot returns the bot of a number.
+func (c *claims) bot(n uint16) connwarden.Bot {
+	if n == 0 || int(n) > len(c.bots) {
+		return connwarden.Bot{}
+	}
+	return c.bots[n-1]
+}
+
+// judging are the options of tables.
+func (r *review) judging() judge.Options {
+	opt := judge.Options{Rules: r.opt.Rules}
+	if r.opt.Identity.Bots != nil {
+		opt.Claim = r.claims.claim
+	}
+	if n := r.opt.Identity.Networks; n != nil {
+		opt.ASN = func(a netip.Addr) uint32 {
+			known, _ := n.Lookup(a)
+			return known.ASN
+		}
+	}
+	return opt
+}
+
+// network returns where an address belongs, nil when that is not known.
+func (id *Identity) network(a netip.Addr) *report.Network {
+	if id.Networks == nil {
+		return nil
+	}
+	n, ok := id.Networks.Lookup(a)
+	if !ok {
+		return nil
+	}
+	return &report.Network{Prefix: n.Prefix.String(), ASN: n.ASN, Org: report.Clean(n.Org), Country: n.Country}
+}
+
+// identified is what is found out about an address before it is judged.
+type identified struct {
+	judge.Known
+	host string
+}
+
+// identify finds out who the peers are that claim to be someone, all at once and within the resolver's time.
+func (r *review) identify(ctx context.Context, peers []judge.Peer) map[netip.Addr]identified {
+	found := make(map[netip.Addr]identified, len(peers))
+	var questions []bots.Question
+	for _, p := range peers {
+		k := identified{Known: judge.Known{Exempt: r.exempt(p.Addr)}}
+		if p.Claim > 0 {
+			k.Bot = r.claims.bot(p.Claim)
+			questions = append(questions, r.question(p, k.Bot.Name))
+		}
+		found[p.Addr] = k
+	}
+	if r.opt.Identity.Bots == nil || len(questions) == 0 {
+		return found
+	}
+	for _, a := range r.opt.Identity.Bots.Prove(ctx, r.opt.Identity.Resolver, questions) {
+		k := found[a.Addr]
+		k.Proof, k.How, k.host = a.Proof, a.How, a.Host
+		found[a.Addr] = k
+	}
+	return found
+}
+
+func (r *review) question(p judge.Peer, name string) bots.Question {
+	q := bots.Question{Addr: p.Addr, Bot: name, Time: p.Last}
+	if n := r.opt.Identity.Networks; n != nil {
+		where, _ := n.Lookup(p.Addr)
+		q.ASN = where.ASN
+	}
+	return q
+}
+
+// exempt tells why an address must not be blocked whatever it does; "" when nothing speaks against it.
+func (r *review) exempt(a netip.Addr) string {
+	switch {
+	case a.IsLoopback():
+		return "the loopback address of this machine"
+	case r.own[a]:
+		return "this machine's own address"
+	case nets.CDN().Contains(a):
+		return "the address of a content delivery network, behind which are others: block the real client for the site"
+	}
+	return ""
+}
+
+// ownAddresses are those of this machine, if it is this machine that is reviewed.
+func (r *review) ownAddresses() map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	if len(r.opt.Files) > 0 || r.opt.Host.Rooted() {
+		return own
+	}
+	list, err := r.opt.Host.Addresses()
+	if err != nil {
+		r.p.Say("own addresses", "%v", err)
+	}
+	for _, p := range list {
+		own[p.Addr().Unmap()] = true
+	}
+	return own
+}
