@@ -1,0 +1,338 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+)
+
+// few is up to how many targets are asked for one by one; of more, all rows are read and compared.
+const few = 64
+
+// Wishes returns the wishes that share addresses with one of the targets, or all.
+func (s *Store) Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]block.Wish, error) {
+	const all = "SELECT " + wishColumns + " FROM wish"
+	const order = " ORDER BY first, bits, scope, driver"
+	if len(overlapping) == 0 || len(overlapping) > few {
+		list, err := collect(ctx, s.db, scanWish, all+order)
+		if len(overlapping) > 0 {
+			asked := newAsked(overlapping)
+			list = slices.DeleteFunc(list, func(w block.Wish) bool { return !asked.overlap(w.Target) })
+		}
+		return list, s.wrap("read", err)
+	}
+	var list []block.Wish
+	for _, p := range overlapping {
+		where, args := overlap(p)
+		part, err := collect(ctx, s.db, scanWish, all+where, args...)
+		if err != nil {
+			return nil, s.wrap("read", err)
+		}
+		list = append(list, part...)
+	}
+	slices.SortFunc(list, func(a, b block.Wish) int { return a.BlockKey.Compare(b.BlockKey) })
+	return slices.CompactFunc(list, func(a, b block.Wish) bool { return a.BlockKey == b.BlockKey }), nil
+}
+
+// overlap is the condition for rows that share addresses with p: those that begin in it, and those whose target is one
+// of the prefixes above it.
+func overlap(p netip.Prefix) (where string, args []any) {
+	var b strings.Builder
+	b.WriteString(" WHERE first BETWEEN ? AND ?")
+	args = append(args, first(p.Addr()), last(p))
+	if p.Bits() > 0 {
+		b.WriteString(" OR (first, bits) IN (VALUES ")
+		for bits := range p.Bits() {
+			if bits > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString("(?,?)")
+			above := netip.PrefixFrom(p.Addr(), bits).Masked()
+			args = append(args, first(above.Addr()), bits)
+		}
+		b.WriteByte(')')
+	}
+	return b.String(), args
+}
+
+// asked are many targets, to be compared with many rows.
+type asked struct {
+	set     map[netip.Prefix]bool
+	lengths map[int]bool
+	sorted  []netip.Prefix
+}
+
+func newAsked(targets []netip.Prefix) asked {
+	a := asked{make(map[netip.Prefix]bool, len(targets)), map[int]bool{}, slices.Clone(targets)}
+	for _, p := range targets {
+		a.set[p], a.lengths[p.Bits()] = true, true
+	}
+	slices.SortFunc(a.sorted, netip.Prefix.Compare)
+	return a
+}
+
+func (a *asked) overlap(p netip.Prefix) bool {
+	for bits := range a.lengths {
+		if bits <= p.Bits() && a.set[netip.PrefixFrom(p.Addr(), bits).Masked()] {
+			return true
+		}
+	}
+	i, _ := slices.BinarySearchFunc(a.sorted, p, netip.Prefix.Compare)
+	return i < len(a.sorted) && p.Contains(a.sorted[i].Addr())
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// Allows returns all that is allowed.
+func (s *Store) Allows(ctx context.Context) ([]block.Allow, error) {
+	list, err := collect(ctx, s.db, func(row scanner) (a block.Allow, err error) {
+		var address []byte
+		var bits int
+		var since int64
+		var origin string
+		err = row.Scan(&address, &bits, &since, &origin, &a.Why, &a.Revision)
+		a.Target, a.Since, a.By = target(address, bits), instant(since), connwarden.ParseOrigin(origin)
+		return a, err
+	}, "SELECT first, bits, since, origin, why, revision FROM allow ORDER BY first, bits")
+	return list, s.wrap("read", err)
+}
+
+// Pardons returns all pardons.
+func (s *Store) Pardons(ctx context.Context) ([]block.Pardon, error) {
+	list, err := collect(ctx, s.db, func(row scanner) (p block.Pardon, err error) {
+		var address []byte
+		var bits int
+		var since, until int64
+		var origin string
+		err = row.Scan(&address, &bits, &since, &until, &origin, &p.Revision)
+		p.Target, p.Since, p.Until, p.By = target(address, bits), instant(since), instant(until), connwarden.ParseOrigin(origin)
+		return p, err
+	}, "SELECT first, bits, since, until, origin, revision FROM pardon ORDER BY first, bits")
+	return list, s.wrap("read", err)
+}
+
+// Past returns blocks that ended, latest first.
+func (s *Store) Past(ctx context.Context, target netip.Prefix, most int) ([]block.Past, error) {
+	where, args := overlap(target)
+	list, err := collect(ctx, s.db, scanPast, "SELECT "+pastColumns+" FROM past"+where+" ORDER BY ended DESC, rowid DESC LIMIT ?", append(args, most)...)
+	return list, s.wrap("read", err)
+}
+
+// bury copies wishes that are over or lifted to the past; its arguments are the time, twice.
+const bury = `INSERT INTO past (` + pastColumns + `)
+	SELECT first, bits, scope, driver, since, until, origin, why, forced, revision, CASE WHEN until <> 0 AND until < ? THEN until ELSE ? END FROM wish`
+
+// Record brings a change about.
+func (s *Store) Record(ctx context.Context, c *block.Change) error {
+	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "INSERT INTO change (at, origin, verb, undoes, undone, swaps) VALUES (?, ?, ?, ?, 0, '')",
+			milli(c.At), c.By.String(), c.Verb, c.Undoes)
+		if err != nil {
+			return err
+		}
+		if c.Number, err = result.LastInsertId(); err != nil {
+			return err
+		}
+		if err := recordWishes(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := recordLists(ctx, tx, c); err != nil {
+			return err
+		}
+		text, err := encode(c) // with the revisions that were just given
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE change SET swaps = ? WHERE number = ?", text, c.Number); err != nil {
+			return err
+		}
+		if c.Undoes != 0 {
+			_, err = tx.ExecContext(ctx, "UPDATE change SET undone = ? WHERE number = ?", c.Number, c.Undoes)
+		}
+		return err
+	}))
+}
+
+func recordWishes(ctx context.Context, tx *sql.Tx, c *block.Change) error {
+	const key = " WHERE first = ? AND bits = ? AND scope = ? AND driver = ?"
+	var kept [3]*sql.Stmt
+	for i, text := range []string{
+		"UPDATE wish SET state = 2, revision = ?" + key,
+		bury + key + " AND (state = 2 OR until <> 0 AND until <= ?)",
+		"INSERT OR REPLACE INTO wish (" + wishColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	} {
+		stmt, err := tx.PrepareContext(ctx, text)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close()
+		kept[i] = stmt
+	}
+	at := milli(c.At)
+	for _, s := range c.Wishes {
+		k := block.WishKey(s)
+		row := []any{first(k.Target.Addr()), k.Target.Bits(), k.Scope.String(), k.Driver}
+		if s.After == nil {
+			if _, err := kept[0].ExecContext(ctx, append([]any{c.Number}, row...)...); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := kept[1].ExecContext(ctx, append(append([]any{at, at}, row...), at)...); err != nil {
+			return err
+		}
+		s.After.Revision = c.Number
+		if _, err := kept[2].ExecContext(ctx, wishValues(s.After)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func recordLists(ctx context.Context, tx *sql.Tx, c *block.Change) error {
+	for _, s := range c.Allows {
+		if a := s.Before; a != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM allow WHERE first = ? AND bits = ?", first(a.Target.Addr()), a.Target.Bits()); err != nil {
+				return err
+			}
+		}
+		if a := s.After; a != nil {
+			a.Revision = c.Number
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO allow (first, bits, since, origin, why, revision) VALUES (?, ?, ?, ?, ?, ?)",
+				first(a.Target.Addr()), a.Target.Bits(), milli(a.Since), a.By.String(), a.Why, a.Revision)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range c.Pardons {
+		if p := s.Before; p != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM pardon WHERE first = ? AND bits = ?", first(p.Target.Addr()), p.Target.Bits()); err != nil {
+				return err
+			}
+		}
+		if p := s.After; p != nil {
+			p.Revision = c.Number
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO pardon (first, bits, since, until, origin, revision) VALUES (?, ?, ?, ?, ?, ?)",
+				first(p.Target.Addr()), p.Target.Bits(), milli(p.Since), milli(p.Until), p.By.String(), p.Revision)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const changeColumns = "number, at, origin, verb, undoes, undone"
+
+func scanChange(row scanner, more ...any) (c block.Change, err error) {
+	var at int64
+	var origin string
+	err = row.Scan(append([]any{&c.Number, &at, &origin, &c.Verb, &c.Undoes, &c.Undone}, more...)...)
+	c.At, c.By = instant(at), connwarden.ParseOrigin(origin)
+	return c, err
+}
+
+// Change returns change n, or the last that undo takes back.
+func (s *Store) Change(ctx context.Context, n int64) (*block.Change, error) {
+	const all = "SELECT " + changeColumns + ", swaps FROM change"
+	var row *sql.Row
+	if n != 0 {
+		row = s.db.QueryRowContext(ctx, all+" WHERE number = ?", n)
+	} else {
+		operator := connwarden.Origin{Kind: connwarden.ByOperator}.String()
+		row = s.db.QueryRowContext(ctx, all+" WHERE undone = 0 AND verb NOT IN (?, ?) AND (origin = ? OR origin LIKE ?) ORDER BY number DESC LIMIT 1",
+			block.VerbUndo, block.VerbAdopt, operator, operator+":%")
+	}
+	var text []byte
+	c, err := scanChange(row, &text)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, block.NoChange(n)
+	case err == nil:
+		err = decode(text, &c)
+	}
+	return &c, s.wrap("read", err)
+}
+
+// Changes returns the last changes without what they swapped.
+func (s *Store) Changes(ctx context.Context, most int) ([]block.Change, error) {
+	list, err := collect(ctx, s.db, func(row scanner) (block.Change, error) { return scanChange(row) },
+		"SELECT "+changeColumns+" FROM change ORDER BY number DESC LIMIT ?", most)
+	return list, s.wrap("read", err)
+}
+
+// Settle marks what a driver holds.
+func (s *Store) Settle(ctx context.Context, st block.Settlement) error {
+	now := milli(st.Now)
+	ours, args := " WHERE driver = ?", []any{st.Driver}
+	if st.Number != 0 {
+		ours, args = ours+" AND revision = ?", append(args, st.Number)
+	}
+	const gone = " AND (state = 2 OR until <> 0 AND until <= ?)"
+	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE wish SET state = 1"+ours+" AND state = 0", args...); err != nil {
+			return err
+		}
+		for _, k := range st.Open {
+			_, err := tx.ExecContext(ctx, "UPDATE wish SET state = 0"+ours+" AND first = ? AND bits = ? AND scope = ?",
+				append(slices.Clone(args), first(k.Target.Addr()), k.Target.Bits(), k.Scope.String())...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// Prune forgets. Numbers of changes never come again.
+func (s *Store) Prune(ctx context.Context, before, now time.Time) error {
+	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
+		for _, act := range []struct {
+			text string
+			at   time.Time
+		}{
+			{"DELETE FROM past WHERE ended < ?", before},
+			{"DELETE FROM change WHERE at < ?", before},
+			{"DELETE FROM pardon WHERE until <= ?", now},
+		} {
+			if _, err := tx.ExecContext(ctx, act.text, milli(act.at)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}

@@ -1,0 +1,209 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/block/blocktest"
+	"github.com/connwarden/connwarden/store"
+)
+
+func open(t testing.TB, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestJournal(t *testing.T) {
+	blocktest.RunJournal(t, func(t testing.TB, dir string) block.Journal { return open(t, dir) })
+}
+
+// TestProcessThatDoesNotClose is the command line's: what was recorded is there although nothing was closed.
+func TestProcessThatDoesNotClose(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	record(t, first, "192.0.2.7/32")
+	if all, err := open(t, dir).Wishes(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%d wishes, %v", len(all), err)
+	}
+}
+
+func record(t testing.TB, s *store.Store, targets ...string) {
+	t.Helper()
+	c := &block.Change{At: time.Now(), Verb: "block"}
+	for _, target := range targets {
+		w := &block.Wish{}
+		w.BlockKey = connwarden.BlockKey{Target: netip.MustParsePrefix(target), Driver: "fw"}
+		c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+	}
+	if err := s.Record(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "state with %20 and ?")
+	s := open(t, dir)
+	record(t, s, "192.0.2.7/32")
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+			t.Errorf("%s has mode %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+	if !store.Exists(dir) || store.Exists(t.TempDir()) {
+		t.Error("Exists does not tell a state folder from another")
+	}
+}
+
+// change writes to the database behind the store's back.
+func change(t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, store.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnusable(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		spoil      func(t *testing.T, dir string)
+	}{
+		{"from the future", "newer version (schema 99", func(t *testing.T, dir string) { change(t, dir, "PRAGMA user_version = 99") }},
+		{"no database", "it is damaged: move it away", func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, store.Name), []byte(strings.Repeat("not a database\n", 1000)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a folder", "directory", func(t *testing.T, dir string) {
+			name := filepath.Join(dir, store.Name)
+			if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"pages that were overwritten", "it is damaged", func(t *testing.T, dir string) {
+			f, err := os.OpenFile(filepath.Join(dir, store.Name), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteAt(make([]byte, 4096*8), 4096); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir)
+			record(t, s, "192.0.2.7/32")
+			s.Close()
+			c.spoil(t, dir)
+			s, err := store.Open(t.Context(), dir)
+			if err == nil {
+				defer s.Close()
+				_, err = s.Wishes(t.Context())
+			}
+			if !errors.Is(err, block.ErrJournal) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), store.Name) {
+				t.Errorf("%v; want block.ErrJournal, the file's name and %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLockedIsTold(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	db, err := sql.Open("sqlite", filepath.Join(dir, store.Name)+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	err = s.Record(t.Context(), &block.Change{Verb: "block"})
+	if !errors.Is(err, block.ErrJournal) || !strings.Contains(err.Error(), "another program holds it") {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.Wishes(t.Context()); err != nil {
+		t.Errorf("a reader waits for a writer: %v", err)
+	}
+}
+
+// TestFullDisk bounds the database's size as a full disk does.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	record(t, s, "192.0.2.7/32")
+	s.Limit(t)
+	c := &block.Change{Verb: "block"}
+	for i := range 2000 {
+		w := &block.Wish{Evidence: strings.Repeat("x", 200)}
+		var a [4]byte
+		binary.BigEndian.PutUint32(a[:], 10<<24+uint32(i))
+		w.BlockKey = connwarden.BlockKey{Target: netip.PrefixFrom(netip.AddrFrom4(a), 32), Driver: "fw"}
+		c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+	}
+	err := s.Record(t.Context(), c)
+	if !errors.Is(err, block.ErrJournal) || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("%v", err)
+	}
+	all, err := s.Wishes(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Errorf("%d wishes, %v; want the one from before", len(all), err)
+	}
+}
+
+// BenchmarkWishes reads 50,000 wishes, and those about one target among them.
+func BenchmarkWishes(b *testing.B) {
+	s := open(b, b.TempDir())
+	c := &block.Change{At: time.Now(), Verb: "block"}
+	for i := range 50_000 {
+		w := &block.Wish{}
+		var a [4]byte
+		binary.BigEndian.PutUint32(a[:], 10<<24+uint32(i)*7)
+		w.BlockKey = connwarden.BlockKey{Target: netip.PrefixFrom(netip.AddrFrom4(a), 32), Driver: "fw"}
+		c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+	}
+	start := time.Now()
+	if err := s.Record(b.Context(), c); err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("recorded 50,000 in %v", time.Since(start))
+	for name, targets := range map[string][]netip.Prefix{
+		"all": nil, "one": {netip.MustParsePrefix("10.0.0.7/32")}, "one of IPv6": {netip.MustParsePrefix("2001:db8::7/128")},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Wishes(context.Background(), targets...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
