@@ -30,7 +30,7 @@ func readCPanel(s string, e *connwarden.Event) bool {
 		return false
 	}
 	user, said, _ := strings.Cut(name, " \"")
-	if i := strings.LastIndex(user, " ["); i >= 0 { // the time stands here in older versions
+	if i := strings.LastIndex(user, " ["); i >= 0 && daemon == "" { // older versions: the time stands here
 		user = user[:i]
 	}
 	kind := connwarden.EventOther

@@ -96,6 +96,7 @@ var services = []struct {
 	{service{"roundcube", plain(readRoundcube)}, "roundcube"},
 	{service{"wordpress", readWordPress}, "wordpress wp"},
 	{service{"ftpd", readOldFTP}, "ftpd wu-ftpd in.ftpd in.wuftpd"},
+	{service{"mod_evasive", readEvasive}, "mod_evasive mod_evasive20"},
 	{service{"phpmyadmin", plain(readPHPMyAdmin)}, "phpMyAdmin phpmyadmin"},
 	{service{"cpanel", plain(readCPanel)}, "cpanel cpaneld whostmgrd webmaild cpdavd cphulkd cPhulkd"},
 	{service{"plesk", plain(readPlesk)}, "plesk sw-cp-server psa"},

@@ -69,3 +69,9 @@ var readOldFTP = worded(
 	says(passed, "FTP LOGIN FROM %w [%a], %u"),
 	says(passed, "FTP LOGIN FROM %a as %u"),
 )
+
+// readEvasive reads Apache's mod_evasive, which tells syslog.
+var readEvasive = worded(
+	says(limited, "Blacklisting address %a: possible DoS attack."),
+	says(limited, "Blacklisting address %a: possible attack."),
+)

@@ -240,6 +240,7 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 	if len(m) == 0 {
 		return connwarden.EventOther, nil, nil
 	}
+	m = bytes.TrimPrefix(m, []byte("Digest: ")) // of 2.2
 	switch {
 	case starts(m, "PHP "):
 		f.Script = phpScript(m)
@@ -263,6 +264,19 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 		return connwarden.EventNotAllowed, nil, m[len("client denied by server configuration: "):]
 	case starts(m, "client used wrong authentication scheme"):
 		return connwarden.EventAuthFailed, nil, m
+	case starts(m, "auth_ldap authenticate: user "):
+		m = m[len("auth_ldap authenticate: user "):]
+		if i := bytes.LastIndex(m, []byte(" authentication failed; URI ")); i >= 0 && !bytes.Contains(m[i:], []byte("Can't contact LDAP server")) {
+			return connwarden.EventAuthFailed, m[:i], m
+		}
+	case starts(m, "PAM: user '"):
+		if i := bytes.LastIndex(m, []byte("' - not authenticated: ")); i >= 0 {
+			return connwarden.EventAuthFailed, m[len("PAM: user '"):i], m
+		}
+	case starts(m, "AuthExtern "):
+		if i := bytes.Index(m, []byte(": Failed (")); i >= 0 {
+			return connwarden.EventAuthFailed, after(m[i:], " for user "), m
+		}
 	case starts(m, "user "):
 		if user, ok := apacheUser(m[5:]); ok {
 			return connwarden.EventAuthFailed, user, m
@@ -272,6 +286,18 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 	case starts(m, "realm mismatch - got "), starts(m, "received invalid opaque"), starts(m, "unknown algorithm "),
 		starts(m, "invalid qop "), starts(m, "invalid nonce "), starts(m, "uri mismatch - "):
 		return connwarden.EventAuthFailed, nil, m
+	case starts(m, "File does not exist: "):
+		if f.Script = m[len("File does not exist: "):]; isProbe(f.Script) {
+			return connwarden.EventProbe, nil, f.Script
+		}
+	case starts(m, "access to ") && starts(f.Message, "File name too long: "), starts(m, "File name too long: "):
+		return connwarden.EventProbe, nil, m
+	case starts(m, "client sent HTTP/1.1 request without hostname"), starts(m, "HTTP Request "), starts(m, "client sent malformed "):
+		return connwarden.EventBadHandshake, nil, m
+	case starts(m, "mod_qos("):
+		if bytes.Contains(m[:min(len(m), 40)], []byte("access denied")) {
+			return connwarden.EventLimitHit, nil, m
+		}
 	case starts(m, "Invalid method in request "):
 		f.Request = m[len("Invalid method in request "):]
 		return connwarden.EventProbe, nil, f.Request
@@ -286,8 +312,10 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 		}
 	case starts(m, "SSL library error ") && bytes.Contains(m, []byte(" in handshake")):
 		return connwarden.EventBadHandshake, nil, m
-	case starts(m, "ModSecurity: "):
+	case starts(m, "ModSecurity: "), starts(m, "mod_security"):
 		return p.modSecurity(m)
+	case bytes.Contains(m[:min(len(m), 256)], []byte("ignoring function definition attempt")), bytes.Contains(m[:min(len(m), 256)], []byte("error importing function definition for ")):
+		return connwarden.EventProbe, nil, m // a shell's words about a header (CVE-2014-6271)
 	}
 	return connwarden.EventOther, nil, nil
 }
@@ -319,8 +347,8 @@ func (p *Parser) modSecurity(m []byte) (kind connwarden.EventKind, user, detail 
 	if host := after(m, `[hostname "`); host != nil && len(f.Site) == 0 {
 		f.Site = until(host, `"`)
 	}
-	if starts(m, "ModSecurity: Access denied") {
-		return connwarden.EventNotAllowed, nil, f.Code
+	if starts(m, "ModSecurity: Access denied") || starts(m, "mod_security: Access denied") || starts(m, "mod_security-message: Access denied") {
+		return connwarden.EventFilterHit, nil, f.Code
 	}
 	return connwarden.EventOther, nil, nil
 }

@@ -305,8 +305,18 @@ func (p *Parser) nginxMessage(m []byte) (kind connwarden.EventKind, user []byte)
 		if bytes.HasSuffix(m, []byte(" while SSL handshaking")) && !bytes.Contains(m, []byte(" alert ")) {
 			return connwarden.EventBadHandshake, nil
 		}
-	case starts(m, "client sent invalid method"), starts(m, "client sent invalid request"), starts(m, "client sent invalid version"):
+	case starts(m, "client sent invalid "), starts(m, `client sent HTTP/1.1 request without "Host"`), starts(m, `client sent duplicate `):
 		return connwarden.EventBadHandshake, nil
+	case starts(m, "client sent too long URI"):
+		return connwarden.EventProbe, nil
+	case starts(m, "PAM: user '"):
+		if i := bytes.LastIndex(m, []byte("' - not authenticated: ")); i >= 0 {
+			return connwarden.EventAuthFailed, m[len("PAM: user '"):i]
+		}
+	case starts(m, `open() "`):
+		if path, ok := bytes.CutSuffix(m[len(`open() "`):], []byte(`" failed (2: No such file or directory)`)); ok && isProbe(path) {
+			return connwarden.EventProbe, nil
+		}
 	case starts(m, "ModSecurity: "):
 		kind, _, _ = p.modSecurity(m)
 		return kind, nil

@@ -64,7 +64,7 @@ func (p *Parser) webSaid(text, line []byte) bool {
 			return true
 		}
 	case "nginx", "haproxy", "lighttpd", "caddy", "traefik", "varnishncsa", "squid", "php-fpm":
-	case "php", "ool", "mod_evasive":
+	case "php", "ool":
 	default:
 		return false
 	}
