@@ -67,21 +67,22 @@ func (b *Builder) ReadCSV(name string, r io.Reader) error {
 	c.ReuseRecord = true // and FieldsPerRecord 0: all rows have as many columns as the first
 	for {
 		cells, err := c.Read()
-		if err == io.EOF {
-			return nil
-		}
-		var wrong *csv.ParseError
-		if errors.As(err, &wrong) {
-			return fmt.Errorf("%s:%d: %w", name, wrong.Line, wrong.Err)
-		}
 		if err == nil {
-			err = b.row(cells)
-			if line, _ := c.FieldPos(0); err != nil {
+			if err := b.row(cells); err != nil {
+				line, _ := c.FieldPos(0)
 				return fmt.Errorf("%s:%d: %w", name, line, err)
 			}
 			continue
 		}
-		return fmt.Errorf("read %s: %w", name, err)
+		var wrong *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &wrong):
+			return fmt.Errorf("%s:%d: %w", name, wrong.Line, wrong.Err)
+		default:
+			return fmt.Errorf("read %s: %w", name, err)
+		}
 	}
 }
 

@@ -148,6 +148,9 @@ func (t *Table) Date() time.Time { return t.date }
 // Ranges returns how many ranges of each family are known.
 func (t *Table) Ranges() (v4, v6 int) { return t.v4.ranges, t.v6.ranges }
 
+// Same tells whether two tables say the same, whenever they were made.
+func (t *Table) Same(other *Table) bool { return t.data[20:] == other.data[20:] }
+
 // WriteTo writes the table as [Parse] reads it.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.WriteString(w, t.data)
