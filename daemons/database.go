@@ -200,7 +200,7 @@ func readMongo(s string, e *connwarden.Event) bool {
 		}
 		at += i
 		host, _ := word(rest[at+len(" from client "):])
-		if a, ok := addressWithPort(host); ok {
+		if a, ok := addressPort(host); ok { // the port since 3.4
 			user, _, _ = lastCut(rest[:at], " on ")
 			all.add(a)
 		}

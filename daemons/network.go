@@ -89,7 +89,8 @@ func openvpnNoPrefix(s string, e *connwarden.Event) bool {
 	var kind connwarden.EventKind
 	switch {
 	case strings.HasPrefix(s, "TLS Error: cannot locate HMAC in incoming packet from "), strings.HasPrefix(s, "TLS Error: incoming packet authentication failed from "),
-		strings.HasPrefix(s, "TLS Error: could not determine wrapping from "):
+		strings.HasPrefix(s, "TLS Error: could not determine wrapping from "), strings.HasPrefix(s, "TLS Error: tls-crypt unwrapping failed from "),
+		strings.HasPrefix(s, "TLS Error: tls-crypt-v2 unwrapping failed from "):
 		kind = connwarden.EventBadHandshake
 	case strings.HasPrefix(s, "TCP connection established with "):
 		kind = connwarden.EventConnected
@@ -303,6 +304,10 @@ func readXinetd(s string, e *connwarden.Event) bool {
 			kind = connwarden.EventOther
 		}
 	case "START:":
+	case "libwrap":
+		rest, ok := strings.CutPrefix(s, "libwrap refused connection to ")
+		_, host, found := strings.Cut(rest, ") from ")
+		return ok && found && say(e, connwarden.EventNotAllowed, host, "")
 	default:
 		return tcpWrapper(s, e)
 	}

@@ -424,7 +424,7 @@ func readDropbear(s string, e *connwarden.Event) bool {
 	switch {
 	case strings.HasPrefix(s, "Child connection from "):
 		return dropbearPeer(e, connwarden.EventConnected, s[len("Child connection from "):], "")
-	case strings.HasPrefix(s, "Exit before auth"):
+	case strings.HasPrefix(s, "Exit before auth"), strings.HasPrefix(s, "exit before auth"):
 		return dropbearExit(s, e)
 	case strings.HasPrefix(s, "Exit ("):
 		return false

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -24,17 +25,25 @@ func lighttpdLine(p *Parser, line []byte) outcome {
 		return unparsed
 	}
 	at, n := p.stamps.any(line[:19])
-	end := bytes.IndexByte(line[:min(len(line), 80)], ')')
-	if n != 19 || end < 0 {
+	if n != 19 {
 		return unparsed
 	}
-	m := skipBlank(line[end+1:])
+	return p.lighttpdSaid(line[21:], line, at)
+}
+
+// lighttpdSaid reads "(FILE.c.LINE) TEXT", which is all that lighttpd writes to syslog.
+func (p *Parser) lighttpdSaid(text, line []byte, at time.Time) outcome {
+	end := bytes.IndexByte(text[:min(len(text), 60)], ')')
+	if end < 0 || text[0] != '(' {
+		return unparsed
+	}
+	m := skipBlank(text[end+1:])
 	if starts(m, "Path  ") || starts(m, "URI  ") || starts(m, "rqst: ") {
 		return continued // debug.log-file-not-found and its like say it once more, in lines of their own
 	}
 	f := p.startFault("lighttpd", line, p.from)
 	f.Time, f.Level = at, connwarden.LevelError
-	f.Module = until(line[22:end], ".c.")
+	f.Module = until(text[1:end], ".c.")
 	f.Message = m
 	if starts(m, "server started") || starts(m, "server stopped") || starts(m, "[note]") || starts(m, "logfiles cycled") {
 		f.Level = connwarden.LevelNotice
@@ -51,13 +60,13 @@ func (p *Parser) lighttpdMessage(m []byte) (kind connwarden.EventKind, user []by
 	case at > 0 && starts(m, "password doesn't match for "):
 		f.Client, _ = parseAddr(m[at+len(" IP: "):])
 		if i := bytes.LastIndex(m[:at], []byte(" username: ")); i > 0 {
-			user = m[i+len(" username: ") : at]
+			user = bytes.TrimSuffix(m[i+len(" username: "):at], []byte(","))
 		}
 		return connwarden.EventAuthFailed, user
 	case at > 0 && starts(m, "digest: auth failed for "):
 		f.Client, _ = parseAddr(m[at+len(" IP: "):])
 		return connwarden.EventAuthFailed, until(m[len("digest: auth failed for "):], ": wrong password")
-	case at > 0 && starts(m, "digest: auth failed: uri mismatch"):
+	case at > 0 && (starts(m, "digest: auth failed: ") || starts(m, "get_password failed")):
 		f.Client, _ = parseAddr(m[at+len(" IP: "):])
 		return connwarden.EventAuthFailed, nil
 	case starts(m, "unexpected TLS ClientHello on clear port ("):

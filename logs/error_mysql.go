@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/daemons"
 )
 
 // The error logs of MySQL 5.5 to 8 and MariaDB:
@@ -138,30 +139,14 @@ func (p *Parser) mysqlEntry(entry, first []byte, from connwarden.Source) {
 		}
 	}
 	f.Message = rest
-	if user, ok := p.mysqlDenied(rest); ok {
-		p.pushFault(connwarden.EventAuthFailed, user, rest)
+	// What it says of a peer, its own room knows.
+	p.event = connwarden.Event{}
+	if daemons.Read(&daemons.Message{Program: mysqlProgram, Text: until(rest, "\n")}, &p.event) {
+		f.Client = p.event.Client
+		p.pushFault(p.event.Kind, p.event.User, p.event.Detail)
 		return
 	}
 	p.pushFault(connwarden.EventOther, nil, nil)
 }
 
-// mysqlDenied reads "Access denied for user 'root'@'192.0.2.1' (using password: YES)". The user is the client's word
-// and may hold anything; the host behind the last "'@'" is the server's, if the line ends as the server ends it: the
-// form that names a database, which the client chooses, ends in a quote.
-func (p *Parser) mysqlDenied(m []byte) (user []byte, ok bool) {
-	const begin, sep = "Access denied for user '", "'@'"
-	if !starts(m, begin) {
-		return nil, false
-	}
-	body := m[len(begin):]
-	if i := bytes.LastIndex(body, []byte("' (using password: ")); i >= 0 {
-		if tail := body[i+len("' (using password: "):]; string(tail) == "YES)" || string(tail) == "NO)" {
-			body = body[:i]
-			if at := bytes.LastIndex(body, []byte(sep)); at >= 0 {
-				p.fault.Client, _ = parseAddr(body[at+len(sep):])
-				return body[:at], true
-			}
-		}
-	}
-	return nil, false
-}
+var mysqlProgram = []byte("mysqld")

@@ -63,7 +63,11 @@ func (p *Parser) webSaid(text, line []byte) bool {
 			p.pushFault(p.apacheMessage(p.apacheHead(text)))
 			return true
 		}
-	case "nginx", "haproxy", "lighttpd", "caddy", "traefik", "varnishncsa", "squid", "php-fpm":
+	case "lighttpd":
+		if len(text) > 1 && text[0] == '(' {
+			return p.lighttpdSaid(text, line, p.carried) != unparsed
+		}
+	case "nginx", "haproxy", "caddy", "traefik", "varnishncsa", "squid", "php-fpm":
 	case "php", "ool":
 	default:
 		return false
