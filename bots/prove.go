@@ -20,12 +20,19 @@ import (
 func (s *Set) Prove(ctx context.Context, r *Resolver, questions []Question) []Answer {
 	answers := make([]Answer, len(questions))
 	ask := map[netip.Addr][]int{}
+	over, stop := context.WithCancel(ctx) // in which nobody is asked
+	stop()
 	for i, q := range questions {
-		a := s.ByRange(q)
-		answers[i] = a
-		if c := crawlerOf(q.Bot); r != nil && a.Proof != connwarden.ProofVerified && c != nil && len(c.names) > 0 && public(a.Addr) {
-			ask[a.Addr] = append(ask[a.Addr], i)
+		answers[i] = s.ByRange(q)
+		c := crawlerOf(q.Bot)
+		if r == nil || answers[i].Proof == connwarden.ProofVerified || c == nil || len(c.names) == 0 || !public(answers[i].Addr) {
+			continue
 		}
+		if a, known := r.byName(over, answers[i]); known {
+			answers[i] = a
+			continue
+		}
+		ask[answers[i].Addr] = append(ask[answers[i].Addr], i)
 	}
 	if len(ask) == 0 {
 		return answers
@@ -51,7 +58,8 @@ func (s *Set) Prove(ctx context.Context, r *Resolver, questions []Question) []An
 					return
 				}
 				for _, i := range ask[addr] {
-					done <- named{i, r.byName(ctx, ranges[i])}
+					a, _ := r.byName(ctx, ranges[i])
+					done <- named{i, a}
 				}
 				r.leave()
 			}
@@ -83,14 +91,14 @@ func late(a Answer) Answer {
 	return unproven(a.Question, "no name server answered in time")
 }
 
-// byName goes on from what the ranges say.
-func (r *Resolver) byName(ctx context.Context, ranges Answer) Answer {
+// byName goes on from what the ranges say; not known when nobody answered.
+func (r *Resolver) byName(ctx context.Context, ranges Answer) (a Answer, known bool) {
 	c := crawlerOf(ranges.Bot)
 	names, known := r.reverse(ctx, ranges.Addr)
 	if !known {
-		return late(ranges)
+		return late(ranges), false
 	}
-	a := ranges
+	a = ranges
 	domains := strings.Join(c.names, " or ")
 	how := fmt.Sprintf("%s has no name under %s, nor any other", a.Addr, domains)
 	refuted := c.naming >= allNamed
@@ -106,7 +114,7 @@ func (r *Resolver) byName(ctx context.Context, ranges Answer) Answer {
 		back, known := r.leadsBack(ctx, name, a.Addr)
 		if back {
 			return Answer{Question: a.Question, Proof: connwarden.ProofVerified, Host: name,
-				How: fmt.Sprintf("%s is named %s, which leads back to it", a.Addr, name)}
+				How: fmt.Sprintf("%s is named %s, which leads back to it", a.Addr, name)}, true
 		}
 		silence = silence || !known
 		how = fmt.Sprintf("%s is named %s, which does not lead back to it", a.Addr, name)
@@ -114,7 +122,7 @@ func (r *Resolver) byName(ctx context.Context, ranges Answer) Answer {
 	}
 	switch {
 	case silence:
-		return late(ranges)
+		return late(ranges), false
 	case refuted && far(a.Time, r.now()):
 		a.Proof, a.How = connwarden.ProofUnproven, how+", which says nothing of "+day(a.Time)
 	case refuted:
@@ -122,7 +130,7 @@ func (r *Resolver) byName(ctx context.Context, ranges Answer) Answer {
 	case a.Proof != connwarden.ProofImpostor:
 		a.How = how
 	}
-	return a
+	return a, true
 }
 
 // under tells whether a name is one of the domains or below one of them; a domain with a star is a pattern for the whole name,

@@ -131,13 +131,16 @@ func definite(err error) bool {
 	return err == nil || errors.As(err, &e) && e.IsNotFound
 }
 
-// ask answers from the cache or asks, for at most half of the time there is.
+// ask answers from the cache or asks, for at most half of the time there is; in a context that is over it asks nobody.
 func (r *Resolver) ask(ctx context.Context, key cacheKey, question func(context.Context) cached) cached {
 	r.mu.Lock()
 	c, ok := r.cache[key]
 	r.mu.Unlock()
 	if ok && r.now().Before(c.until) {
 		return c
+	}
+	if ctx.Err() != nil {
+		return cached{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout/2)
 	defer cancel()
