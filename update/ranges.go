@@ -35,7 +35,7 @@ func (r *run) ranges(s Source, f *fetcher, out *Outcome) error {
 		out.Before, out.Entries, out.Date = len(old), len(old), when
 	}
 	var all []netip.Prefix
-	taken := r.Clock()
+	taken := r.Clock().UTC().Truncate(time.Second)
 	err = f.each(mostRanges, func(p part, c content) error {
 		text, err := io.ReadAll(c)
 		if err != nil {
