@@ -34,11 +34,39 @@ type list struct {
 const (
 	maxList = 4 << 20 // bytes
 	widest4 = 12      // of the shipped: 14
-	widest6 = 28      // of the shipped: 29
+	widest6 = 24      // of the shipped: 29
 )
 
+// List is a list of ranges by name, and of when it is; the zero time if it is neither shipped nor was fetched.
+type List struct {
+	Name string
+	Date time.Time
+}
+
+// Lists returns every list that crawlers are proved by, in order of name.
+func (s *Set) Lists() []List {
+	var out []List
+	for _, name := range listNames() {
+		one := List{Name: name}
+		if l := s.lists[name]; l != nil {
+			one.Date = l.date
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func listNames() []string {
+	var names []string
+	for i := range crawlers {
+		names = append(names, crawlers[i].lists...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Load returns the shipped ranges, each replaced by dir/ranges/NAME.txt where there is such a file: prefixes and addresses as
-// [nets.Parse] reads them, as of the file's time of change. A file that cannot be read or believed leaves the shipped list in
+// [nets.Parse] reads them, as of the time in its first line ("# taken 2026-11-22T14:03:07Z …") or else of its last change. A file that cannot be read or believed leaves the shipped list in
 // force and is told as a problem. An empty dir is that of nobody: all is as shipped.
 func Load(dir string) (*Set, []connwarden.Problem) {
 	s := &Set{lists: shipped()}
@@ -46,10 +74,10 @@ func Load(dir string) (*Set, []connwarden.Problem) {
 	if dir == "" {
 		return s, nil
 	}
-	for _, src := range sources {
-		name := filepath.Join(dir, "ranges", src.name+".txt")
+	for _, list := range listNames() {
+		name := filepath.Join(dir, "ranges", list+".txt")
 		l, err := readList(name)
-		old := s.lists[src.name]
+		old := s.lists[list]
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -62,8 +90,8 @@ func Load(dir string) (*Set, []connwarden.Problem) {
 			if old != nil {
 				l.homes = old.homes
 			}
-			l.label = src.name + ", " + day(l.date)
-			s.lists[src.name] = l
+			l.label = list + ", " + day(l.date)
+			s.lists[list] = l
 		}
 	}
 	return s, problems
@@ -107,18 +135,18 @@ func readHead(head string) (*list, string, error) {
 
 // readList reads a refreshed list.
 func readList(name string) (*list, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxList { // asked before it is opened: a pipe would wait for its writer
+		return nil, fmt.Errorf("not a regular file of at most %d bytes", maxList)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxList {
-		return nil, fmt.Errorf("not a regular file of at most %d bytes", maxList)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxList))
 	if err != nil {
 		return nil, err
@@ -135,7 +163,18 @@ func readList(name string) (*list, error) {
 			return nil, fmt.Errorf("%s is wider than anything a crawler has", p)
 		}
 	}
-	return &list{date: info.ModTime(), ranges: ranges}, nil
+	return &list{date: taken(string(text), info.ModTime()), ranges: ranges}, nil
+}
+
+// taken reads the time in a list's first line.
+func taken(text string, otherwise time.Time) time.Time {
+	line, _, _ := strings.Cut(text, "\n")
+	if words := strings.Fields(line); len(words) > 2 && words[0] == "#" && words[1] == "taken" {
+		if t, err := time.Parse(time.RFC3339, words[2]); err == nil {
+			return t
+		}
+	}
+	return otherwise
 }
 
 // maxAge is how far a list, or what the name service says now, may be from a claim that it is to refute: addresses change hands.
