@@ -27,7 +27,7 @@ func (c *command) updateCommand() *cobra.Command {
 		Long: `Gets the table of networks and countries and the address ranges of crawlers, monitors and proxies from those who publish
 them, or only the sources named. What comes is checked before it replaces what is there: it must have come whole and
 encrypted, be readable to its end, not have shrunk below half, and name no private addresses. If anything is wrong, what
-is there stays. Everything is in the state folder (see connwarden config); no other command asks the internet.
+is there stays. Everything is in the state folder (see connwarden config); no other command downloads anything.
 
 --from takes them from a mirror: the state folder of another machine, as a folder or as a URL under which its files are.
 The sources are ` + strings.Join(sourceNames(), ", ") + `.`,

@@ -96,8 +96,8 @@ type fetcher struct {
 // content is an opened part. Reading more than its bound is an error.
 type content struct {
 	io.Reader
-	close    func() error
-	modified time.Time // as its server or file system says; zero if that is not known
+	io.Closer
+	modified time.Time // as its server says; zero if that is not known
 }
 
 // each opens the parts one after the other, each bounded to a number of bytes, and hands them on with their names.
@@ -109,7 +109,7 @@ func (f *fetcher) each(most int64, read func(p part, c content) error) error {
 		}
 		c.Reader = &bounded{c.Reader, most, &f.bytes}
 		err = read(p, c)
-		c.close()
+		c.Close()
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (f *fetcher) open(p part) (c content, err error) {
 			file.Close()
 			return c, err
 		}
-		return content{file, file.Close, info.ModTime()}, nil
+		return content{Reader: file, Closer: file}, nil
 	}
 	if err := f.run.client.safe(p.url); err != nil {
 		return c, err
@@ -158,7 +158,7 @@ func (f *fetcher) open(p part) (c content, err error) {
 		return c, fmt.Errorf("the server says %s", res.Status)
 	}
 	modified, _ := http.ParseTime(res.Header.Get("Last-Modified"))
-	return content{res.Body, res.Body.Close, modified}, nil
+	return content{res.Body, res.Body, modified}, nil
 }
 
 // bounded reads no more than is left, counts, and says so when there is more.
