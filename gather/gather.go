@@ -38,6 +38,8 @@ type Options struct {
 	Format  string // of the named logs: a name or a format string; "" recognises
 	Proxies []netip.Prefix
 	CDN     bool // trust the published ranges of CDNs as proxies
+
+	journal func() (host.Journal, error) // tests set it; nil asks Host
 }
 
 // Bounds is a Window once now is known. A zero Since or Until is open.

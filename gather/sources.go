@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/host"
@@ -79,10 +77,14 @@ func Open(ctx context.Context, opt *Options, want func(logs.Kind) bool, p *Probl
 		}
 		s.List = append(s.List, one)
 	}
-	if err := s.enter(p); err != nil {
+	if err := s.bound(); err != nil {
 		s.Close()
 		return nil, err
 	}
+	journal, until := s.journal(ctx, want, p)
+	s.enter(p)
+	s.cut(until, p)
+	s.List = append(s.List, journal...)
 	return s, nil
 }
 
@@ -176,243 +178,4 @@ func cause(err error) error {
 		return connwarden.ErrDenied
 	}
 	return err
-}
-
-// recognise finds the format of a log and tells whether it is wanted.
-func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *Problems) bool {
-	head, err := one.File.Head(headSize)
-	if err != nil && len(head) == 0 {
-		p.Add(connwarden.Problem{What: one.Log.Shown, Why: Reason(err), Named: one.Named})
-		return false
-	}
-	guess := logs.Detect(one.Log.Path, head)
-	one.Format, one.Known = guess, guess != nil
-	switch {
-	case forced != nil:
-		one.Format, one.Known = forced, true
-	case !one.Named && one.Log.Kind == host.Access && one.Log.Format != "":
-		if f, err := logs.Lookup(one.Log.Format); err == nil {
-			one.Format, one.Known = f, true
-		} else if guess == nil {
-			p.Say(one.Log.Shown, "its configured format is not understood: %v", err)
-		}
-	}
-	if one.Known {
-		if one.Named {
-			one.Log.Trust = trust(one.Format.Name)
-		}
-		kind := one.Format.Kind
-		if one.Named && !want(kind) && len(head) > 0 {
-			p.Say(one.Log.Shown, "is %s; read it with connwarden %s", kindName[kind], kindCommand[kind])
-		}
-		return want(kind)
-	}
-	kind := logs.Access
-	if !one.Named {
-		switch one.Log.Kind {
-		case host.Error, host.Slow:
-			kind = logs.Error
-		case host.Login:
-			return false
-		}
-		one.Format = fallback[kind]
-		return want(kind)
-	}
-	// A named log of unknown format is read as the first kind that is wanted, so that its lines are counted.
-	if !want(kind) {
-		kind = logs.Error
-	}
-	one.Format = fallback[kind]
-	return true
-}
-
-// trust tells who can write a line of a log that somebody named, by its format: of nginx's error log a client, of syslog
-// and of PHP's a local account, of all others the daemon alone. Of logs that were found the machine tells better.
-func trust(format string) connwarden.Trust {
-	carrier, _, _ := strings.Cut(format, "/")
-	switch carrier {
-	case "nginx_error":
-		return connwarden.TrustOutside
-	case "syslog", "kernel", "php_error":
-		return connwarden.TrustLocal
-	default:
-		return connwarden.TrustRoot
-	}
-}
-
-var (
-	kindName    = map[logs.Kind]string{logs.Access: "an access log", logs.Error: "an error log"}
-	kindCommand = map[logs.Kind]string{logs.Access: "pages", logs.Error: "errors"}
-	fallback    = map[logs.Kind]*logs.Format{logs.Access: mustFormat("apache_combined"), logs.Error: mustFormat("apache_error")}
-)
-
-func mustFormat(name string) *logs.Format {
-	f, err := logs.Lookup(name)
-	if err != nil {
-		panic(err) // a name of our own
-	}
-	return f
-}
-
-// Parser makes a parser for one source; fields are the parts of a request that are wanted, 0 all.
-func (s *Sources) Parser(one *Source, fields connwarden.Fields) *logs.Parser {
-	opt := logs.Options{
-		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Auto: s.opt.Format == "",
-	}
-	if fields == 0 || fields&connwarden.FieldClient != 0 { // who asks for no client need not look for a forwarded one
-		opt.Proxies = s.proxies
-	}
-	return one.Format.NewParser(opt)
-}
-
-// reference is the moment that dates without a year are near to: when the log was last written.
-func (s *Sources) reference(one *Source) time.Time {
-	if t := one.File.ModTime(); !t.IsZero() {
-		return t
-	}
-	return s.opt.Clock()
-}
-
-// enter finds now, the bounds of the window, and the place in each log where it begins.
-func (s *Sources) enter(p *Problems) error {
-	now := s.opt.Now
-	if now.IsZero() {
-		now = s.opt.Clock()
-		if len(s.opt.Files) > 0 {
-			if last := s.lastTime(); !last.IsZero() {
-				now = last
-			}
-		}
-	}
-	var err error
-	if s.Bounds, err = s.opt.resolve(now); err != nil || s.Bounds.Since.IsZero() {
-		return err
-	}
-	var older []*Source
-	for _, one := range s.List {
-		if !one.File.Plain() || !one.Known {
-			continue
-		}
-		clock := s.clock(one)
-		at, err := tail.Seek(one.File, s.Bounds.Since, clock)
-		if err != nil {
-			p.Say(one.Log.Shown, "the beginning of the window was not found, it is read from its start: %v", err)
-			continue
-		}
-		if one.From = at; at == 0 {
-			older = append(older, s.rotated(one, clock, p)...)
-		}
-	}
-	s.List = append(s.List, older...)
-	return nil
-}
-
-// rotated returns the older pieces of a log that the window reaches into.
-func (s *Sources) rotated(one *Source, clock func([]byte) (time.Time, bool), p *Problems) []*Source {
-	if first := s.firstTime(one.File, clock); !first.IsZero() && first.Before(s.Bounds.Since) {
-		return nil
-	}
-	have := map[[2]uint64]bool{}
-	for _, other := range s.List {
-		dev, inode := other.File.ID()
-		have[[2]uint64{dev, inode}] = true
-	}
-	var list []*Source
-	for _, path := range tail.Rotated(one.Log.Path) {
-		file, err := tail.Open(path, tail.Options{NoFollow: one.Log.Trust == connwarden.TrustLocal})
-		if err != nil {
-			p.Add(connwarden.Problem{What: path, Why: Reason(err)})
-			continue
-		}
-		dev, inode := file.ID()
-		if inode != 0 && have[[2]uint64{dev, inode}] || file.ModTime().Before(s.Bounds.Since) {
-			file.Close()
-			continue // written for the last time before the window, as are those behind it, but dates may be odd: look at all
-		}
-		piece := &Source{File: file, Log: one.Log, Format: one.Format, Known: one.Known}
-		piece.Log.Path, piece.Log.Shown = path, path
-		if file.Plain() {
-			piece.From, _ = tail.Seek(file, s.Bounds.Since, clock)
-		}
-		list = append(list, piece)
-	}
-	return list
-}
-
-// clock returns a function that tells the time of one line of a log.
-func (s *Sources) clock(one *Source) func([]byte) (time.Time, bool) {
-	parser := s.Parser(one, connwarden.FieldTime)
-	var stamp stampSink
-	return func(line []byte) (time.Time, bool) {
-		stamp.at = time.Time{}
-		parser.Parse(connwarden.Source{Name: one.Log.Shown}, line, &stamp)
-		parser.Flush(&stamp)
-		return stamp.at, !stamp.at.IsZero()
-	}
-}
-
-// stampSink keeps the latest time of what it is given.
-type stampSink struct{ at time.Time }
-
-func (s *stampSink) Conn(*connwarden.Conn)         {}
-func (s *stampSink) Request(r *connwarden.Request) { s.see(r.Time) }
-func (s *stampSink) Event(e *connwarden.Event)     { s.see(e.Time) }
-func (s *stampSink) Fault(f *connwarden.Fault)     { s.see(f.Time) }
-
-func (s *stampSink) see(t time.Time) {
-	if t.After(s.at) {
-		s.at = t
-	}
-}
-
-// firstTime is the time of the first line that has one.
-func (s *Sources) firstTime(f *tail.File, clock func([]byte) (time.Time, bool)) time.Time {
-	head, _ := f.Head(headSize)
-	for line := range strings.Lines(string(head)) {
-		if t, ok := clock([]byte(strings.TrimRight(line, "\r\n"))); ok {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
-// lastTime is the latest time at the end of the named logs. Streams and archives are read through for it, which is
-// asked for only when a window counts back from their end.
-func (s *Sources) lastTime() time.Time {
-	var stamp stampSink
-	for _, one := range s.List {
-		var block []byte
-		if one.File.Plain() {
-			block = lastBlock(one.File)
-		} else if s.opt.Since == nil && s.opt.Until == nil {
-			continue // found while reading
-		}
-		if block != nil {
-			parser := s.Parser(one, connwarden.FieldTime)
-			parser.Parse(connwarden.Source{}, block, &stamp)
-			parser.Flush(&stamp)
-			continue
-		}
-		parser := s.Parser(one, connwarden.FieldTime)
-		tail.Scan(context.Background(), []tail.Job{{File: one.File, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
-			parser.Parse(connwarden.Source{Offset: b.Offset}, b.Data, &stamp)
-		})
-		parser.Flush(&stamp)
-	}
-	return stamp.at
-}
-
-// lastBlock reads the last lines of a plain file.
-func lastBlock(f *tail.File) []byte {
-	from := max(f.Size()-headSize, 0)
-	var block []byte
-	tail.Scan(context.Background(), []tail.Job{{File: f, From: from, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
-		block = append(block, b.Data...)
-	})
-	if from > 0 { // the first line is cut off
-		if _, rest, found := strings.Cut(string(block), "\n"); found {
-			return []byte(rest)
-		}
-	}
-	return append([]byte{}, block...)
 }

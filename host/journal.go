@@ -28,7 +28,7 @@ type Journal struct {
 func (h *Host) Journal() (Journal, error) {
 	s := h.scan(context.Background())
 	j, err := s.journal(h)
-	if err == nil && h.Rooted() {
+	if h.Rooted() {
 		err = fmt.Errorf("journal below %s: %w: a folder is treated as /", h.Root, connwarden.ErrUnsupported)
 	}
 	return j, err

@@ -104,7 +104,7 @@ func (s *scan) journalProbe(h *Host) Probe {
 		p.Answer, p.Why = Yes, fmt.Sprintf("%d files can be read, without an entry", j.Files)
 	default:
 		p.Answer = Yes
-		p.Why = fmt.Sprintf("%d files can be read, back to %s; read instead of syslog's files where it reaches back far enough", j.Files, j.First.Format("2006-01-02 15:04:05 MST"))
+		p.Why = fmt.Sprintf("%d files can be read, back to %s; syslog's files are read for what is older", j.Files, j.First.Format("2006-01-02 15:04:05 MST"))
 	}
 	return p
 }

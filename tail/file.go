@@ -31,6 +31,7 @@ type File struct {
 	form   form        // of a stream known only once its first bytes are here: use shape()
 	std    *os.File    // standard input, when it is a regular file
 	stream *stream     // nil of a regular file
+	end    int64       // lines that begin here or later are no part of it; 0: all are
 
 	opened func(handle) handle // tests count reads with it
 }
@@ -202,6 +203,9 @@ func (f *File) same(name string) (handle, error) {
 	}
 	return disk{h}, nil
 }
+
+// CutAt leaves lines that begin at this offset of the text or later out of every Scan. It must not be called while one runs.
+func (f *File) CutAt(offset int64) { f.end = offset }
 
 // Name is the name that Open was given.
 func (f *File) Name() string { return f.name }

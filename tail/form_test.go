@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -187,5 +188,29 @@ func BenchmarkArchive(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Lines behind a cut are read by nobody, whole or in pieces, from a file, an archive or a stream.
+func TestCutAt(t *testing.T) {
+	text := strings.Repeat("0123456789abcde\n", 100_000)
+	cut := len(text) / 2
+	for name, f := range map[string]*File{
+		"file":    open(t, write(t, "log", text), Options{}),
+		"archive": open(t, write(t, "log.gz", gzipped1(text)), Options{}),
+		"stream":  open(t, "-", Options{Stdin: strings.NewReader(text)}),
+	} {
+		f.CutAt(int64(cut))
+		for _, job := range []Job{{File: f}, {File: f, Whole: true}, {File: f, To: int64(len(text))}, {File: f, To: 32}} {
+			want := int64(cut)
+			if job.To == 32 {
+				want = 32
+			}
+			var n atomic.Int64
+			r := Scan(t.Context(), []Job{job}, ScanOptions{Workers: 2}, func(_ int, b *Block) { n.Add(int64(len(b.Data))) })
+			if r[0].Err != nil || n.Load() != want {
+				t.Errorf("%s, %+v: %d bytes, want %d (%v)", name, job, n.Load(), want, r[0].Err)
+			}
+		}
 	}
 }

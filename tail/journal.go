@@ -168,7 +168,8 @@ func identifiers(ctx context.Context, opt *JournalOptions) (names []string, all 
 		return nil, false, err
 	}
 	defer out.Close()
-	lines := bufio.NewScanner(io.LimitReader(out, journalList))
+	bounded := &io.LimitedReader{R: out, N: journalList}
+	lines := bufio.NewScanner(bounded)
 	for lines.Scan() {
 		if name := lines.Text(); opt.Want(name) && len(name) <= maxIdentifier {
 			names = append(names, name)
@@ -177,9 +178,11 @@ func identifiers(ctx context.Context, opt *JournalOptions) (names []string, all 
 			return nil, true, nil
 		}
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, true, nil // somebody's name of 64 KiB hides those behind it
-	} else if err != nil {
+	err = lines.Err()
+	switch {
+	case errors.Is(err, bufio.ErrTooLong), bounded.N == 0:
+		return nil, true, nil // somebody's long name, or many, hide those behind them
+	case err != nil:
 		return nil, false, err
 	}
 	slices.Sort(names)

@@ -99,7 +99,11 @@ func Scan(ctx context.Context, jobs []Job, opt ScanOptions, visit func(worker in
 	s := &scan{ctx: ctx, size: cmp.Or(opt.size, &usual), visit: visit}
 	var total int64
 	for i := range jobs {
-		t := &task{Job: &jobs[i], index: i, result: &results[i]}
+		job := jobs[i]
+		if end := job.File.end; end > 0 && (job.To == 0 || job.To > end) {
+			job.To = end
+		}
+		t := &task{Job: &job, index: i, result: &results[i]}
 		size := t.File.Size()
 		if t.to = t.To; t.to == 0 || t.to > size {
 			t.to = size

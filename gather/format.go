@@ -1,0 +1,118 @@
+package gather
+
+import (
+	"strings"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/host"
+	"github.com/connwarden/connwarden/logs"
+)
+
+// recognise finds the format of a log and tells whether it is wanted.
+func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *Problems) bool {
+	head, err := one.File.Head(headSize)
+	if err != nil && len(head) == 0 {
+		p.Add(connwarden.Problem{What: one.Log.Shown, Why: Reason(err), Named: one.Named})
+		return false
+	}
+	guess := logs.Detect(one.Log.Path, head)
+	one.Format, one.Known = guess, guess != nil
+	switch {
+	case forced != nil:
+		one.Format, one.Known = forced, true
+	case !one.Named && one.Log.Format != "":
+		f, err := logs.Lookup(one.Log.Format)
+		switch {
+		case err == nil && f.Kind == kindOf(one.Log.Kind):
+			// What a daemon's own log is usually like is a guess of ours, worse than one from its lines.
+			if guess == nil || one.Log.Kind != host.Events || one.Log.Service == syslogService {
+				one.Format, one.Known = f, true
+			}
+		case err != nil && guess == nil:
+			p.Say(one.Log.Shown, "its configured format is not understood: %v", err)
+		}
+	}
+	if one.Known {
+		if one.Named {
+			one.Log.Trust = trust(one.Format.Name)
+		}
+		kind := one.Format.Kind
+		if one.Named && !want(kind) && len(head) > 0 {
+			p.Say(one.Log.Shown, "is %s; read it with connwarden %s", kindName[kind], kindCommand[kind])
+		}
+		return want(kind)
+	}
+	kind := logs.Access
+	if !one.Named {
+		if kind = kindOf(one.Log.Kind); one.Log.Kind == host.Events {
+			if len(head) > 0 && want(kind) {
+				p.Say(one.Log.Shown, "is in a form that is not known: not read")
+			}
+			return false
+		}
+		one.Format = fallback[kind]
+		return want(kind)
+	}
+	// A named log of unknown format is read as the first kind that is wanted, so that its lines are counted.
+	if !want(kind) {
+		kind = logs.Error
+	}
+	one.Format = fallback[kind]
+	return true
+}
+
+// kindOf is what the lines of a log that the machine knows are to the room logs.
+func kindOf(k host.Kind) logs.Kind {
+	if k == host.Access {
+		return logs.Access
+	}
+	return logs.Error
+}
+
+// trust tells who can write a line of a log that somebody named, by its format: of nginx's error log a client, of syslog
+// and of PHP's a local account, of all others the daemon alone. Of logs that were found the machine tells better.
+func trust(format string) connwarden.Trust {
+	carrier, _, _ := strings.Cut(format, "/")
+	switch carrier {
+	case "nginx_error":
+		return connwarden.TrustOutside
+	case "syslog", "kernel", "php_error":
+		return connwarden.TrustLocal
+	default:
+		return connwarden.TrustRoot
+	}
+}
+
+var (
+	kindName    = map[logs.Kind]string{logs.Access: "an access log", logs.Error: "an error log"}
+	kindCommand = map[logs.Kind]string{logs.Access: "pages", logs.Error: "errors"}
+	fallback    = map[logs.Kind]*logs.Format{logs.Access: mustFormat("apache_combined"), logs.Error: mustFormat("apache_error")}
+)
+
+func mustFormat(name string) *logs.Format {
+	f, err := logs.Lookup(name)
+	if err != nil {
+		panic(err) // a name of our own
+	}
+	return f
+}
+
+// Parser makes a parser for one source; fields are the parts of a request that are wanted, 0 all.
+func (s *Sources) Parser(one *Source, fields connwarden.Fields) *logs.Parser {
+	opt := logs.Options{
+		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Auto: s.opt.Format == "",
+	}
+	if fields == 0 || fields&connwarden.FieldClient != 0 { // who asks for no client need not look for a forwarded one
+		opt.Proxies = s.proxies
+	}
+	return one.Format.NewParser(opt)
+}
+
+// reference is the moment that dates without a year are near to: when the log was last written.
+func (s *Sources) reference(one *Source) time.Time {
+	if t := one.File.ModTime(); !t.IsZero() {
+		return t
+	}
+	return s.opt.Clock()
+}
