@@ -24,7 +24,7 @@ func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []st
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, By: by, Verb: "unblock"}
 	taken := map[connwarden.BlockKey]bool{}
 	for _, target := range targets {
@@ -93,7 +93,7 @@ func (k *Keeper) Allow(ctx context.Context, targets []netip.Prefix, by connwarde
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, By: by, Verb: "allow"}
 	for _, w := range inOrder(held) {
 		if w.Wanted(b.now) && !w.Forced && slices.ContainsFunc(targets, func(t netip.Prefix) bool { return within(w.Target, t) }) {
@@ -120,7 +120,7 @@ func (k *Keeper) Disallow(ctx context.Context, targets []netip.Prefix, by connwa
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, By: by, Verb: "disallow"}
 	for _, target := range targets {
 		i := slices.IndexFunc(b.allows, func(a Allow) bool { return a.Target == target })
@@ -151,7 +151,7 @@ func (k *Keeper) Confirm(ctx context.Context, by connwarden.Origin) (*Outcome, e
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, By: by, Verb: "confirm"}
 	for _, w := range all {
 		if !w.Pending(b.now) {
@@ -182,7 +182,7 @@ func (k *Keeper) Undo(ctx context.Context, n int64, by connwarden.Origin) (*Outc
 	if old.Undone != 0 {
 		return nil, fmt.Errorf("change %d was undone already, by change %d", old.Number, old.Undone)
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, By: by, Verb: VerbUndo, Undoes: old.Number}
 	rules := *k.Rules // with the list of those that are allowed as it will be
 	for _, s := range old.Allows {

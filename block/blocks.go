@@ -32,7 +32,7 @@ func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, [
 			list = append(list, Held{Wish: w, InForce: w.State == StateInForce})
 		}
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	for _, name := range drivers(all) {
 		g, err := k.guard(ctx, name)
 		if err != nil {

@@ -27,6 +27,7 @@ type Keeper struct {
 	Lifts  func() (why string)
 	Steps  []time.Duration // of automatic blocks, rising; Steps() if nil
 	Pardon time.Duration   // for how long an unblock keeps judge and fleet away; 0: a day
+	Spool  Spool           // what an Emergency wrote is taken in from there; its Name may be empty
 	// Plan makes every act tell what it would do, in Outcome.Plans, and change nothing.
 	Plan bool
 
@@ -114,15 +115,29 @@ type book struct {
 	now     time.Time
 	allows  []Allow
 	pardons []Pardon
+	told    []connwarden.Problem
 }
+
+// outcome begins the outcome of an act.
+func (b *book) outcome() *Outcome { return &Outcome{Problems: b.told} }
 
 func (k *Keeper) open(ctx context.Context) (b book, err error) {
 	b.now = k.now()
-	if b.allows, err = k.Journal.Allows(ctx); err != nil {
+	if b.pardons, err = k.Journal.Pardons(ctx); err != nil {
 		return b, err
 	}
+	if k.Spool.Name != "" && !k.Plan {
+		if b.told, err = k.takeIn(ctx, b); err != nil {
+			return b, err
+		}
+		if b.told != nil {
+			if b.pardons, err = k.Journal.Pardons(ctx); err != nil {
+				return b, err
+			}
+		}
+	}
+	b.allows, err = k.Journal.Allows(ctx)
 	k.Rules.allow(b.allows)
-	b.pardons, err = k.Journal.Pardons(ctx)
 	return b, err
 }
 
@@ -141,7 +156,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	c := &Change{At: b.now, Verb: "block"}
 	done := map[connwarden.BlockKey]bool{}
 	for i := range requests {
@@ -208,7 +223,7 @@ func (k *Keeper) held(ctx context.Context, targets []netip.Prefix) (map[connward
 func (r *Request) wish(driver string, held map[connwarden.BlockKey]Wish, now time.Time) Wish {
 	w := Wish{Evidence: r.Evidence}
 	w.BlockKey = connwarden.BlockKey{Target: r.Target, Scope: r.Scope, Driver: driver}
-	w.Since, w.By, w.Why, w.Forced = now, r.By, r.Why, r.Forced
+	w.Since, w.By, w.Why, w.Forced = now, r.By, clip(r.Why, maxWhy), r.Forced
 	if r.For > 0 {
 		w.Until = now.Add(r.For).Truncate(time.Millisecond)
 	}

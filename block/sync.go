@@ -44,7 +44,7 @@ func (k *Keeper) Sync(ctx context.Context, names ...string) (*Outcome, []Synced,
 			names = append(names, name)
 		}
 	}
-	out := &Outcome{}
+	out := b.outcome()
 	list := make([]Synced, len(names))
 	for i, name := range names {
 		s := &list[i]

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/connwarden/connwarden/block"
 )
 
 // Form is the language in which a server is told to refuse.
@@ -60,7 +62,7 @@ func each(targets []netip.Prefix, lead string, line func(words ...string)) {
 	for part := range slices.Chunk(targets, perLine) {
 		words := make([]string, len(part))
 		for i, p := range part {
-			words[i] = word(p)
+			words[i] = block.Show(p)
 		}
 		line(lead, strings.Join(words, " "))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/block/canary"
 )
 
@@ -82,22 +83,11 @@ func (s *section) parse(line string) {
 			continue
 		}
 		for word := range strings.FieldsSeq(list) {
-			if !strings.Contains(word, "/") {
-				word += "/" + bits(word)
-			}
-			if p, err := netip.ParsePrefix(word); err == nil && !p.Addr().Is4In6() && !canary.Reserved(p) {
-				s.targets = append(s.targets, p.Masked())
+			if p, err := block.ParseTarget(word); err == nil && !canary.Reserved(p) {
+				s.targets = append(s.targets, p)
 			}
 		}
 	}
-}
-
-// bits is the length of a single address.
-func bits(addr string) string {
-	if strings.Contains(addr, ":") {
-		return "128"
-	}
-	return "32"
 }
 
 // join puts a section before the bytes of others, with the ends of lines that they have. A section without targets is
@@ -141,12 +131,4 @@ func (s section) render(form Form, eol string) []byte {
 	form.rules(targets, line)
 	line(endLine)
 	return b.Bytes()
-}
-
-// word is a target as every server reads it.
-func word(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }

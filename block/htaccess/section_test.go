@@ -64,7 +64,7 @@ func TestSplit(t *testing.T) {
 		{"an end alone is not ours", endLine + "\n", endLine + "\n", nil, ""},
 		{"nearly ours", beginLine + " \n x" + beginLine + "\n", beginLine + " \n x" + beginLine + "\n", nil, ""},
 		{"no end", "x\n" + beginLine + "\nRequire not ip 192.0.2.7\n", "", nil, "line 2 begins our section"},
-		{"what a hand wrote", beginLine + "\nRequire not ip x 10. 1.2.3.4/33 ::ffff:1.2.3.4 fe80::1%eth0 127.0.0.1 203.0.113.9/24\nfoo\n" + endLine, "", prefixes("203.0.113.0/24"), ""},
+		{"what a hand wrote", beginLine + "\nRequire not ip x 10. 1.2.3.4/33 ::ffff:1.2.3.4 fe80::1%eth0 127.0.0.1 203.0.113.9/24\nfoo\n" + endLine, "", prefixes("1.2.3.4/32", "203.0.113.0/24"), ""},
 	} {
 		own, sec, err := split([]byte(c.text))
 		switch {

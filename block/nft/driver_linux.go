@@ -66,7 +66,10 @@ func Detect(ctx context.Context) (ok bool, why string) {
 	var tables []string
 	err := r.ask(ctx, query{family: unix.NFPROTO_UNSPEC, kind: unix.NFT_MSG_GETTABLE, dump: true,
 		begin: func() { tables = nil },
-		each:  func(m []byte) { tables = append(tables, family(m)+" "+text(find(body(m), attrTableName))) },
+		each: func(m []byte) error {
+			tables = append(tables, family(m)+" "+text(find(body(m), attrTableName)))
+			return nil
+		},
 	})
 	switch {
 	case err != nil:
@@ -85,7 +88,7 @@ func failed(op string, err error) *block.Error {
 
 // answers asks for the number of the ruleset's generation, which every nf_tables has for who may ask.
 func (r *reader) answers(ctx context.Context) error {
-	err := r.ask(ctx, query{kind: unix.NFT_MSG_GETGEN, each: func([]byte) {}})
+	err := r.ask(ctx, query{kind: unix.NFT_MSG_GETGEN, each: func([]byte) error { return nil }})
 	if errors.Is(err, unix.EINVAL) { // no module took the request
 		return unsupported("the kernel has no nf_tables")
 	}

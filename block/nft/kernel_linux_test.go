@@ -1,14 +1,40 @@
 package nft
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/block/blocktest"
 	"github.com/connwarden/connwarden/internal/netnstest"
 )
+
+// nftFile gives nft a file, in the namespace of the goroutine's thread.
+func nftFile(text string) error {
+	c := exec.Command("nft", "-f", "-")
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("nft -f -: %w\n%s\n%s", err, out, text)
+	}
+	return nil
+}
+
+// listed is what nft lists, without counts and time left.
+func listed(t testing.TB, what ...string) string {
+	t.Helper()
+	return netnstest.Command(t, "nft", append([]string{"--stateless", "list"}, what...)...)
+}
 
 func open(t testing.TB) *Driver {
 	t.Helper()
@@ -16,24 +42,11 @@ func open(t testing.TB) *Driver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { d.Close() })
 	return d
 }
 
-// listed is what nft lists, without what changes by itself.
-func listed(t testing.TB, what ...string) string {
-	t.Helper()
-	return netnstest.Command(t, "nft", append([]string{"--stateless", "list"}, what...)...)
-}
-
-func load(t testing.TB, text string) {
-	t.Helper()
-	c := exec.Command("nft", "-f", "-")
-	c.Stdin = strings.NewReader(text)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("nft -f -: %v\n%s\n%s", err, out, text)
-	}
-}
-
+// others is what other programs may have put into the kernel, some of it with our words.
 const others = `
 table inet firewalld {
 	set banned { type ipv4_addr; flags timeout; elements = { 192.0.2.7, 198.51.100.1 timeout 1d }; }
@@ -44,30 +57,345 @@ table ip nat {
 }
 table ip connwarden {
 	set ip4-32 { type ipv4_addr; elements = { 192.0.2.7 }; }
+	chain incoming { type filter hook prerouting priority -310; policy accept; ip saddr @ip4-32 drop; }
 }
 table inet connwarden2 {
-	set ip4-32 { type ipv4_addr; elements = { 192.0.2.7 }; }
+	set ip4-32 { type ipv4_addr; flags timeout; elements = { 192.0.2.7 }; }
 }
 `
 
 func TestKernelConformance(t *testing.T) {
-	netnstest.Root(t)
 	blocktest.Run(t, func(t testing.TB) block.Driver { return open(t) }, blocktest.Options{
 		Around: netnstest.Run,
 		Foreign: func(t testing.TB) func(testing.TB) {
-			load(t, others)
+			if err := nftFile(others); err != nil {
+				t.Fatal(err)
+			}
 			before := listed(t, "ruleset")
 			return func(t testing.TB) {
-				after := ""
-				for _, table := range []string{"inet firewalld", "ip nat", "ip connwarden", "inet connwarden2"} {
-					after += listed(t, append([]string{"table"}, strings.Fields(table)...)...)
-				}
+				t.Helper()
+				after := listed(t, "table", "inet", "firewalld") + listed(t, "table", "ip", "nat") +
+					listed(t, "table", "ip", "connwarden") + listed(t, "table", "inet", "connwarden2")
 				if after != before {
 					t.Errorf("before:\n%s\nafter:\n%s", before, after)
 				}
 			}
 		},
 		Traces: func(t testing.TB) string { return listed(t, "ruleset") },
+		Break: func(t testing.TB, d block.Driver) func() {
+			// A set of our name for keys of another kind: the kernel refuses the elements, and with them the transaction.
+			c := "add table inet connwarden\nadd set inet connwarden ip6-128 { type inet_service; flags timeout; }\n"
+			if err := nftFile(c); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				if err := nftFile("delete set inet connwarden ip6-128\n"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
 		Reopen: func(t testing.TB) block.Driver { return open(t) },
 	})
+}
+
+// TestKernelMany puts 100,000 in force with one call and finds every one, however the kernel's table grows meanwhile.
+func TestKernelMany(t *testing.T) {
+	const many = 100_000
+	netnstest.Run(t, func() {
+		d := open(t)
+		list := make([]block.Entry, many)
+		for i := range list {
+			list[i] = block.Entry{Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}), 32)}
+		}
+		if err := d.Apply(t.Context(), list, nil); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(got, block.Entry.Compare)
+		if !slices.Equal(got, list) {
+			t.Errorf("%d listed, want the %d that were added", len(got), many)
+		}
+	})
+}
+
+// mixed is an entry in each corner of the layout.
+func mixed() []block.Entry {
+	list := []block.Entry{
+		entry("192.0.2.7/32", all), entry("192.0.2.0/24", all), entry("192.0.2.0/25", all), entry("10.0.0.0/8", all), entry("128.0.0.0/1", all),
+		entry("2001:db8::7/128", all), entry("2001:db8::/64", all), entry("2001:db8::/29", all),
+		entry("192.0.2.7/32", connwarden.Ports(25, 587)), entry("2001:db8::/64", connwarden.Ports(25, 587)), entry("198.51.100.0/24", connwarden.Ports(22)),
+	}
+	for i := range list {
+		if i%2 == 1 {
+			list[i].Until = time.Now().Add(time.Duration(i) * time.Hour)
+		}
+	}
+	slices.SortFunc(list, block.Entry.Compare)
+	return list
+}
+
+// TestKernelOverlap adds prefixes in prefixes, and each goes away alone.
+func TestKernelOverlap(t *testing.T) {
+	netnstest.Run(t, func() {
+		d := open(t)
+		want := mixed()
+		if err := d.Apply(t.Context(), want, nil); err != nil {
+			t.Fatal(err)
+		}
+		for len(want) > 0 {
+			got, err := d.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.SortFunc(got, block.Entry.Compare)
+			if !slices.EqualFunc(got, want, func(a, b block.Entry) bool { return a.Key() == b.Key() }) {
+				t.Fatalf("got  %v\nwant %v", got, want)
+			}
+			if err := d.Apply(t.Context(), nil, want[:1]); err != nil {
+				t.Fatal(err)
+			}
+			want = want[1:]
+		}
+	})
+}
+
+// TestKernelPlan gives nft the lines of the plan: they make what Apply makes, at first and when something is there.
+func TestKernelPlan(t *testing.T) {
+	steps := []struct{ add, remove []block.Entry }{
+		{add: mixed()},
+		{add: mixed()[:3], remove: mixed()[5:]},
+		{add: []block.Entry{entry("192.0.2.9/32", all), entry("192.0.2.9/32", connwarden.Ports(80))}},
+		{remove: []block.Entry{entry("192.0.2.77/32", all), entry("192.0.3.0/24", all)}},
+	}
+	var applied, planned []string
+	netnstest.Run(t, func() {
+		d := open(t)
+		for _, step := range steps {
+			if err := d.Apply(t.Context(), step.add, step.remove); err != nil {
+				t.Fatal(err)
+			}
+			applied = append(applied, sorted(listed(t, "ruleset")))
+		}
+	})
+	netnstest.Run(t, func() {
+		d := open(t)
+		for _, step := range steps {
+			lines, err := d.Plan(t.Context(), step.add, step.remove)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := nftFile(strings.Join(lines, "\n") + "\n"); err != nil {
+				t.Fatal(err)
+			}
+			planned = append(planned, sorted(listed(t, "ruleset")))
+		}
+	})
+	for i := range steps {
+		if applied[i] != planned[i] {
+			t.Errorf("step %d: applied\n%s\nplanned\n%s", i, applied[i], planned[i])
+		}
+	}
+}
+
+// sorted orders the elements of a listing, which come as the hash has them, and takes off ends, which have moved on.
+func sorted(listing string) string {
+	var lines []string
+	for line := range strings.Lines(listing) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "elements = { "); ok {
+			words := strings.FieldsFunc(rest, func(r rune) bool { return strings.ContainsRune(", }\n", r) })
+			words = slices.DeleteFunc(words, func(w string) bool { return w == "counter" || w == "timeout" || !strings.ContainsAny(w, ".:") })
+			slices.Sort(words)
+			line = strings.Join(words, " ") + "\n"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "")
+}
+
+// TestKernelSaved has nft save our table and load it again, as the services of distributions do: it is ours as before.
+func TestKernelSaved(t *testing.T) {
+	want := mixed()
+	var saved string
+	netnstest.Run(t, func() {
+		if err := open(t).Apply(t.Context(), want, nil); err != nil {
+			t.Fatal(err)
+		}
+		saved = netnstest.Command(t, "nft", "list", "ruleset")
+	})
+	netnstest.Run(t, func() {
+		if err := nftFile(saved); err != nil {
+			t.Fatal(err)
+		}
+		d := open(t)
+		got, err := d.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(got, block.Entry.Compare)
+		if !slices.EqualFunc(got, want, func(a, b block.Entry) bool {
+			return a.Key() == b.Key() && a.Until.IsZero() == b.Until.IsZero() && a.Until.Sub(b.Until).Abs() < time.Minute
+		}) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+		for _, e := range want {
+			if _, err := d.Prove(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		}
+		before := strings.Count(listed(t, "ruleset"), " drop\n")
+		if err := d.Apply(t.Context(), want, nil); err != nil {
+			t.Fatal(err)
+		}
+		if after := strings.Count(listed(t, "ruleset"), " drop\n"); after != before {
+			t.Errorf("%d rules before, %d after the same once more", before, after)
+		}
+	})
+}
+
+// TestKernelProveFails takes away one thing after another that makes a block work; Apply puts each back.
+func TestKernelProveFails(t *testing.T) {
+	web, mail := entry("192.0.2.7/32", all), entry("192.0.2.7/32", connwarden.Ports(25))
+	for _, tt := range []struct {
+		breaks string
+		e      block.Entry
+		says   string
+	}{
+		{"delete element inet connwarden ip4-32 { 192.0.2.7 }", web, "ip4-32"},
+		{"flush chain inet connwarden incoming", web, `"ip saddr @ip4-32 drop"`},
+		{"flush chain inet connwarden incoming", mail, "leads to ports-25"},
+		{"flush chain inet connwarden ports-25", mail, `"ip saddr @ports-25-ip4-32 drop" in chain ports-25`},
+		{"add table inet connwarden { flags dormant; }", web, "dormant"},
+		{"delete table inet connwarden", web, "ip4-32"},
+		{"flush ruleset", mail, "ports-25-ip4-32"},
+		{`delete table inet connwarden
+			add table inet connwarden
+			add set inet connwarden ip4-32 { type ipv4_addr; flags timeout; counter; elements = { 192.0.2.7 }; }
+			add chain inet connwarden incoming { type filter hook input priority 0; }
+			add rule inet connwarden incoming ip saddr @ip4-32 drop`, web, "want prerouting"},
+	} {
+		netnstest.Run(t, func() {
+			d := open(t)
+			if err := d.Apply(t.Context(), []block.Entry{web, mail}, nil); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range []block.Entry{web, mail} {
+				seen, err := d.Prove(t.Context(), e)
+				if err != nil || !strings.Contains(seen, "priority -310") || !strings.Contains(seen, "0 packets refused") {
+					t.Fatalf("in force: %q, %v", seen, err)
+				}
+			}
+			if err := nftFile(tt.breaks + "\n"); err != nil {
+				t.Fatal(err)
+			}
+			seen, err := d.Prove(t.Context(), tt.e)
+			var form *block.Error
+			if err == nil || !strings.Contains(err.Error(), tt.says) || !errors.Is(err, connwarden.ErrNotFound) || !errors.As(err, &form) {
+				t.Errorf("after %q: %q, %v; want ErrNotFound that says %s", tt.breaks, seen, err, tt.says)
+			}
+			if strings.Contains(tt.breaks, "hook input") {
+				return // a chain of another's making, which is theirs to mend
+			}
+			if err := d.Apply(t.Context(), []block.Entry{web, mail}, nil); err != nil {
+				t.Fatalf("after %q: %v", tt.breaks, err)
+			}
+			if strings.Contains(tt.breaks, "dormant") {
+				return
+			}
+			for _, e := range []block.Entry{web, mail} {
+				if _, err := d.Prove(t.Context(), e); err != nil {
+					t.Errorf("mended after %q: %v", tt.breaks, err)
+				}
+			}
+		})
+	}
+}
+
+// TestKernelInstances has two tables, which never touch each other.
+func TestKernelInstances(t *testing.T) {
+	netnstest.Run(t, func() {
+		one, err := Open(Options{Name: "connwarden-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer one.Close()
+		two, err := Open(Options{Name: "connwarden-2", Uncounted: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer two.Close()
+		if !one.Properties().Counts || two.Properties().Counts {
+			t.Errorf("counts: %v and %v", one.Properties().Counts, two.Properties().Counts)
+		}
+		e := []block.Entry{entry("192.0.2.7/32", all)}
+		for _, d := range []*Driver{one, two} {
+			if err := d.Apply(t.Context(), e, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := one.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := two.Prove(t.Context(), e[0]); err != nil {
+			t.Error(err)
+		}
+		if text := listed(t, "ruleset"); strings.Contains(text, "connwarden-1") || strings.Contains(text, "counter") {
+			t.Errorf("left:\n%s", text)
+		}
+	})
+}
+
+// TestKernelDenied asks as nobody.
+func TestKernelDenied(t *testing.T) {
+	ns := netnstest.Named(t)
+	netnstest.In(t, ns, func() error {
+		// The call itself changes this thread alone, which ends with the goroutine; the package's changes all of them.
+		const nobody = 65534
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			return errno
+		}
+		if d, err := Open(Options{}); !errors.Is(err, connwarden.ErrDenied) {
+			t.Errorf("as nobody: %v, %v; want ErrDenied", d, err)
+		}
+		if ok, why := Detect(context.Background()); ok || !strings.Contains(why, "root") {
+			t.Errorf("as nobody: %v, %q", ok, why)
+		}
+		return nil
+	})
+}
+
+// TestKernelDetect tells what is there.
+func TestKernelDetect(t *testing.T) {
+	netnstest.Run(t, func() {
+		if ok, why := Detect(t.Context()); !ok || !strings.Contains(why, "no table") {
+			t.Errorf("%v, %q", ok, why)
+		}
+		if err := nftFile(others); err != nil {
+			t.Fatal(err)
+		}
+		if ok, why := Detect(t.Context()); !ok || !strings.Contains(why, "inet firewalld") || !strings.Contains(why, "ip nat") {
+			t.Errorf("%v, %q", ok, why)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if ok, _ := Detect(ctx); ok {
+			t.Error("given up, and yet it answers")
+		}
+		if err := open(t).Apply(ctx, mixed(), nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("given up: %v", err)
+		}
+	})
+}
+
+func TestRelease(t *testing.T) {
+	for text, want := range map[string]int{"6.18.44-fc": 6018, "5.7.0": 5007, "4.18.0-553.el8_10.x86_64": 4018, "6.12-rc1": 6012, "": 0, "x.y": 0} {
+		if got := release(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+	if os.Getuid() == 0 && !counts() {
+		t.Error("this kernel is said not to count")
+	}
 }

@@ -85,6 +85,9 @@ func body(m []byte) []byte { return m[min(genHeaderLen, len(m)):] }
 
 func text(v []byte) string { return strings.TrimRight(string(v), "\x00") }
 
+// is compares a text attribute without making a string of it.
+func is(v []byte, want string) bool { return len(v) == len(want)+1 && string(v[:len(want)]) == want }
+
 func be32(v []byte) uint32 {
 	if len(v) != 4 {
 		return 0
@@ -120,7 +123,7 @@ func elements(m []byte) iter.Seq[element] {
 					const most = uint64(1<<63-1) / uint64(time.Millisecond)
 					e.ends, e.left = true, time.Duration(min(be64(v), most))*time.Millisecond
 				case attrElemExpr:
-					if data := find(v, attrExprData); text(find(v, attrExprName)) == "counter" {
+					if data := find(v, attrExprData); is(find(v, attrExprName), "counter") {
 						e.hits = block.Hits{Packets: be64(find(data, attrCounterPackets)), Bytes: be64(find(data, attrCounterBytes))}
 					}
 				}

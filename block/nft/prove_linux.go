@@ -77,7 +77,7 @@ func (d *Driver) awake(ctx context.Context) error {
 	var flags uint32
 	err := d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETTABLE,
 		request: []netlink.Attribute{attr(unix.NFTA_TABLE_NAME, d.table)},
-		each:    func(m []byte) { flags = be32(find(body(m), attrTableFlags)) },
+		each:    func(m []byte) error { flags = be32(find(body(m), attrTableFlags)); return nil },
 	})
 	if err == nil && flags&tableDormant != 0 {
 		err = missing("the table inet %s is dormant: nft add table inet %s { flags ; }", d.table, d.table)
@@ -89,7 +89,7 @@ func (d *Driver) awake(ctx context.Context) error {
 func (d *Driver) hook(ctx context.Context) (h hook, err error) {
 	err = d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETCHAIN,
 		request: []netlink.Attribute{attr(unix.NFTA_CHAIN_TABLE, d.table), attr(unix.NFTA_CHAIN_NAME, incoming)},
-		each:    func(m []byte) { h = parseHook(m) },
+		each:    func(m []byte) error { h = parseHook(m); return nil },
 	})
 	switch {
 	case err != nil:

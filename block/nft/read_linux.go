@@ -19,11 +19,11 @@ const (
 	readBuffer = 64 << 10
 	// answerTime bounds the wait for the kernel, which answers at once or never.
 	answerTime = 30 * time.Second
-	// readTries is how often a list that others changed meanwhile is read.
+	// readTries is how often a list that changed meanwhile is read again.
 	readTries = 10
 )
 
-// errMoved is a list that the kernel says changed while it was read.
+// errMoved is a list that changed while it was read.
 var errMoved = errors.New("the ruleset changes faster than it can be read")
 
 // attr is a text attribute of a request.
@@ -42,8 +42,8 @@ type query struct {
 	kind    uint16 // unix.NFT_MSG_GETSET and so on
 	dump    bool   // all objects are wanted, not one
 	request []netlink.Attribute
-	begin   func()         // called before the answer is read, perhaps for a second time; nil: nothing to begin
-	each    func(m []byte) // called with every message of the answer
+	begin   func()               // called before the answer is read, perhaps for a second time; nil: nothing to begin
+	each    func(m []byte) error // called with every message of the answer, until it fails
 }
 
 // ask asks until the answer is of one piece.
@@ -94,8 +94,9 @@ func (r *reader) once(ctx context.Context, q query) (err error) {
 			return ctx.Err()
 		case m.Header.Flags&netlink.DumpInterrupted != 0:
 			err = errMoved
-		default:
-			q.each(m.Data)
+		}
+		if e := q.each(m.Data); e != nil {
+			return e
 		}
 	}
 	return err
@@ -139,17 +140,18 @@ func (d *Driver) ruleset(ctx context.Context) (*ruleset, error) {
 	sets := query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETSET, dump: true,
 		request: []netlink.Attribute{attr(unix.NFTA_SET_TABLE, d.table)},
 		begin:   func() { r.sets = map[string]bool{} },
-		each: func(m []byte) {
+		each: func(m []byte) error {
 			name := text(find(body(m), attrSetName))
 			if _, ok := parsePlace(name); ok {
 				r.sets[name] = true
 			}
+			return nil
 		},
 	}
 	rules := query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETRULE, dump: true,
 		request: []netlink.Attribute{attr(unix.NFTA_RULE_TABLE, d.table)},
 		begin:   func() { r.drops, r.jumps = map[string]bool{}, map[string]bool{} },
-		each: func(m []byte) {
+		each: func(m []byte) error {
 			rule := parseRule(m)
 			switch p, ok := parsePlace(rule.set); {
 			case ok && rule.drop && rule.chain == p.chain():
@@ -157,6 +159,7 @@ func (d *Driver) ruleset(ctx context.Context) (*ruleset, error) {
 			case rule.chain == incoming && rule.jump != "":
 				r.jumps[rule.jump] = true
 			}
+			return nil
 		},
 	}
 	for _, q := range []query{sets, rules} {
@@ -168,13 +171,26 @@ func (d *Driver) ruleset(ctx context.Context) (*ruleset, error) {
 }
 
 // read calls each with every element of a set; see query for begin.
+//
+// While a set's hash table grows, which goes on for some milliseconds after many were added, the kernel tells some elements
+// twice and as many not at all, and says nothing of it (seen on Linux 6.18). So a list with one twice is read again.
 func (d *Driver) read(ctx context.Context, set string, begin func(), each func(element)) error {
-	return d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETSETELEM, dump: true, begin: begin,
+	var seen map[string]bool
+	return d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETSETELEM, dump: true,
 		request: []netlink.Attribute{attr(unix.NFTA_SET_ELEM_LIST_TABLE, d.table), attr(unix.NFTA_SET_ELEM_LIST_SET, set)},
-		each: func(m []byte) {
+		begin: func() {
+			seen = make(map[string]bool, len(seen))
+			begin()
+		},
+		each: func(m []byte) error {
 			for e := range elements(m) {
+				if seen[string(e.key)] {
+					return errMoved
+				}
+				seen[string(e.key)] = true
 				each(e)
 			}
+			return nil
 		},
 	})
 }
@@ -194,10 +210,11 @@ func (d *Driver) get(ctx context.Context, set string, key []byte) (found element
 	err = d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETSETELEM,
 		request: []netlink.Attribute{attr(unix.NFTA_SET_ELEM_LIST_TABLE, d.table), attr(unix.NFTA_SET_ELEM_LIST_SET, set),
 			nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, list)},
-		each: func(m []byte) {
+		each: func(m []byte) error {
 			for e := range elements(m) {
 				found = e
 			}
+			return nil
 		},
 	})
 	return found, err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/block/canary"
 )
 
@@ -41,10 +42,7 @@ func (l list) inForce() []netip.Prefix {
 
 // line is the line of one target.
 func line(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return "deny " + p.Addr().String() + ";"
-	}
-	return "deny " + p.String() + ";"
+	return "deny " + block.Show(p) + ";"
 }
 
 // text returns the file's text.
@@ -80,12 +78,8 @@ func parseList(text string) (l list, ok bool) {
 		if !found || !ended {
 			continue
 		}
-		p, err := netip.ParsePrefix(word)
-		if addr, single := netip.ParseAddr(word); single == nil && addr.Zone() == "" {
-			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err == nil && !p.Addr().Is4In6() && !canary.Reserved(p) {
-			l.targets = append(l.targets, p.Masked())
+		if p, err := block.ParseTarget(word); err == nil && !canary.Reserved(p) {
+			l.targets = append(l.targets, p)
 		}
 	}
 	slices.SortFunc(l.targets, netip.Prefix.Compare)

@@ -141,24 +141,11 @@ func (d *Driver) banned(ctx context.Context) ([]netip.Prefix, error) {
 func parse(text string) []netip.Prefix {
 	var list []netip.Prefix
 	for word := range strings.FieldsSeq(text) {
-		p, err := netip.ParsePrefix(word)
-		if addr, single := netip.ParseAddr(word); single == nil && addr.Zone() == "" {
-			addr = addr.Unmap()
-			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err == nil {
-			list = append(list, p.Masked())
+		if p, err := block.ParseTarget(word); err == nil {
+			list = append(list, p)
 		}
 	}
 	return list
-}
-
-// word is a target as fail2ban writes it.
-func word(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }
 
 // commands are the calls that a change takes: lifts first, as many targets in one as perCall.
@@ -171,7 +158,7 @@ func commands(add, remove []block.Entry) [][]string {
 		for part := range slices.Chunk(step.list, perCall) {
 			call := []string{"set", jail, step.verb}
 			for _, e := range part {
-				call = append(call, word(e.Target.Masked()))
+				call = append(call, block.Show(e.Target.Masked()))
 			}
 			calls = append(calls, call)
 		}
