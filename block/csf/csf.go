@@ -13,7 +13,7 @@
 // what address translation leads into a container goes round it.
 //
 // This driver was never run against a real csf: it is tested against a stand-in that does what csf's manual and its
-// source (version 14 and 15) say, refusals included.
+// published source say, refusals included.
 package csf
 
 import (
@@ -103,7 +103,7 @@ func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 	}
 	for i, s := range steps {
 		if err := d.take(ctx, s); err != nil {
-			if i > 0 {
+			if i > 0 || ctx.Err() != nil { // what was ended in its midst may have been done
 				err = fmt.Errorf("%w: %w", connwarden.ErrPartial, err)
 			}
 			return d.failed(s.op, err, s.target)
@@ -117,31 +117,40 @@ type step struct {
 	op     string // "add" or "remove"
 	verb   string // csf's option
 	target netip.Prefix
-	args   []string
-	done   func(l *lists) bool
+	until  time.Time // of -td
 }
 
-// line is the command as an operator would type it.
-func (s *step) line() string { return "csf " + strings.Join(s.args, " ") }
-
-func (d *Driver) step(verb string, target netip.Prefix, more ...string) step {
-	s := step{op: "add", verb: verb, target: target, args: append([]string{verb, word(target)}, more...)}
-	switch verb {
-	case "-d":
-		s.done = func(l *lists) bool { return l.deny[target] }
+// args are the words of the command. Of less than two seconds csf makes an hour.
+func (d *Driver) args(s step) []string {
+	switch args := []string{s.verb, word(s.target)}; s.verb {
 	case "-td":
-		s.done = func(l *lists) bool { return !l.temp[target].IsZero() }
-	case "-dr":
-		s.op, s.done = "remove", func(l *lists) bool { return !l.deny[target] }
-	case "-tr":
-		s.op, s.done = "remove", func(l *lists) bool { return l.temp[target].IsZero() }
+		left := max(2, (time.Until(s.until)+time.Second-1)/time.Second)
+		return append(args, strconv.FormatInt(int64(left), 10), d.mark)
+	case "-d":
+		return append(args, d.mark)
+	default:
+		return args
 	}
-	return s
+}
+
+// done tells whether csf's lists show what the command was to do.
+func (s *step) done(l *lists) bool {
+	switch s.verb {
+	case "-d":
+		return l.deny[s.target]
+	case "-dr":
+		return !l.deny[s.target]
+	case "-td":
+		return !l.temp[s.target].IsZero()
+	default:
+		return l.temp[s.target].IsZero()
+	}
 }
 
 // take runs a command and looks whether it did what it was told.
 func (d *Driver) take(ctx context.Context, s step) error {
-	out, err := d.run(ctx, "csf", s.args...)
+	args := d.args(s)
+	out, err := d.run(ctx, "csf", args...)
 	if err != nil {
 		return err
 	}
@@ -150,7 +159,7 @@ func (d *Driver) take(ctx context.Context, s step) error {
 		return err
 	}
 	if !s.done(l) {
-		return fmt.Errorf("%s: it says %q", s.line(), saying(out, word(s.target)))
+		return fmt.Errorf("csf %s: it says %q", strings.Join(args, " "), saying(out, word(s.target)))
 	}
 	return nil
 }
@@ -222,7 +231,7 @@ func (d *Driver) steps(add, remove []block.Entry) ([]step, error) {
 		}
 	}
 	for _, target := range order {
-		if steps, err = d.deny(steps, l, target, wanted[target], now); err != nil {
+		if steps, err = d.deny(steps, l, target, wanted[target]); err != nil {
 			return nil, err
 		}
 	}
@@ -232,26 +241,26 @@ func (d *Driver) steps(add, remove []block.Entry) ([]step, error) {
 // lift appends what takes a target away, from both lists.
 func (d *Driver) lift(steps []step, l *lists, target netip.Prefix) ([]step, error) {
 	if l.deny[target] {
-		steps = append(steps, d.step("-dr", target))
+		steps = append(steps, step{op: "remove", verb: "-dr", target: target})
 	}
 	if !l.temp[target].IsZero() {
 		if whose, too := l.theirs[target]; too {
 			return nil, d.failed("remove", fmt.Errorf("csf -tr would also lift what is not ours, %q; look with csf -t, then lift it by hand", whose), target)
 		}
-		steps = append(steps, d.step("-tr", target))
+		steps = append(steps, step{op: "remove", verb: "-tr", target: target})
 	}
 	return steps, nil
 }
 
 // deny appends what denies a target until a time. csf does not move an end: what has another is lifted first, which
 // leaves a gap of some tenths of a second.
-func (d *Driver) deny(steps []step, l *lists, target netip.Prefix, until, now time.Time) ([]step, error) {
+func (d *Driver) deny(steps []step, l *lists, target netip.Prefix, until time.Time) ([]step, error) {
 	end, timed := l.temp[target], !l.temp[target].IsZero()
 	switch {
 	case until.IsZero() && l.deny[target], timed && !l.deny[target] && end.Sub(until).Abs() <= time.Second:
 		return steps, nil
 	case until.IsZero():
-		steps = append(steps, d.step("-d", target, d.mark))
+		steps = append(steps, step{op: "add", verb: "-d", target: target})
 		if !timed {
 			return steps, nil
 		}
@@ -261,9 +270,7 @@ func (d *Driver) deny(steps []step, l *lists, target netip.Prefix, until, now ti
 	if err != nil {
 		return nil, err
 	}
-	// Of less than two seconds csf makes an hour.
-	left := max(2, (until.Sub(now)+time.Second-1)/time.Second)
-	return append(steps, d.step("-td", target, strconv.FormatInt(int64(left), 10), d.mark)), nil
+	return append(steps, step{op: "add", verb: "-td", target: target, until: until}), nil
 }
 
 // List returns the entries of csf's lists that have our mark.
@@ -337,7 +344,7 @@ func (d *Driver) Plan(_ context.Context, add, remove []block.Entry) ([]string, e
 	}
 	var lines []string
 	for _, s := range steps {
-		lines = append(lines, s.line())
+		lines = append(lines, "csf "+strings.Join(d.args(s), " "))
 	}
 	return lines, nil
 }

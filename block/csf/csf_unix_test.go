@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func newRoot(t testing.TB, files map[string]string) csfProgram {
 	all := map[string]string{
 		confFile:               "# comment\nTESTING = \"0\"\nIPV6 = \"1\"\nDENY_IP_LIMIT = \"60\"\nDENY_TEMP_IP_LIMIT = \"50\"\n",
 		denyFile:               "# Copyright\n# one IP address per line\n",
-		"/etc/csf/csf.allow":   "203.0.113.0/24 # office\n",
+		"/etc/csf/csf.allow":   "172.16.0.0/12 # office\n",
 		"/etc/csf/csf.ignore":  "127.0.0.1\n",
 		"/var/lib/csf/csf.loc": "",
 		"/own":                 "198.51.100.1\n",
@@ -45,6 +46,15 @@ func newRoot(t testing.TB, files map[string]string) csfProgram {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// lfd locks its file for as long as it runs.
+	pid, err := os.Open(c.path(lfdFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pid.Close() })
+	if err := syscall.Flock(int(pid.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
 	}
 	me, err := os.Executable()
 	if err != nil {
@@ -155,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"our own address", nil, entry("198.51.100.1/32", time.Time{}), "one of this servers addresses"},
 		{"our own address for a while", nil, entry("198.51.100.1/32", hour), "one of this servers addresses"},
-		{"allowed", nil, entry("203.0.113.9/32", time.Time{}), "is in the allow file"},
+		{"allowed", nil, entry("172.16.0.9/32", time.Time{}), "is in the allow file"},
 		{"ignored", map[string]string{"/etc/csf/csf.ignore": "192.0.2.7\n"}, entry("192.0.2.7/32", time.Time{}), "is in the ignore file"},
 		{"denied by others", foreign, entry("192.0.2.70/32", time.Time{}), "is in already in the deny file"},
 		{"denied by others, for a while", foreign, entry("192.0.2.70/32", hour), "already permanently blocked"},

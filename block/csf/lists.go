@@ -21,7 +21,7 @@ import (
 // maxFile bounds what is read of a file of csf's; its configuration has some 100 KiB.
 const maxFile = 8 << 20
 
-// Files of csf (csf's readme.txt, "A note on the command line").
+// Files of csf, as its source names them.
 const (
 	confFile    = "/etc/csf/csf.conf"
 	disableFile = "/etc/csf/csf.disable"
@@ -74,7 +74,7 @@ func (l *lists) room(c *config) int {
 
 // read reads the configuration and the lists.
 func (d *Driver) read() (*lists, error) {
-	text, err := d.file(confFile)
+	text, err := d.file(confFile, nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("csf is not installed: no %s: %w", confFile, connwarden.ErrUnsupported)
@@ -93,7 +93,7 @@ func (d *Driver) read() (*lists, error) {
 	l := &lists{deny: map[netip.Prefix]bool{}, temp: map[netip.Prefix]time.Time{}, theirs: map[netip.Prefix]string{}}
 	var texts [3]string
 	for i, file := range [...]string{denyFile, tempFile, allowFile} {
-		if texts[i], err = d.file(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if texts[i], err = d.file(file, share); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
@@ -103,8 +103,8 @@ func (d *Driver) read() (*lists, error) {
 	return l, nil
 }
 
-// file reads a file of csf's, which writes them in place while it holds a lock.
-func (d *Driver) file(name string) (string, error) {
+// file reads a file of csf's. Its lists are written in place while csf or lfd holds a lock: they need one to be read.
+func (d *Driver) file(name string, lock func(*os.File) error) (string, error) {
 	f, err := os.Open(filepath.Join(d.root, name))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -113,8 +113,10 @@ func (d *Driver) file(name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	if err := share(f); err != nil {
-		return "", fmt.Errorf("lock %s: %w", name, err)
+	if lock != nil {
+		if err := lock(f); err != nil {
+			return "", fmt.Errorf("lock %s: %w", name, err)
+		}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(text) > maxFile {
@@ -123,9 +125,9 @@ func (d *Driver) file(name string) (string, error) {
 	return string(text), err
 }
 
-// lfd tells whether lfd runs.
+// lfd tells whether lfd runs. It holds the lock of the file with its number as long as it does.
 func (d *Driver) lfd() bool {
-	text, err := d.file(lfdFile)
+	text, err := d.file(lfdFile, nil)
 	if err != nil {
 		return false
 	}
@@ -150,7 +152,10 @@ func settings(text string) map[string]string {
 
 // number reads a limit; none where it is not set.
 func number(text string) int {
-	n, _ := strconv.ParseUint(text, 10, 31)
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0
+	}
 	return int(n)
 }
 

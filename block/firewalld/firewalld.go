@@ -154,7 +154,7 @@ func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 	}
 	for i, s := range steps {
 		if err := d.take(ctx, s); err != nil {
-			if i > 0 || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // nobody knows of an unheard answer
+			if i > 0 || ctx.Err() != nil { // what was given up in its midst may have been done
 				err = fmt.Errorf("%w: %w", connwarden.ErrPartial, err)
 			}
 			return d.failed(s.op, err, s.target)

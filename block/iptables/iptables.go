@@ -120,7 +120,7 @@ func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 	}
 	for _, p := range plans {
 		if err := d.restore(ctx, p.family, p.lines); err != nil {
-			if changed {
+			if changed || ctx.Err() != nil { // what was ended in its midst may have been done
 				err = fmt.Errorf("%w: %w", connwarden.ErrPartial, err)
 			}
 			return d.failed(op, err)
