@@ -25,9 +25,9 @@ const (
 	begin, end = 0x02, 0x03 // stand before and behind the agent, so that a text may ask for them
 )
 
-// text is what an agent may hold. In capitals it is compared as it is written, else in any case.
+// text is what an agent may hold.
 type text struct {
-	text  string // in small letters, unless exact
+	text  string // in small letters, which match any, unless exact
 	rest  string // must follow, anywhere behind; "" for most
 	gram  uint32 // four bytes of text, as folded
 	at    uint8  // where they are
@@ -62,19 +62,19 @@ const ordinary = "mozilla/5.0 (windows nt 10.0; win64; x64; rv:128.0) gecko/2010
 
 // settle chooses the four bytes of each text and files it. Nothing may be added afterwards.
 func (m *matcher) settle() {
-	count := map[uint32]int{}
+	var count [1 << hashBits]uint16
 	for i := range len(ordinary) - 3 {
-		count[gramAt(ordinary, i)] = 1000
+		count[hash(gramAt(ordinary, i))] = 1000
 	}
 	for _, t := range m.texts {
 		for i := range len(t.text) - 3 {
-			count[gramAt(t.text, i)]++
+			count[hash(gramAt(t.text, i))]++
 		}
 	}
 	for i := range m.texts {
 		t := &m.texts[i]
 		for k := range min(len(t.text)-3, 256) {
-			if g := gramAt(t.text, k); k == 0 || count[g] < count[t.gram] {
+			if g := gramAt(t.text, k); k == 0 || count[hash(g)] < count[hash(t.gram)] {
 				t.gram, t.at = g, uint8(k)
 			}
 		}

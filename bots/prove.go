@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/nets"
 )
 
 // Prove answers questions from ranges and, where these do not verify, from the names of addresses; answers stand in the order of
@@ -25,14 +26,15 @@ func (s *Set) Prove(ctx context.Context, r *Resolver, questions []Question) []An
 	for i, q := range questions {
 		answers[i] = s.ByRange(q)
 		c := crawlerOf(q.Bot)
-		if r == nil || answers[i].Proof == connwarden.ProofVerified || c == nil || len(c.names) == 0 || !public(answers[i].Addr) {
+		addr := answers[i].Addr
+		if r == nil || answers[i].Proof == connwarden.ProofVerified || c == nil || len(c.names) == 0 || !public(addr) || nets.CDN().Contains(addr) {
 			continue
 		}
 		if a, known := r.byName(over, answers[i]); known {
 			answers[i] = a
 			continue
 		}
-		ask[answers[i].Addr] = append(ask[answers[i].Addr], i)
+		ask[addr] = append(ask[addr], i)
 	}
 	if len(ask) == 0 {
 		return answers

@@ -187,7 +187,7 @@ func TestProveAsksOnlyWhatItMust(t *testing.T) {
 	r := asking(server.addr, 5*time.Second)
 	var questions []Question
 	for addr, bot := range map[string]string{
-		"66.249.66.1": "Googlebot", "203.0.113.7": "GPTBot", "203.0.113.8": "curl", "10.0.0.1": "Googlebot", "203.0.113.9": "", "127.0.0.1": "bingbot",
+		"66.249.66.1": "Googlebot", "203.0.113.7": "GPTBot", "203.0.113.8": "curl", "10.0.0.1": "Googlebot", "203.0.113.9": "", "127.0.0.1": "bingbot", "104.16.0.9": "SeznamBot",
 	} {
 		questions = append(questions, Question{Addr: netip.MustParseAddr(addr), Bot: bot})
 	}

@@ -39,7 +39,8 @@ var instead = map[string][]string{
 	`Fluid`:            {},
 }
 
-// readAgents makes the list of patterns, by tag, and that of all sample agents, each with the names, joined by "|", that it may claim: none for people's browsers.
+// readAgents makes the list of patterns, by tag, and that of all sample agents, each with the names, joined by "|", that it may
+// claim: none for people's browsers.
 func readAgents(file string) (patterns, samples string, err error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
