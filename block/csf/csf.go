@@ -63,7 +63,9 @@ func Open(opt Options) (*Driver, error) {
 	if err != nil {
 		return nil, d.failed("open", err, netip.Prefix{})
 	}
-	d.most = max(1, l.room(&d.conf)) // 0 would say that there is no bound
+	if d.conf.denyLimit+d.conf.tempLimit > 0 {
+		d.most = max(1, l.room(&d.conf)) // 0 would say that there is no bound
+	}
 	return d, nil
 }
 

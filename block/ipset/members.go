@@ -10,7 +10,7 @@ import (
 
 // maxElements is what our sets may hold: the largest number that the kernel takes. It reserves nothing; the set grows as
 // it is filled, and only memory is its bound.
-const maxElements = 1<<32 - 1
+const maxElements uint32 = 1<<32 - 1
 
 // member is an entry of a set.
 type member struct {
