@@ -21,6 +21,7 @@ var Formats = []Format{
 	format("roundcube", splitRoundcube, marks{"<", "IMAP Error: ", "Successful login for ", "Failed login for ", "FAILED login for ", "DB Error: ", "PHP Error: "}, "roundcube"),
 	format("asterisk", splitAsterisk, marks{"NOTICE[", "WARNING[", "ERROR[", "SECURITY[", "VERBOSE[", "DEBUG[", "DTMF["}, "asterisk"),
 	format("mongodb", splitMongo, nil, "mongod"),
+	format("nextcloud", splitNextcloud, nil, "nextcloud"),
 	format("redis", splitRedis, nil, "redis-server"),
 	format("xinetd", splitXinetd, marks{"START: ", "FAIL: ", "EXIT: ", "USERID: ", "DATA: ", "NOID: "}, "xinetd"),
 	format("named", splitNamed, marks{"client ", "security: ", "query-errors: ", "rate-limit: ", "queries: ", "xfer-out: ", "update-security: ", "update: ", "notify: ", "general: ", "default: ", "lame-servers: ", "dnssec: ", "resolver: ", "network: ", "database: ", "info: ", "error: ", "warning: "}, "named"),
@@ -328,6 +329,16 @@ func splitMongo(s string) (stamp, program, text string, ok bool) {
 	}
 	_, text, ok = strings.Cut(text[i:], "] ")
 	return stamp, "", text, ok
+}
+
+// splitNextcloud: {"reqId":"…","level":2,"time":"2026-11-22T14:03:07+00:00","remoteAddr":"ADDR",…}.
+func splitNextcloud(s string) (stamp, program, text string, ok bool) {
+	if !strings.HasPrefix(s, `{"reqId":"`) {
+		return "", "", "", false
+	}
+	rest, ok := after(s, `"time":"`)
+	n := isoStamp(rest)
+	return rest[:n], "", s, ok && n > 0
 }
 
 // splitRedis: "123:M 22 Nov 2026 14:03:07.123 # TEXT" (server.c, serverLogRaw).

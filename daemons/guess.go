@@ -15,40 +15,51 @@ func Guess(text []byte) (program []byte) {
 			return list[i].program
 		}
 	}
-	if s[0] == '<' || s[0]-'0' <= 9 || s[0] == '[' || s[0]|0x20 >= 'a' && s[0]|0x20 <= 'f' {
-		return guessPeer(s)
+	switch s[0] {
+	case '<': // "<SESSION> …"
+		if i := strings.Index(s[:min(len(s), 24)], "> "); i > 0 {
+			rest := s[i+2:]
+			if strings.HasPrefix(rest, "IMAP Error: ") || strings.Contains(rest[:min(len(rest), 24)], " login for ") {
+				return programRoundcube
+			}
+		}
+		return nil
+	case '[': // "[NAME] FAIL LOGIN: …"
+		if strings.Contains(s, ": Client \"") && (strings.Contains(s, "] FAIL ") || strings.Contains(s, "] OK ") || strings.Contains(s, "] FTP ")) {
+			return programVsftpd
+		}
 	}
 	name, rest := word(s)
-	if strings.HasPrefix(rest, "authenticator failed for ") {
+	switch _, port := addressWithPort(name); {
+	case port:
+		return guessPeer(rest)
+	case strings.HasPrefix(rest, "authenticator failed for "):
 		return programExim
+	case isAddress(name) && (strings.HasPrefix(rest, "failed to authenticate as '") || strings.HasPrefix(rest, "tried to authenticate with nonexistent user '")):
+		return programAsterisk
 	}
 	return guessInside(name, rest)
 }
 
 var (
-	programExim    = []byte("exim")
-	programOpenVPN = []byte("openvpn")
-	programPostfix = []byte("postfix/smtpd")
-	programProftpd = []byte("proftpd")
-	programMonitor = []byte("asterisk")
+	programExim      = []byte("exim")
+	programOpenVPN   = []byte("openvpn")
+	programPostfix   = []byte("postfix/smtpd")
+	programProftpd   = []byte("proftpd")
+	programAsterisk  = []byte("asterisk")
+	programVsftpd    = []byte("vsftpd")
+	programRoundcube = []byte("roundcube")
 )
 
-// guessPeer knows messages that begin with an address, which a daemon wrote.
-func guessPeer(s string) []byte {
-	peer, rest := word(s)
-	if _, ok := addressWithPort(peer); ok {
-		for _, text := range [...]string{"TLS Error: ", "TLS: ", "TLS Auth Error: ", "VERIFY ERROR: ", "VERIFY OK", "SIGUSR1", "Connection reset", "[", "WARNING: ", "PUSH: ", "SENT CONTROL ",
-			"tls-crypt ", "peer info: ", "Fatal TLS error", "Re-using "} {
-			if strings.HasPrefix(rest, text) {
-				return programOpenVPN
-			}
+// guessPeer knows what OpenVPN says behind an address with a port.
+func guessPeer(rest string) []byte {
+	for _, text := range [...]string{"TLS Error: ", "TLS: ", "TLS Auth Error: ", "VERIFY ERROR: ", "VERIFY OK", "SIGUSR1", "Connection reset", "[", "WARNING: ", "PUSH: ", "SENT CONTROL ",
+		"tls-crypt ", "peer info: ", "Fatal TLS error", "Re-using "} {
+		if strings.HasPrefix(rest, text) {
+			return programOpenVPN
 		}
-		return nil
 	}
-	if isAddress(peer) && (strings.HasPrefix(rest, "failed to authenticate as '") || strings.HasPrefix(rest, "tried to authenticate with nonexistent user '")) {
-		return programMonitor
-	}
-	return guessInside(peer, rest)
+	return nil
 }
 
 // guessInside knows messages whose second word tells: a host with its address in front of Postfix's or ProFTPD's words.
@@ -80,7 +91,7 @@ var beginnings = func() (list [256][]beginning) {
 		{"cyrus", "badlogin: "},
 		{"ipop3d", "Login failed user=|Login excessive |Login disabled "},
 		{"sendmail", "ruleset=|AUTH failure (|rejecting commands from "},
-		{"vsftpd", "[pid |CONNECT: Client \""},
+		{"vsftpd", "[pid |CONNECT: Client \"|FTP command: Client \"|FTP response: Client \""},
 		{"proftpd", "proftpd["},
 		{"pure-ftpd", "(?@"},
 		{"cpanel", "[cpaneld] |[whostmgrd] |[webmaild] |[cpdavd] |[cphulkd] |info [cpaneld] |info [whostmgrd] |info [webmaild] |info [cpdavd] |info [cphulkd] "},
@@ -95,6 +106,28 @@ var beginnings = func() (list [256][]beginning) {
 		{"asterisk", "NOTICE[|WARNING[|ERROR[|SECURITY[|VERBOSE[|Registration from '|SecurityEvent=\""},
 		{"xinetd", "START: |FAIL: |EXIT: "},
 		{"login", "FAILED LOGIN "},
+		{"suhosin", "ALERT - "},
+		{"directadmin", "'"},
+		{"murmur", "1 => <"},
+		{"gitea", "...s/|...er/|...ers/|...web/|...uth/|...auth"},
+		{"vaultwarden", "[vaultwarden::|[bitwarden_rs::"},
+		{"bitwarden", "[WRN] Failed login attempt"},
+		{"jellyfin", "[INF] [|[ERR] [|[WRN] ["},
+		{"grafana", "t=20|logger=context "},
+		{"monit", "error    : |warning  : "},
+		{"openwebmail", "- ["},
+		{"squirrelmail", "[LOGIN_ERROR] "},
+		{"groupoffice", "LOGIN FAILED for user: "},
+		{"centreon", "-1"},
+		{"xrdp", "[INFO ] AUTHFAIL: "},
+		{"freeswitch", "[WARNING] sofia_reg.c:"},
+		{"ejabberd", "[info] |[warning] |[notice] "},
+		{"softether", "Connection \"CID-"},
+		{"kerio", "SMTP: |IMAP: |POP3: |HTTP: |Failed SMTP login from |Failed IMAP login from |Failed POP3 login from |IP address |Relay attempt from IP address |Attempt to deliver to unknown recipient "},
+		{"counter-strike", "Bad Rcon: "},
+		{"audit", "type=USER_"},
+		{"nextcloud", `{"reqId":"`},
+		{"nrpe", "Host 1|Host 2"},
 		{"wordpress", "Authentication failure for |Authentication attempt for unknown user |Blocked user enumeration attempt from |Blocked authentication attempt for |XML-RPC authentication |XML-RPC multicall authentication failure |REST authentication |Pingback error "},
 	} {
 		program := []byte(of.program)

@@ -127,7 +127,7 @@ func (r *reading) place(what byte, behind []piece, s, host, user string) {
 		}
 		switch what {
 		case 'a':
-			if one != "" {
+			if isHost(one) {
 				r.match(behind, s[at:], one, user)
 			}
 		case 'u':
@@ -136,4 +136,16 @@ func (r *reading) place(what byte, behind []piece, s, host, user string) {
 			r.match(behind, s[at:], host, user)
 		}
 	}
+}
+
+// isHost tells whether s may be an address, perhaps with a port, or the name of a host.
+func isHost(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c-'0' <= 9, c == '.', c == ':', c == '-', c == '_', c == '[', c == ']', c == '%':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
 }

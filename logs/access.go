@@ -28,6 +28,12 @@ func (p *Parser) access(line []byte) grade {
 		p.from.Offset -= int64(n)
 		return g
 	}
+	if p.format == guessed && p.opt.Auto { // who takes what looks right must ask before
+		if f := p.find(line, nil); f != nil {
+			p.readAs(f, line)
+			return elsewhere
+		}
+	}
 	g := p.grade(p.format, line)
 	if p.opt.Auto {
 		if g < complete && g != aside {

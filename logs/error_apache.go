@@ -22,7 +22,12 @@ var (
 
 func fitsApache24(line []byte) bool {
 	n := apacheTimeLen(line)
-	return n > 0 && starts(line[n:], " [") && !apacheOldLevel(line[n+1:])
+	if n == 0 || !starts(line[n:], " [") || apacheOldLevel(line[n+1:]) {
+		return false
+	}
+	// "[core:error]", "[pid 1]", "[client a:1]".
+	end := bytes.IndexByte(line[n:], ']')
+	return end > 0 && (bytes.IndexByte(line[n:n+end], ':') >= 0 || starts(line[n:], " [pid ") || starts(line[n:], " [client ") || starts(line[n:], " [remote "))
 }
 
 func fitsApache22(line []byte) bool {

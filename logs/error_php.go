@@ -26,7 +26,7 @@ var (
 
 func fitsPHP(line []byte) bool {
 	h, ok := readPHPHead(line)
-	return ok && len(h.zone) > 0
+	return ok && len(h.zone) > 0 && (len(h.rest) == 0 || h.rest[0] != ':') // Roundcube's goes on with a colon
 }
 
 func fitsFPM(line []byte) bool {

@@ -17,7 +17,7 @@ var eventFormats = func() []*Format {
 	list := []*Format{syslogLog}
 	for i := range daemons.Formats {
 		if f := &daemons.Formats[i]; f.Name != mysqlError.Name {
-			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }, strict: true})
+			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }})
 		}
 	}
 	return list
@@ -45,8 +45,25 @@ func (p *Parser) said(text, line []byte) outcome {
 		return parsed
 	}
 	p.event = connwarden.Event{Time: p.carried}
+	if !p.isKnown(text) && p.guessed(line) { // what looked like a tag was the beginning of a message
+		return parsed
+	}
 	p.pushEvent(daemons.Message{Program: p.sender, Text: text}, line)
 	return parsed
+}
+
+// guessed reads a message that nothing but its own words tells the daemon of. Anybody who can have a line of his own in a log could write it,
+// so that it is worth little trust.
+func (p *Parser) guessed(line []byte) bool {
+	program := daemons.Guess(p.untagged)
+	if program == nil {
+		return false
+	}
+	trust := p.from.Trust
+	p.guest, p.from.Trust = daemonLog, connwarden.TrustOutside
+	p.pushEvent(daemons.Message{Program: program, Text: p.untagged}, line)
+	p.from.Trust = trust
+	return true
 }
 
 // webSaid reads what a web server or PHP sends to syslog: lines of its own logs, with or without their time.

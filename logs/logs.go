@@ -112,15 +112,16 @@ type Parser struct {
 
 	stamps stamps
 	// Of the line in hand: which parts it had, and those that are put together at its end.
-	seen    uint
-	day     int64         // midnight in UTC
-	clock   time.Duration // since midnight
-	uri     []byte
-	forward []byte    // X-Forwarded-For, Forwarded
-	real    []byte    // CF-Connecting-IP and its like
-	sender  []byte    // the program of the line of syslog in hand
-	surely  bool      // that program stands in a tag with a process id and a colon
-	carried time.Time // when a carrier says that it took the line
+	seen     uint
+	day      int64         // midnight in UTC
+	clock    time.Duration // since midnight
+	uri      []byte
+	forward  []byte    // X-Forwarded-For, Forwarded
+	real     []byte    // CF-Connecting-IP and its like
+	sender   []byte    // the program of the line of syslog in hand
+	untagged []byte    // what follows the time of that line
+	surely   bool      // that program stands in a tag with a process id and a colon
+	carried  time.Time // when a carrier says that it took the line
 
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive

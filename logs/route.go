@@ -66,7 +66,7 @@ func init() {
 	clf := []*Format{traefikCLF, vhost, vhostCommon, combined, common}
 	with := func(list []*Format, more ...*Format) []*Format { return append(list[:len(list):len(list)], more...) }
 	routes = [openings][]*Format{
-		opensObject: {daemon("mongodb"), caddyJSON, traefikJSON, anyJSON},
+		opensObject: {daemon("mongodb"), daemon("nextcloud"), caddyJSON, traefikJSON, anyJSON},
 		opensBracket: {
 			apacheError, apache22Error, phpFPMSlow, phpFPM, daemon("roundcube"), phpError, daemon("cpanel_login"), daemon("plesk_panel"), daemon("asterisk"),
 			kernelLog, sslRequest, envoy, istio, ginLog, syslogLog,
@@ -199,7 +199,7 @@ func (p *Parser) nested(line []byte, not *Format) bool {
 }
 
 // message reads what a daemon says of a peer in a line that is of no format: with a tag but no time, with a time of another form, or with
-// nothing before the message. Anybody who can have a line of his own in a log could write the last, so that it is worth little trust.
+// nothing before the message.
 func (p *Parser) message(line []byte) bool {
 	text, tagged, timed := p.prefix(line)
 	trust := p.from.Trust
@@ -211,13 +211,9 @@ func (p *Parser) message(line []byte) bool {
 		p.guest, p.from.Trust = syslogLog, min(trust, connwarden.TrustLocal)
 		p.said(text, line)
 		return true
-	case tagged:
-		return false
 	}
-	if program := daemons.Guess(text); program != nil {
-		p.guest, p.from.Trust = daemonLog, connwarden.TrustOutside
-		p.event = connwarden.Event{Time: p.carried}
-		p.pushEvent(daemons.Message{Program: program, Text: text}, line)
+	p.event = connwarden.Event{Time: p.carried}
+	if p.guessed(line) {
 		return true
 	}
 	// "web-1  | …" of Docker Compose.

@@ -27,24 +27,19 @@ func stripSyslog(p *Parser, line []byte) ([]byte, bool) {
 // prefix parts a line from its message, and sets p.sender and p.carried to what it finds. tagged tells whether a program is named, timed
 // whether a time is there; a message without both may be anything.
 func (p *Parser) prefix(line []byte) (text []byte, tagged, timed bool) {
-	p.sender, p.carried = nil, time.Time{}
+	p.sender, p.untagged, p.carried = nil, nil, time.Time{}
 	b := line
 	if b[0] == '<' {
-		n := bytes.IndexByte(b[:min(len(b), 5)], '>')
-		if n < 2 {
-			return line, false, false
-		}
-		if _, ok := digits(b[1:n]); !ok {
-			return line, false, false
-		}
-		b = b[n+1:]
-		if starts(b, "1 ") {
-			if text, ok := p.syslog5424(b[2:]); ok {
-				return text, true, true
+		if n := bytes.IndexByte(b[:min(len(b), 5)], '>'); n > 1 && isDigit(b[1]) && isDigit(b[n-1]) {
+			b = b[n+1:]
+			if starts(b, "1 ") {
+				if text, ok := p.syslog5424(b[2:]); ok {
+					return text, true, true
+				}
 			}
-		}
-		if len(b) == 0 {
-			return line, false, false
+			if len(b) == 0 {
+				return line, false, false
+			}
 		}
 	}
 	n := p.stamp(b)
@@ -54,6 +49,7 @@ func (p *Parser) prefix(line []byte) (text []byte, tagged, timed bool) {
 	}
 	b = b[n:]
 	text, tagged = p.tag(b)
+	p.untagged = b
 	if tagged && timed && n > 11 && isDigit(line[0]) && line[10] == ' ' && !p.surely {
 		tagged = daemons.Knows(p.sender)
 	}
@@ -81,7 +77,10 @@ func (p *Parser) tag(b []byte) (text []byte, ok bool) {
 			case 2:
 				odd = true
 			case 3:
-				if b[n] == '[' && name == 0 && n > 0 {
+				if n == 0 {
+					return nil, false
+				}
+				if b[n] == '[' && name == 0 {
 					name = n
 				}
 			}
@@ -112,6 +111,13 @@ func (p *Parser) tag(b []byte) (text []byte, ok bool) {
 		}
 		if colon && !odd {
 			return nil, false
+		}
+		// "sogod [4242]: ".
+		if len(rest) > 4 && rest[1] == '[' && !odd && isDigit(rest[2]) {
+			if n := bytes.Index(rest[:min(len(rest), 16)], []byte("]: ")); n > 0 && daemons.Knows(b[:end]) {
+				p.sender, p.surely = b[:end], true
+				return rest[n+3:], true
+			}
 		}
 		if len(rest) < 2 {
 			return nil, false
@@ -189,10 +195,13 @@ func (p *Parser) stamp(b []byte) int {
 		if n++; n < len(b) && b[n] == ':' {
 			n++
 		}
+	case n < len(b) && b[n] == '|':
+		p.carried = t
+		return n + 1
 	case n < len(b) && b[n] == ':' && n+1 < len(b) && b[n+1] == ' ':
 		n++
 	}
-	if n < len(b) && b[n] != ' ' && b[n] != '\t' {
+	if n < len(b) && b[n] != ' ' && b[n] != '\t' && open == 0 {
 		return 0
 	}
 	p.carried = t

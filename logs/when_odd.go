@@ -23,8 +23,13 @@ var oddTimes = func() (list [24][]*strftime) {
 		"20261122 14=%Y%m%d %T",
 		"26/11/22@14=%y/%m/%d@%T", // xinetd
 		"11/22/26 14=%m/%d/%y %T",
-		"261122 14=%y%m%d %T",      // MySQL before 5.7
-		"Nov-22-26 14=%b-%d-%y %T", // assp
+		"261122 14=%y%m%d %T",               // MySQL before 5.7
+		"Nov-22-26 14=%b-%d-%y %T",          // assp
+		"2026:11:22-14=%Y:%m:%d-%T",         // DirectAdmin
+		"UTC Nov 22 14=%Z %b %d %T",         // Monit
+		"20261122-14=%Y%m%d-%T",             // xrdp
+		"L 11/22/2026 - 14=L %m/%d/%Y - %T", // Source and GoldSrc
+		"<W>2026-11-22 14=<W>%F %T",         // Mumble
 		"Sun, 22 Nov 2026 14=%a, %d %b %Y %T",
 	} {
 		sample, format, _ := bytes.Cut([]byte(form), []byte("="))
@@ -39,9 +44,15 @@ var oddTimes = func() (list [24][]*strftime) {
 
 // odd reads a time that any does not know, and tells how many bytes it takes.
 func (s *stamps) odd(b []byte) (time.Time, int) {
-	c := bytes.IndexByte(b[:min(len(b), len(oddTimes))], ':')
-	if c < 7 || c+6 > len(b) || b[c+3] != ':' || !isDigit(b[c-1]) || !isDigit(b[c+1]) || !isDigit(b[c+4]) {
-		return time.Time{}, 0
+	c := 0
+	for i := 7; ; i++ {
+		if i >= len(oddTimes) || i+6 > len(b) {
+			return time.Time{}, 0
+		}
+		if b[i] == ':' && b[i+3] == ':' && isDigit(b[i-1]) && isDigit(b[i+1]) && isDigit(b[i+4]) {
+			c = i
+			break
+		}
 	}
 	for _, list := range [...][]*strftime{oddTimes[c], oddTimes[c-1]} { // an hour may have one digit
 		for _, f := range list {
