@@ -12,8 +12,7 @@ import (
 // tables of several workers.
 type Second struct {
 	first   *Table
-	volume  []int // rules
-	busy    uint32
+	busy    uint32 // requests from which any broad rule may be met
 	nets    map[netip.Prefix]bool
 	doubts  []Doubt
 	doubted map[[16]byte][]int
@@ -29,10 +28,9 @@ func (t *Table) Second() *Second {
 	needed := len(t.doubts) > 0
 	for i := range t.rules {
 		r := &t.rules[i]
-		if !r.Volume() {
+		if !r.Broad() {
 			continue
 		}
-		s.volume = append(s.volume, i)
 		if r.By == rules.ByIP {
 			s.busy = min(s.busy, uint32(r.Count))
 		} else {
@@ -68,8 +66,7 @@ func (t *Table) heavy(nets map[netip.Prefix]bool, count uint64) {
 
 // Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it.
 func (s *Second) Table() *Table {
-	t := New(Options{Claim: nil, ASN: s.first.opt.ASN})
-	t.opt.Rules, t.rules = s.first.opt.Rules, s.first.rules
+	t := New(Options{Rules: s.first.opt.Rules, ASN: s.first.opt.ASN})
 	t.second, t.agreed = s, make([]bool, len(s.doubts))
 	return t
 }
@@ -81,27 +78,25 @@ func (t *Table) again(r *connwarden.Request) {
 	if list := s.doubted[addr]; list != nil && r.Status >= 400 {
 		t.agree(list, r)
 	}
-	if len(s.volume) == 0 {
-		return
-	}
 	_, l := s.first.ledgers.find(&addr)
 	busy := l != nil && l.requests >= s.busy
 	if !busy && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
 		return
 	}
 	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
-	for _, i := range s.volume {
-		rule := &t.rules[i]
+	for _, h := range t.match.Broad(r) {
+		rule := &t.rules[h.Rule]
+		got.pass = h.Pass
 		if rule.Distinct != "" {
 			got.value = t.requestValue(rule.Distinct, r)
 		}
 		switch {
-		case rule.By != rules.ByIP:
-			if s.nets[netOf(r.Client)] || rule.By != rules.ByNet {
-				t.group(i, rule, t.requestKey(rule.By, r), &got)
+		case rule.By == rules.ByNet:
+			if s.nets[netOf(r.Client)] {
+				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
 		case busy && uint64(l.requests) >= rule.Count:
-			t.count(&addr, i, rule, &got)
+			t.count(&addr, h.Rule, rule, &got)
 		}
 	}
 }

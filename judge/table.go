@@ -30,23 +30,24 @@ const (
 
 // Table folds readings. It is a [connwarden.Sink].
 type Table struct {
-	opt     Options
-	rules   []rules.Rule
-	match   *rules.Matcher
-	ledgers ledgers
-	cells   []cell
-	groups  map[groupKey]*cell
-	lost    uint64 // groups and cells that found no room
-	evicted uint64
-	agents  []agent
-	names   []string // of sources
-	numbers map[string]uint16
-	last    string // the source looked up last
-	lastNum uint16
-	doubts  []Doubt
-	second  *Second // nil in the first look
-	agreed  []bool  // of second.doubts
-	scratch []byte
+	opt      Options
+	rules    []rules.Rule
+	match    *rules.Matcher
+	ledgers  ledgers
+	cells    []cell
+	groups   map[groupKey]*cell
+	lost     uint64 // groups and cells that found no room
+	patience uint64 // how many are lost before room is made again
+	evicted  uint64
+	agents   []agent
+	names    []string // of sources
+	numbers  map[string]uint16
+	last     string // the source looked up last
+	lastNum  uint16
+	doubts   []Doubt
+	second   *Second // nil in the first look
+	agreed   []bool  // of second.doubts
+	scratch  []byte
 }
 
 type groupKey struct {
@@ -191,14 +192,10 @@ func (t *Table) count(addr *[16]byte, number int, rule *rules.Rule, g *reading) 
 			return
 		}
 	}
-	if len(t.cells) >= maxCells {
-		t.thin()
-		if len(t.cells) >= maxCells {
-			t.lost++
-			return
-		}
-		_, l = t.ledgers.find(addr)
+	if !t.room() {
+		return
 	}
+	_, l = t.ledgers.find(addr)
 	t.cells = append(t.cells, cell{rule: uint16(number), next: l.cell})
 	l.cell = int32(len(t.cells) - 1)
 	t.fill(&t.cells[l.cell], rule, g)
@@ -290,6 +287,21 @@ func (t *Table) accused(l *ledger) bool {
 	return false
 }
 
+// room tells whether there is room for another cell, after making some if it pays: where most that is there must stay,
+// it is not looked through again before as many have been lost as would have been won.
+func (t *Table) room() bool {
+	if len(t.cells) < maxCells {
+		return true
+	}
+	if t.lost < t.patience {
+		t.lost++
+		return false
+	}
+	t.thin()
+	t.patience = t.lost + maxCells/4
+	return len(t.cells) < maxCells
+}
+
 // thin drops the cells that are farthest from what their rules ask for.
 func (t *Table) thin() {
 	before := len(t.cells)
@@ -372,14 +384,10 @@ func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) 
 			return
 		}
 	}
-	if len(t.cells) >= maxCells {
-		t.thin()
-		_, l = t.ledgers.find(addr)
-	}
-	if len(t.cells) >= maxCells {
-		t.lost++
+	if !t.room() {
 		return
 	}
+	_, l = t.ledgers.find(addr)
 	t.cells = append(t.cells, cell{rule: from.rule, next: l.cell})
 	l.cell = int32(len(t.cells) - 1)
 	t.cells[l.cell].merge(from, &t.names, renumber)

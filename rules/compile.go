@@ -66,7 +66,21 @@ type program struct {
 // Set is rules that are compiled together.
 type Set struct {
 	Rules    []Rule
-	programs [looks]program
+	programs [programs]program
+}
+
+// broad is the program of the rules on requests that wait for the second look; the others are numbered by what they look at.
+const (
+	broad    = int(looks)
+	programs = broad + 1
+)
+
+// program returns the program that a rule belongs to.
+func (r *Rule) program() int {
+	if r.Broad() {
+		return broad
+	}
+	return int(r.Look)
 }
 
 // Compile makes a set of rules that Parse returned.
@@ -74,8 +88,12 @@ func Compile(list []Rule) (*Set, error) { return compile(list) }
 
 func compile(list []Rule) (*Set, error) {
 	s := &Set{Rules: slices.Clone(list)}
-	for l := range looks {
-		for _, f := range vocabularies[l] {
+	for l := range s.programs {
+		vocabulary := vocabularies[Requests]
+		if l != broad {
+			vocabulary = vocabularies[l]
+		}
+		for _, f := range vocabulary {
 			if f.sort == text || f.sort == word {
 				s.programs[l].forms[f.slot] = f.form
 			}
@@ -103,14 +121,15 @@ func compile(list []Rule) (*Set, error) {
 }
 
 func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
-	if expr == "" { // volume: counted apart, for the busiest alone
+	p := &s.programs[r.program()]
+	if expr == "" { // volume: every request fits
+		p.conditions = append(p.conditions, condition{i, pass, node{op: opEvery}})
 		return nil
 	}
 	tree, err := where.ParseTree(expr, r.Look.vocabulary())
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	p := &s.programs[r.Look]
 	n, err := p.node(r.Look, tree)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
@@ -248,7 +267,12 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 		made.whole = true
 	}
 	for _, s := range texts {
-		p.pending[f.slot] = append(p.pending[f.slot], literal{text: s, leaf: leaf, mode: confirm})
+		l := literal{text: s, leaf: leaf, mode: confirm}
+		if len(s) < gram {
+			made.short = append(made.short, l)
+		} else {
+			p.pending[f.slot] = append(p.pending[f.slot], l)
+		}
 	}
 	return nil
 }

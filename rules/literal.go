@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -107,68 +108,145 @@ func (s *literals) find(text []byte, hit func(*literal)) {
 }
 
 // required returns texts of which every match of an expression holds at least one, in small letters; none when there are
-// no such texts of at least gram bytes.
+// no such texts.
 func required(expr string) []string {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return nil
 	}
-	list := need(tree.Simplify())
-	for _, s := range list {
-		if len(s) < gram {
-			return nil
+	n := needs(tree.Simplify())
+	list := better(n.exact, n.some)
+	if lightest(list) == 0 {
+		return nil
+	}
+	return list
+}
+
+// maxExact bounds how many texts an expression may stand for before its parts are looked at one by one.
+const maxExact = 256
+
+// need is what a part of an expression asks of a text: exact, when it matches these texts and no other; or some, of which
+// every match holds one.
+type need struct{ exact, some []string }
+
+func needs(re *syntax.Regexp) need {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if slices.ContainsFunc(re.Rune, func(r rune) bool { return r > 0x7e }) { // what is no ASCII has more than one form
+			return need{}
+		}
+		return need{exact: []string{strings.ToLower(string(re.Rune))}}
+	case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return need{exact: []string{""}}
+	case syntax.OpCharClass:
+		return class(re.Rune)
+	case syntax.OpCapture:
+		return needs(re.Sub[0])
+	case syntax.OpPlus:
+		n := needs(re.Sub[0])
+		return need{some: better(n.exact, n.some)}
+	case syntax.OpQuest:
+		if n := needs(re.Sub[0]); n.exact != nil {
+			return need{exact: append([]string{""}, n.exact...)}
+		}
+	case syntax.OpAlternate:
+		return alternate(re.Sub)
+	case syntax.OpConcat:
+		return concat(re.Sub)
+	}
+	return need{}
+}
+
+// class is a character class of few characters.
+func class(ranges []rune) need {
+	var list []string
+	for i := 0; i < len(ranges); i += 2 {
+		if ranges[i+1] > 0x7e || ranges[i+1]-ranges[i] > 16 || len(list) > 16 {
+			return need{}
+		}
+		for r := ranges[i]; r <= ranges[i+1]; r++ {
+			list = append(list, strings.ToLower(string(r)))
+		}
+	}
+	return need{exact: list}
+}
+
+func alternate(subs []*syntax.Regexp) need {
+	var all need
+	exact := true
+	for _, sub := range subs {
+		n := needs(sub)
+		exact = exact && n.exact != nil
+		one := better(n.exact, n.some)
+		if len(one) == 0 {
+			return need{}
+		}
+		all.some = append(all.some, one...)
+	}
+	if exact && len(all.some) <= maxExact {
+		return need{exact: all.some}
+	}
+	return need{some: all.some}
+}
+
+func concat(subs []*syntax.Regexp) need {
+	var best []string
+	run := []string{""} // the texts that the parts so far match, since one that was not exact
+	whole := true
+	for _, sub := range subs {
+		n := needs(sub)
+		if n.exact != nil && len(run)*len(n.exact) <= maxExact {
+			run = product(run, n.exact)
+			continue
+		}
+		whole = false
+		best = better(best, run)
+		if run = n.exact; run == nil {
+			best = better(best, n.some)
+			run = []string{""}
+		}
+	}
+	if whole {
+		return need{exact: run}
+	}
+	return need{some: better(best, run)}
+}
+
+func product(a, b []string) []string {
+	list := make([]string, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			list = append(list, x+y)
 		}
 	}
 	return list
 }
 
-// need is required without the least length.
-func need(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		for _, r := range re.Rune {
-			if r > 0x7e { // what is no ASCII has more than one form
-				return nil
-			}
-		}
-		return []string{strings.ToLower(string(re.Rune))}
-	case syntax.OpCapture, syntax.OpPlus:
-		return need(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return need(re.Sub[0])
-		}
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			one := need(sub)
-			if len(one) == 0 {
-				return nil
-			}
-			all = append(all, one...)
-		}
-		return all
-	case syntax.OpConcat:
-		var best []string
-		for _, sub := range re.Sub {
-			if one := need(sub); shortest(one) > shortest(best) {
-				best = one
-			}
-		}
-		return best
+// better is the list whose lightest text is heavier.
+func better(a, b []string) []string {
+	if lightest(b) > lightest(a) {
+		return b
 	}
-	return nil
+	return a
 }
 
-func shortest(list []string) int {
+// lightest is the weight of the text that stands in most texts by chance: its length, and more for the characters that
+// ordinary paths and queries do not have.
+func lightest(list []string) int {
+	least := 1 << 30
+	for _, s := range list {
+		weight := len(s)
+		for i := range len(s) {
+			if strings.IndexByte("'\"<>(){}[]|;$`\\@#^!\r\n\x00", s[i]) >= 0 {
+				weight += 3
+			}
+		}
+		least = min(least, weight)
+	}
 	if len(list) == 0 {
 		return 0
 	}
-	n := 1 << 30
-	for _, s := range list {
-		n = min(n, len(s))
-	}
-	return n
+	return least
 }
 
 // maxPattern bounds a regular expression, which is compiled into memory many times its length.

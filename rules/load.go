@@ -201,7 +201,7 @@ func (r *Rule) check() error {
 		return errors.New("pass and pass_count belong together, and pass_count is more than count")
 	case r.Where == "" && (r.Look != Requests || r.By != ByIP && r.By != ByNet):
 		return errors.New("where: missing; only requests by ip or by net may be counted all")
-	case r.Volume() && !r.Capped && r.By == ByIP:
+	case r.Where == "" && !r.Capped:
 		return errors.New("capped: a rule without a condition judges by volume alone, which honest users have too; write capped = true")
 	case strings.TrimSpace(r.Fires) == "" && r.Look != Connections:
 		return errors.New("fires: missing; give log lines that must fire the rule")

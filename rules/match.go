@@ -1,9 +1,9 @@
 package rules
 
 import (
+	"bytes"
 	"hash/maphash"
 	"net/netip"
-	"strings"
 
 	"github.com/connwarden/connwarden"
 )
@@ -18,7 +18,7 @@ type Hit struct {
 // findings fits is remembered too, so that a reading like others costs a hash a text. It belongs to one goroutine.
 type Matcher struct {
 	set   *Set
-	looks [looks]*memory
+	looks [programs]*memory
 	sub   subject
 }
 
@@ -46,10 +46,11 @@ type memory struct {
 // The bounds of what is remembered: a table a slot in which a text pushes another out, and the number of different
 // findings, which only an attacker drives up; then all is forgotten.
 const (
-	valuedSlots = 1 << 13
-	maxClasses  = 1 << 14
-	maxSums     = 1 << 15
-	recentSums  = 1 << 9
+	manyValues = 1 << 15 // of paths and queries
+	fewValues  = 1 << 12 // of all else
+	maxClasses = 1 << 14
+	maxSums    = 1 << 15
+	recentSums = 1 << 9
 )
 
 // valued is a text's hash and the number of the class that it is in.
@@ -86,7 +87,7 @@ type candidate struct {
 // NewMatcher returns a matcher of the set.
 func (s *Set) NewMatcher() *Matcher {
 	m := &Matcher{set: s}
-	for l := range looks {
+	for l := range s.programs {
 		p := &s.programs[l]
 		if len(p.conditions) == 0 {
 			continue
@@ -95,7 +96,11 @@ func (s *Set) NewMatcher() *Matcher {
 		for slot := range p.leaves {
 			if len(p.leaves[slot]) > 0 {
 				mem.slots = append(mem.slots, slot)
-				mem.values[slot] = make([]valued, valuedSlots)
+				n := fewValues
+				if slot == slotPath || slot == slotQuery {
+					n = manyValues
+				}
+				mem.values[slot] = make([]valued, n)
 			}
 		}
 		mem.forget()
@@ -114,12 +119,13 @@ func (m *memory) forget() {
 	clear(m.recent[:])
 }
 
-// Fits tells whether any rule of the set looks at a kind of reading.
-func (m *Matcher) Fits(l Look) bool { return m.looks[l] != nil }
+// Request returns the rules that a request fits, but for broad ones. The result is valid until the next call.
+func (m *Matcher) Request(r *connwarden.Request) []Hit { return m.request(m.looks[Requests], r) }
 
-// Request returns the rules that a request fits. The result is valid until the next call.
-func (m *Matcher) Request(r *connwarden.Request) []Hit {
-	mem := m.looks[Requests]
+// Broad returns the broad rules that a request fits. The result is valid until the next call.
+func (m *Matcher) Broad(r *connwarden.Request) []Hit { return m.request(m.looks[broad], r) }
+
+func (m *Matcher) request(mem *memory, r *connwarden.Request) []Hit {
 	if mem == nil {
 		return nil
 	}
@@ -204,12 +210,12 @@ func (m *memory) match(s *subject, status uint16) []Hit {
 // class returns the number of the class that a text is in.
 func (m *memory) class(slot int, t []byte) uint16 {
 	h := maphash.Bytes(m.seed, t)
-	v := &m.values[slot][h%valuedSlots]
-	if v.known && v.hash == h {
+	at := h & uint64(len(m.values[slot])-1)
+	if v := &m.values[slot][at]; v.known && v.hash == h {
 		return v.class
 	}
 	class := m.classify(slot, t)
-	m.values[slot][h%valuedSlots] = valued{h, class, true} // after classify, which may have forgotten all
+	m.values[slot][at] = valued{h, class, true} // after classify, which may have forgotten all
 	return class
 }
 
@@ -240,7 +246,10 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 	})
 	for i := range leaves {
 		l := &leaves[i]
-		if l.empty && len(text) == 0 || l.whole && l.matches(text) || l.shortFits(text) {
+		if set[i>>6]&(1<<(i&63)) != 0 {
+			continue
+		}
+		if l.empty && len(text) == 0 || l.whole && l.matches(text) || len(l.short) > 0 && l.shortFits(text) {
 			fits(i)
 		}
 	}
@@ -256,26 +265,31 @@ func (l *leaf) matches(text []byte) bool {
 	return false
 }
 
+// shortFits looks for the leaf's texts that are too short for grams. Those that an expression needs only say that it is
+// worth trying.
 func (l *leaf) shortFits(text []byte) bool {
 	for i := range l.short {
 		s := l.short[i].text
-		t := string(text)
 		switch l.short[i].mode {
 		case begins:
-			if strings.HasPrefix(t, s) {
+			if len(text) >= len(s) && string(text[:len(s)]) == s {
 				return true
 			}
 		case ends:
-			if strings.HasSuffix(t, s) {
+			if len(text) >= len(s) && string(text[len(text)-len(s):]) == s {
 				return true
 			}
 		case equals:
-			if t == s {
+			if string(text) == s {
+				return true
+			}
+		case holds:
+			if bytes.Contains(text, []byte(s)) {
 				return true
 			}
 		default:
-			if strings.Contains(t, s) {
-				return true
+			if bytes.Contains(text, []byte(s)) {
+				return l.matches(text)
 			}
 		}
 	}

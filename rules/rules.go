@@ -139,5 +139,11 @@ func Merge(base, over []Rule) []Rule {
 	return list
 }
 
-// Volume tells that every request counts for the rule, so that it is worth counting only for the busiest.
-func (r *Rule) Volume() bool { return r.Look == Requests && r.Where == "" }
+// broadCount is the count from which a rule by address waits for the second look: what is so many is worth counting by
+// time only for those who asked that often at all, and most do not.
+const broadCount = 25
+
+// Broad tells that a rule is counted in a second look, for the busiest alone.
+func (r *Rule) Broad() bool {
+	return r.Look == Requests && (r.By == ByIP && (r.Where == "" || r.Count >= broadCount) || r.By == ByNet && r.Where == "")
+}

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -313,6 +314,21 @@ func BenchmarkRequest(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		r.Path = paths[i&(1<<12-1)]
+		m.Request(&r)
+	}
+}
+
+// BenchmarkNew is what a request costs whose path and query were never seen.
+func BenchmarkNew(b *testing.B) {
+	m := shipped(b).NewMatcher()
+	r := connwarden.Request{
+		Client: netip.MustParseAddr("192.0.2.1"), Method: []byte("GET"), Status: 200, Referer: []byte("https://example.com/"),
+		Agent: []byte("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"),
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r.Path = fmt.Appendf(r.Path[:0], "/articles/2026/some-words-of-a-title-%d.html", i)
+		r.Query = fmt.Appendf(r.Query[:0], "page=%d&sort=date", i)
 		m.Request(&r)
 	}
 }
