@@ -17,6 +17,9 @@ type apache struct {
 	hosts  []*vhost
 	logs   []apacheLog
 	macros map[string]*macro
+	mpm    string   // "event", "worker", "prefork"; "" when no LoadModule names one
+	inside []string // the modules of the <IfModule> sections that we are in; "" is one that is no MPM
+	limits []apacheLimit
 }
 
 // vhost is a <VirtualHost>, or the server around them.
@@ -60,6 +63,7 @@ func (s *scan) readApache(file, root string, env map[string]string) *apache {
 	a := newApache(s.book(), root, env)
 	a.file(file, 0, "", a.main)
 	a.emit()
+	a.settings(file)
 	return a
 }
 
@@ -96,6 +100,14 @@ func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
 				a.hosts = append(a.hosts, host)
 			case "/virtualhost":
 				host = outer
+			case "ifmodule":
+				module, not := strings.CutPrefix(strings.Trim(args, `" `), "!")
+				if module = mpmOf(module); not && module != "" {
+					module = "!" + module
+				}
+				a.inside = append(a.inside, module)
+			case "/ifmodule":
+				a.inside = a.inside[:max(len(a.inside)-1, 0)]
 			case "macro":
 				i = a.define(apacheWords(a.expand(args)), lines, i)
 			}
@@ -141,6 +153,12 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 		}
 	case "documentroot":
 		host.root = arg(0)
+	case "loadmodule":
+		if mpm := mpmOf(arg(0)); mpm != "" {
+			a.mpm = mpm
+		}
+	case "maxrequestworkers", "maxclients", "serverlimit", "threadsperchild":
+		a.limits = append(a.limits, apacheLimit{apacheLimitName[word], arg(0), strings.Join(a.inside, ""), l.at})
 	case "include", "includeoptional":
 		if arg(0) == "" || a.unresolved(arg(0), l.at) {
 			return
@@ -323,6 +341,8 @@ func (a *apache) target(c *candidate, l apacheLog) bool {
 			return false
 		}
 		c.name, c.newest, c.glob = p.name, p.newest, hasMeta(p.name)
+	case c.kind == Error && (l.name == "syslog" || strings.HasPrefix(l.name, "syslog:") || strings.HasPrefix(l.name, "journald:")):
+		return false // it is read with the system's own log
 	case l.name == "syslog" || strings.HasPrefix(l.name, "syslog:"):
 		s.problem(l.at.String(), c.service+" writes its "+c.kind.String()+" log to syslog: not read here")
 		return false

@@ -64,7 +64,7 @@ func matters(line []byte) bool {
 	} else if c := line[0] | 0x20; c < 'a' || c > 'z' {
 		return true
 	}
-	var word [16]byte // the longest known word
+	var word [17]byte // the longest known word
 	n := 0
 	for ; n < len(line) && line[n] != ' ' && line[n] != '\t' && line[n] != '>'; n++ {
 		if n == len(word) {
@@ -82,9 +82,10 @@ var apacheKnown = map[string]bool{
 	"serverroot": true, "define": true, "undefine": true, "servername": true, "serveralias": true, "include": true,
 	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
 	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true, "documentroot": true,
+	"loadmodule": true, "maxrequestworkers": true, "maxclients": true, "serverlimit": true, "threadsperchild": true,
 }
 
-var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true}
+var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true, "ifmodule": true, "/ifmodule": true}
 
 // section reads "<Name args>"; the name is in lower case.
 func section(text string) (name, args string) {

@@ -53,6 +53,9 @@ func listing(t *testing.T, root string) string {
 	for _, p := range pools {
 		fmt.Fprintf(&b, "pool %+v\n", p)
 	}
+	for _, v := range h.Settings() {
+		fmt.Fprintf(&b, "setting %s %s = %s, %s:%d %s\n", v.Service, v.Name, v.Value, v.File, v.Line, v.About)
+	}
 	for _, p := range h.Probes(context.Background()) {
 		if p.Area == "panel" && p.Answer == No || p.Area == "privilege" || p.Area == "source" {
 			continue

@@ -96,6 +96,7 @@ type scan struct {
 	found        []candidate
 	docroots     []docroot
 	beside       map[string][]string // names of logs that PHP makes beside its scripts, with where that is said
+	settings     []Setting
 	servers      []Server
 	pools        []Pool
 	procs        []process

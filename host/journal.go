@@ -142,7 +142,7 @@ var voices = []voice{
 	{"lighttpd", "", "lighttpd", false},
 	{"litespeed lshttpd lsws", "", "litespeed lshttpd openlitespeed", false},
 	{"caddy traefik haproxy", "", "caddy traefik haproxy", false},
-	{"php* roundcube phpmyadmin phpMyAdmin wordpress*", "", "", false}, // scripts of sites
+	{"php* ool roundcube phpmyadmin phpMyAdmin wordpress*", "", "", false}, // scripts of sites
 }
 
 // voiceOf is voices by name, and by the beginning of a name.

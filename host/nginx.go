@@ -15,6 +15,7 @@ type nginx struct {
 	formats map[string]format // log_format by name
 	logs    []nginxLog
 	servers []*ngxServer // with a root folder of their own
+	limits  map[string]option
 }
 
 type format struct{ text, escape string }
@@ -41,13 +42,18 @@ const combinedLog = "apache_combined"
 
 // readNginx reads the configuration that begins in file. prefix is that of the running server, or nothing.
 func (s *scan) readNginx(file, prefix string) *nginx {
-	n := &nginx{book: s.book(), conf: path.Dir(file), prefix: prefix, formats: map[string]format{}}
+	n := newNginx(s.book(), path.Dir(file), prefix)
 	if prefix == "" {
 		n.prefix = s.nginxPrefix(n.conf)
 	}
 	n.file(file, 0, "", ngxScope{})
 	n.emit()
+	n.settings(file)
 	return n
+}
+
+func newNginx(b *book, conf, prefix string) *nginx {
+	return &nginx{book: b, conf: conf, prefix: prefix, formats: map[string]format{}, limits: map[string]option{}}
 }
 
 // nginxPrefix guesses the prefix compiled in, by which folder there is: that of Debian and RHEL, nginx.org, or a
@@ -129,6 +135,7 @@ func (n *nginx) directive(borrowed [][]byte, at position, depth int, in ngxScope
 	}
 	switch string(borrowed[0]) {
 	case "include", "server_name", "log_format", "access_log", "error_log", "root":
+	case "worker_connections", "worker_rlimit_nofile":
 	default:
 		return
 	}
@@ -148,6 +155,10 @@ func (n *nginx) directive(borrowed [][]byte, at position, depth int, in ngxScope
 	case "server_name":
 		if in.server != nil && in.server.name == "" {
 			in.server.name = serverName(words[1:])
+		}
+	case "worker_connections", "worker_rlimit_nofile":
+		if len(words) == 2 {
+			n.limits[words[0]] = option{words[1], at}
 		}
 	case "root":
 		if in.kind == "server" && len(words) > 1 {
@@ -260,6 +271,8 @@ func (n *nginx) target(c *candidate, l nginxLog) bool {
 	switch {
 	case name == "" || name == "/dev/null":
 		return false
+	case c.kind == Error && strings.HasPrefix(name, "syslog:server=unix:"):
+		return false // it is read with the system's own log
 	case strings.HasPrefix(name, "syslog:"), strings.HasPrefix(name, "memory:"):
 		where, _, _ := strings.Cut(name, ":")
 		s.problem(l.at.String(), "nginx writes its "+c.kind.String()+" log to "+where+": not read here")
@@ -319,175 +332,4 @@ func starVariables(name string) (pattern string, variables []string) {
 		}
 	}
 	return b.String(), variables
-}
-
-// ngxReader cuts text into directives as ngx_conf_read_token does.
-type ngxReader struct {
-	text  []byte
-	pos   int
-	line  int
-	words [][]byte // of the directive in hand, mostly parts of text
-}
-
-// maxWords bounds the words of one directive: a server_name of a large host lists some hundreds.
-const maxWords = 10_000
-
-// next returns the words of a directive, what ended it (';', '{', '}', or 0 at the end of the text) and the line on
-// which it begins. The words are valid until the next call.
-func (r *ngxReader) next() (words [][]byte, end byte, line int, err error) {
-	line = r.line
-	r.words = r.words[:0]
-	for {
-		r.blanks()
-		if len(r.words) == 0 {
-			line = r.line
-		}
-		if r.pos >= len(r.text) {
-			if len(r.words) > 0 {
-				return nil, 0, line, fmt.Errorf("directive %.40q has no end", r.words[0])
-			}
-			return nil, 0, line, nil
-		}
-		switch c := r.text[r.pos]; c {
-		case ';', '{', '}':
-			r.pos++
-			return r.words, c, line, nil
-		}
-		word, err := r.word()
-		if err != nil {
-			return nil, 0, line, err
-		}
-		if len(r.words) >= maxWords {
-			return nil, 0, line, fmt.Errorf("directive %.40q has more than %d words", r.words[0], maxWords)
-		}
-		r.words = append(r.words, word)
-	}
-}
-
-func (r *ngxReader) blanks() {
-	for r.pos < len(r.text) {
-		switch r.text[r.pos] {
-		case '\n':
-			r.line++
-		case ' ', '\t', '\r':
-		case '#':
-			end := bytes.IndexByte(r.text[r.pos:], '\n')
-			if end < 0 {
-				r.pos = len(r.text)
-				return
-			}
-			r.pos += end
-			continue
-		default:
-			return
-		}
-		r.pos++
-	}
-}
-
-// word reads one word. It is copied only if a backslash must be undone.
-func (r *ngxReader) word() ([]byte, error) {
-	quote := r.text[r.pos]
-	begun := r.line
-	if quote != '"' && quote != '\'' {
-		quote = 0
-	} else {
-		r.pos++
-	}
-	var undone []byte // the word so far, once a backslash was met
-	from := r.pos     // what is not yet in undone
-	done := func() []byte {
-		if undone == nil {
-			return r.text[from:r.pos]
-		}
-		return append(undone, r.text[from:r.pos]...)
-	}
-	for r.pos < len(r.text) {
-		switch c := r.text[r.pos]; {
-		case c == '\\' && r.pos+1 < len(r.text):
-			undone = ngxEscape(append(undone, r.text[from:r.pos]...), r.text[r.pos+1])
-			if r.text[r.pos+1] == '\n' {
-				r.line++
-			}
-			r.pos += 2
-			from = r.pos
-			continue
-		case quote != 0 && c == quote:
-			word := done()
-			r.pos++
-			return word, nil
-		case quote == 0 && c == '$' && r.pos+1 < len(r.text) && r.text[r.pos+1] == '{':
-			r.pos++
-		case quote == 0 && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';' || c == '{'):
-			return done(), nil
-		case c == '\n':
-			r.line++
-		}
-		r.pos++
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("the quote that begins on line %d has no end", begun)
-	}
-	return done(), nil
-}
-
-// ngxEscape undoes a backslash; before any other byte than these it stays.
-func ngxEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\'', '\\':
-		return append(b, c)
-	case 't':
-		return append(b, '\t')
-	case 'r':
-		return append(b, '\r')
-	case 'n':
-		return append(b, '\n')
-	default:
-		return append(b, '\\', c)
-	}
-}
-
-// skipLua passes over the body of a …_by_lua_block (lua-nginx-module): Lua, in which braces pair outside strings and
-// comments.
-func (r *ngxReader) skipLua() {
-	for depth := 1; r.pos < len(r.text) && depth > 0; r.pos++ {
-		rest := r.text[r.pos:]
-		switch c := rest[0]; {
-		case c == '\n':
-			r.line++
-		case c == '{':
-			depth++
-		case c == '}':
-			depth--
-		case c == '"' || c == '\'':
-			r.skipTo(luaString(rest))
-		case bytes.HasPrefix(rest, []byte("--[[")), bytes.HasPrefix(rest, []byte("[[")):
-			r.skipTo(bytes.Index(rest, []byte("]]")) + 1)
-		case bytes.HasPrefix(rest, []byte("--")):
-			r.skipTo(bytes.IndexByte(rest, '\n') - 1)
-		}
-	}
-}
-
-// skipTo moves n bytes on, to the last byte to pass over; less than none means to the end.
-func (r *ngxReader) skipTo(n int) {
-	rest := r.text[r.pos:]
-	if n <= 0 {
-		n = len(rest) - 1
-	}
-	r.line += bytes.Count(rest[:n], []byte{'\n'})
-	r.pos += n
-}
-
-// luaString is where a quoted string ends.
-func luaString(s []byte) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case s[0]:
-			return i
-		}
-	}
-	return -1
 }

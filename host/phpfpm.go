@@ -202,6 +202,8 @@ func (p *fpmPool) set(key, value string, at position, s *scan) {
 		p.SlowLog, p.slowAt = value, at
 	case "php_admin_value[error_log]", "php_value[error_log]":
 		p.ErrorLog, p.errorAt = value, at
+	default:
+		p.poolSetting(key, value, at, s)
 	}
 }
 
@@ -252,6 +254,8 @@ func (f *fpm) log(c candidate, at position) {
 	s := f.book.scan
 	switch {
 	case c.name == "" || c.name == "/dev/null":
+		return
+	case c.name == "syslog" && c.kind == Error: // it is read with the system's own log
 		return
 	case c.name == "syslog" || strings.HasPrefix(c.name, "/dev/") || strings.HasPrefix(c.name, "/proc/"):
 		s.problem(at.String(), c.service+" writes its "+c.kind.String()+" log to "+c.name+": not a file")
@@ -348,49 +352,6 @@ func phpVersion(name string) string {
 		return m[1]
 	default:
 		return m[2] + "." + m[3]
-	}
-}
-
-// readINIs takes error_log from the php.ini files of the versions found. The folders of additions (conf.d) are read
-// after it, as PHP does.
-func (s *scan) readINIs() {
-	var inis []string
-	for _, pattern := range phpINIs {
-		names, _, _ := s.tree.glob(pattern, s.lim.entries)
-		inis = append(inis, names...)
-	}
-	for _, ini := range inis {
-		files := []string{ini}
-		for _, pattern := range [...]string{path.Dir(ini) + "/conf.d/*.ini", path.Dir(ini) + "/php.d/*.ini"} {
-			more, _, _ := s.tree.glob(pattern, s.lim.entries)
-			files = append(files, more...)
-		}
-		b := s.book()
-		name, at := "", position{}
-		for _, file := range files {
-			b.with(file, 0, "", func(text []byte) {
-				n := 0
-				for line := range bytes.Lines(text) {
-					n++
-					if key, value, _ := iniLine(string(line)); key == "error_log" {
-						name, at = value, position{file, n}
-					}
-				}
-			})
-		}
-		switch {
-		case name == "" || name == "/dev/null":
-		case name == "syslog":
-			s.problem(at.String(), "PHP writes its errors to syslog: not read here")
-		case strings.HasPrefix(name, "/dev/"):
-			s.problem(at.String(), "PHP writes its errors to "+name+": not a file")
-		case strings.HasPrefix(name, "/"):
-			s.found = append(s.found, candidate{
-				kind: Error, service: "php", name: name, configured: true, from: "PHP configuration " + at.String(),
-			})
-		default:
-			s.beside[name] = append(s.beside[name], at.String())
-		}
 	}
 }
 

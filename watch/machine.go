@@ -25,6 +25,8 @@ type machine struct {
 	before conns.Counters
 	now    host.Pressure
 	p      gather.Problems
+
+	settings []host.Setting // read when a fault first asks for one
 }
 
 func (m *machine) begin(clock func() time.Time) {
@@ -154,8 +156,8 @@ func (r *review) failing() []report.Finding {
 		finding := report.Finding{
 			Level: level, Title: report.Clean(f.Service + ": " + f.Kind.Key + ", " + times(f.Count)), Detail: strings.TrimSpace(report.Clean(f.Meaning()) + " " + r.when(f)), Next: []string{},
 		}
-		if advice := r.poolAdvice(f); advice != "" {
-			finding.Next = append(finding.Next, advice)
+		if advice := r.advice(f); len(advice) > 0 {
+			finding.Next = append(finding.Next, advice...)
 		} else if remedy := f.Remedy(); remedy != "" {
 			finding.Detail += " " + report.Clean(remedy)
 		}
@@ -177,29 +179,4 @@ func (r *review) when(f faults.Row) string {
 		return ""
 	}
 	return "Seen " + report.Span(f.First.In(r.opt.Zone), f.Last.In(r.opt.Zone)) + "."
-}
-
-// poolAdvice computes pm.max_children for the pool that a fault is about, from what its children take and what is free.
-func (r *review) poolAdvice(f faults.Row) string {
-	if f.Kind.Name != "fpm-max-children" || !r.host.now.Memory.Known {
-		return ""
-	}
-	pools, _ := r.opt.Host.Pools()
-	for _, pool := range pools {
-		if pool.Name != f.Module() || pool.MaxChildren == 0 {
-			continue
-		}
-		workers, ok := r.opt.Host.ChildrenOf(pool)
-		each, measured := workers.Each()
-		if !ok || !measured {
-			return ""
-		}
-		free := r.host.now.Memory.Available
-		n := judge.MaxChildren(pool.MaxChildren, each, free)
-		if n == 0 {
-			return ""
-		}
-		return report.Clean(fmt.Sprintf("pm.max_children = %d in %s:%d (%s a child, %s free)", n, pool.MaxFile, pool.MaxLine, report.Size(each), report.Size(free)))
-	}
-	return ""
 }
