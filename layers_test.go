@@ -79,6 +79,7 @@ var rooms = map[string]row{
 	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
 	"block/program":   {rank: 1, runs: true}, // how drivers start programs
 	"block/canary":    {rank: 1},             // whether a web server refuses whom it is told to
+	"block/span":      {rank: 1, pure: true}, // ranges of addresses as other programs write them
 	"block/nft":       {rank: 2, may: []string{"block"}, guests: []string{nftables, mdlayher, xsys}},
 	"block/ipset":     {rank: 2, may: []string{"block", "block/program"}, guests: []string{netlink, xsys}},
 	"block/iptables":  {rank: 2, may: []string{"block", "block/program"}},
@@ -87,9 +88,9 @@ var rooms = map[string]row{
 	"block/nginx":     {rank: 2, may: []string{"block", "block/canary", "block/program"}},
 	"block/csf":       {rank: 2, may: []string{"block", "block/program"}},
 	"block/plesk":     {rank: 2, may: []string{"block", "block/program"}},
-	"block/cphulk":    {rank: 2, may: []string{"block", "block/program"}},
+	"block/cphulk":    {rank: 2, may: []string{"block", "block/program", "block/span"}},
 	"block/cpanel":    {rank: 2, may: []string{"block", "block/program"}},
-	"block/windows":   {rank: 2, may: []string{"block", "block/program"}},
+	"block/windows":   {rank: 2, may: []string{"block", "block/program", "block/span"}},
 	"block/null":      {rank: 2, may: []string{"block"}},
 
 	"geo/gen":            {rank: 2, tests: true, may: []string{"geo"}},

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block/span"
 )
 
 // answer is what whmapi1 prints, as far as we read it.
@@ -92,9 +92,9 @@ func (a answer) failed() error {
 
 // record is a line of one of cPHulk's lists.
 type record struct {
-	text        string // as the list has it
-	first, last netip.Addr
-	comment     string
+	text    string // as the list has it
+	span    span.Span
+	comment string
 }
 
 // read asks for a list, "black" or "white". A line that is no address, prefix or range is passed over.
@@ -105,52 +105,9 @@ func (d *Driver) read(ctx context.Context, list string) ([]record, error) {
 	}
 	var records []record
 	for text, comment := range a.Data.InList {
-		if first, last, ok := parse(text); ok {
-			records = append(records, record{text, first, last, comment})
+		if s, ok := span.Parse(text); ok {
+			records = append(records, record{text, s, comment})
 		}
 	}
 	return records, nil
-}
-
-// parse reads an address, a prefix, or a range from first to last address.
-func parse(text string) (first, last netip.Addr, ok bool) {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked().Addr(), lastOf(p), true
-	}
-	from, to, found := strings.Cut(text, "-")
-	if !found {
-		to = from
-	}
-	first, err := netip.ParseAddr(from)
-	last, errLast := netip.ParseAddr(to)
-	first, last = first.Unmap(), last.Unmap()
-	ok = err == nil && errLast == nil && first.BitLen() == last.BitLen() && first.Zone()+last.Zone() == "" && !last.Less(first)
-	return first, last, ok
-}
-
-// target is the prefix that a record is; ok is false for other ranges, which are nothing of ours.
-func (r record) target() (p netip.Prefix, ok bool) {
-	for bits := range r.first.BitLen() + 1 {
-		if p = netip.PrefixFrom(r.first, bits); p.Masked().Addr() == r.first && lastOf(p) == r.last {
-			return p, true
-		}
-	}
-	return netip.Prefix{}, false
-}
-
-// overlaps tells whether a prefix and a record share an address.
-func (r record) overlaps(p netip.Prefix) bool {
-	return p.Addr().BitLen() == r.first.BitLen() && !r.last.Less(p.Masked().Addr()) && !lastOf(p).Less(r.first)
-}
-
-// lastOf is the last address of a prefix.
-func lastOf(p netip.Prefix) netip.Addr {
-	a := p.Addr().AsSlice()
-	for i := range a {
-		if free := 8*(i+1) - p.Bits(); free > 0 {
-			a[i] |= byte(1<<min(8, free) - 1)
-		}
-	}
-	last, _ := netip.AddrFromSlice(a)
-	return last
 }

@@ -83,7 +83,7 @@ func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 	}
 	var list []block.Entry
 	for _, r := range records {
-		if target, ok := r.target(); ok && r.comment == mark {
+		if target, ok := r.span.Prefix(); ok && r.comment == mark {
 			list = append(list, block.Entry{Target: target, Scope: logins})
 		}
 	}
@@ -107,7 +107,7 @@ func (d *Driver) change(ctx context.Context, add, remove []block.Entry) (c chang
 	}
 	held := map[netip.Prefix]record{}
 	for _, r := range records {
-		if target, ok := r.target(); ok {
+		if target, ok := r.span.Prefix(); ok {
 			held[target] = r
 		}
 	}
@@ -237,7 +237,7 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) error {
 		return err
 	}
 	if !slices.ContainsFunc(black, func(r record) bool {
-		target, ok := r.target()
+		target, ok := r.span.Prefix()
 		return ok && target == e.Target.Masked() && r.comment == mark
 	}) {
 		return fmt.Errorf("cPHulk's black list has no record of ours: %w", connwarden.ErrNotFound)
@@ -247,7 +247,7 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) error {
 		return err
 	}
 	for _, r := range white {
-		if r.overlaps(e.Target) {
+		if r.span.Overlaps(e.Target) {
 			return fmt.Errorf("%s is on cPHulk's white list, which wins", r.text)
 		}
 	}
