@@ -101,12 +101,12 @@ func shape(s, pattern string) int {
 
 // isoStamp is the length of "2026-11-22 14:03:07" with 'T' or a space, a fraction and a zone, if s begins with one.
 func isoStamp(s string) int {
-	n := shape(s, "0000-00-00 00:00:00")
-	if n == 0 {
-		if n = shape(s, "0000-00-00T00:00:00"); n == 0 {
-			return 0
-		}
+	const n0 = len("2026-11-22 14:03:07")
+	if len(s) < n0 || s[4] != '-' || s[7] != '-' || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' || digits(s) != 4 || digits(s[5:]) != 2 ||
+		digits(s[8:]) != 2 || digits(s[11:]) != 2 || digits(s[14:]) != 2 || digits(s[17:]) < 2 {
+		return 0
 	}
+	n := n0
 	if n < len(s) && (s[n] == '.' || s[n] == ',') {
 		n += 1 + digits(s[n+1:])
 	}

@@ -11,7 +11,7 @@ func Guess(text []byte) (program []byte) {
 	}
 	list := beginnings[s[0]]
 	for i := range list {
-		if strings.HasPrefix(s, list[i].begin) {
+		if b := list[i].begin; len(b) < 2 || b[1] == s[1] && strings.HasPrefix(s, b) {
 			return list[i].program
 		}
 	}

@@ -319,7 +319,8 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 		return connwarden.EventBadHandshake, nil, m
 	case starts(m, "ModSecurity: "), starts(m, "mod_security"):
 		return p.modSecurity(m)
-	case bytes.Contains(m[:min(len(m), 256)], []byte("ignoring function definition attempt")), bytes.Contains(m[:min(len(m), 256)], []byte("error importing function definition for ")):
+	case f.Client.IsValid() && (bytes.Contains(m[:min(len(m), 256)], []byte("ignoring function definition attempt")) ||
+		bytes.Contains(m[:min(len(m), 256)], []byte("error importing function definition for "))):
 		return connwarden.EventProbe, nil, m // a shell's words about a header (CVE-2014-6271)
 	}
 	return connwarden.EventOther, nil, nil

@@ -45,10 +45,9 @@ func (p *Parser) said(text, line []byte) outcome {
 		return parsed
 	}
 	p.event = connwarden.Event{Time: p.carried}
-	if !p.isKnown(text) && p.guessed(line) { // what looked like a tag was the beginning of a message
-		return parsed
+	if !p.pushEvent(daemons.Message{Program: p.sender, Text: text}, line) && !p.isKnown(text) {
+		p.guessed(line) // perhaps what looked like a tag was the beginning of a message
 	}
-	p.pushEvent(daemons.Message{Program: p.sender, Text: text}, line)
 	return parsed
 }
 
@@ -107,10 +106,12 @@ func (p *Parser) ownLog(f *daemons.Format, line []byte) outcome {
 	return parsed
 }
 
-// pushEvent emits p.event if the message is about a peer.
-func (p *Parser) pushEvent(m daemons.Message, line []byte) {
-	if daemons.Read(&m, &p.event) {
-		p.event.From, p.event.Raw = p.from, line
-		p.sink.Event(&p.event)
+// pushEvent emits p.event if the message is about a peer, and tells whether it is.
+func (p *Parser) pushEvent(m daemons.Message, line []byte) bool {
+	if !daemons.Read(&m, &p.event) {
+		return false
 	}
+	p.event.From, p.event.Raw = p.from, line
+	p.sink.Event(&p.event)
+	return true
 }

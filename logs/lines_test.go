@@ -126,3 +126,69 @@ func TestLinesWithoutPrefix(t *testing.T) {
 	}
 	t.Logf("%d of %d accusing messages are known without their prefix", known, accusing)
 }
+
+// unknownLog is a log of no format that is known: what an application tells itself.
+func unknownLog(n int) []byte {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		switch i % 5 {
+		case 0:
+			fmt.Fprintf(&b, "2026-11-22 14:03:%02d.%03d [worker-%d] INFO  com.example.shop.Cart - cart %d of customer %d updated in %d ms\n", i%60, i%1000, i%8, i, i*7, i%90)
+		case 1:
+			fmt.Fprintf(&b, "%d;2026-11-22;14:03:%02d;item=%d;price=%d.99;host=10.0.0.%d\n", i, i%60, i*3, i%200, i%250)
+		case 2:
+			fmt.Fprintf(&b, "DEBUG queue %d: moved %d entries, %d left, next at 14:03:%02d\n", i%16, i%100, i%1000, i%60)
+		case 3:
+			fmt.Fprintf(&b, "[worker %d] task %d finished, result ok, 198.51.100.%d took part\n", i%8, i, i%250)
+		case 4:
+			fmt.Fprintf(&b, "    at com.example.shop.Cart.update(Cart.java:%d)\n", i%900)
+		}
+	}
+	return []byte(b.String())
+}
+
+func benchmarkLog(b *testing.B, home *Format, text []byte) {
+	p := home.NewParser(Options{Now: errorNow, Auto: true})
+	var sink connwarden.Sink = nothing{}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Parse(connwarden.Source{Line: 1}, text, sink)
+		p.Flush(sink)
+	}
+}
+
+func BenchmarkUnknown(b *testing.B) {
+	text := unknownLog(1 << 20)
+	for _, home := range []*Format{combined, apacheError, syslogLog} {
+		b.Run(home.Name, func(b *testing.B) { benchmarkLog(b, home, text) })
+	}
+}
+
+func BenchmarkMixed(b *testing.B) {
+	var all []string
+	for _, list := range lines(b) {
+		for _, l := range list {
+			all = append(all, l.text)
+		}
+	}
+	rand.New(rand.NewSource(1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	text := []byte(strings.Repeat(strings.Join(all, "\n")+"\n", 16))
+	for _, home := range []*Format{combined, apacheError, syslogLog} {
+		b.Run(home.Name, func(b *testing.B) { benchmarkLog(b, home, text) })
+	}
+}
+
+// BenchmarkAuthLog reads an authentication log under attack, all readings on.
+func BenchmarkAuthLog(b *testing.B) {
+	var text strings.Builder
+	for i := 0; text.Len() < 1<<20; i++ {
+		for _, s := range spoken(b) {
+			if s[1] != "sshd" && s[1] != "sudo" && s[1] != "su" && s[1] != "sshd-session" || strings.ContainsAny(s[2], "\r\n") || len(s[2]) > 200 {
+				continue
+			}
+			fmt.Fprintf(&text, "Nov 22 14:%02d:%02d web1 %s[%d]: %s\n", i%60, i*7%60, s[1], 1000+i, s[2])
+		}
+	}
+	benchmarkLog(b, syslogLog, []byte(text.String()))
+}

@@ -121,6 +121,7 @@ type Parser struct {
 	sender   []byte    // the program of the line of syslog in hand
 	untagged []byte    // what follows the time of that line
 	surely   bool      // that program stands in a tag with a process id and a colon
+	lead     lead      // the same, as prefix has found it
 	carried  time.Time // when a carrier says that it took the line
 
 	columns   *columns // of W3C formats: what the last directive seen says
@@ -178,7 +179,7 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 			line = line[:k-1]
 		}
 		s.Lines++
-		p.guest = nil
+		p.guest, p.lead.line = nil, nil
 		switch {
 		case len(line) == 0:
 			s.Blank++

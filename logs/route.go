@@ -56,42 +56,65 @@ func openingOf(b []byte) opening {
 	return opensWord
 }
 
+// route is one format that a line of some opening could have.
+type route struct {
+	format *Format
+	could  func(line []byte) bool // a first look that costs next to nothing; nil where the format's own is no dearer
+	timed  bool                   // has its time in brackets, as the common log format and its kin
+}
+
 // routes lists the formats that lines of each opening could have, in the order in which they are tried.
-var routes [openings][]*Format
+var routes [openings][]route
 
 func init() {
 	// Here, for what these two carry may be of any format.
 	syslogLog.fits, syslogLog.line, kernelLog.line = fitsSyslog, syslogLine, kernelLine
-	daemon := func(name string) *Format { return named(name) }
-	clf := []*Format{traefikCLF, vhost, vhostCommon, combined, common}
-	with := func(list []*Format, more ...*Format) []*Format { return append(list[:len(list):len(list)], more...) }
-	routes = [openings][]*Format{
-		opensObject: {daemon("mongodb"), daemon("nextcloud"), caddyJSON, traefikJSON, anyJSON},
-		opensBracket: {
-			apacheError, apache22Error, phpFPMSlow, phpFPM, daemon("roundcube"), phpError, daemon("cpanel_login"), daemon("plesk_panel"), daemon("asterisk"),
-			kernelLog, sslRequest, envoy, istio, ginLog, syslogLog,
-		},
-		opensPriority: {syslogLog},
-		opensDate: {
-			lighttpdError, mysqlError, syslogLog, daemon("proftpd"), daemon("exim"), daemon("openvpn"), daemon("postgresql"), daemon("mongodb"),
-			daemon("named"), awsELB, cloudFront, iis,
-		},
-		opensSlashed: {nginxError},
-		opensNumber:  append([]*Format{daemon("cpanel_login_old")}, with(clf, mysqlError, daemon("redis"), daemon("named"), daemon("xinetd"), squid, haproxyHTTP, haproxyTCP, syslogLog)...),
-		opensMonth:   {kernelLog, syslogLog, daemon("dovecot"), daemon("phpmyadmin")},
-		opensDay:     {daemon("vsftpd"), daemon("openvpn"), syslogLog},
-		opensWord:    with(clf, awsALB, awsS3, labelled, logfmt),
+
+	to := func(list ...any) (out []route) {
+		for _, one := range list {
+			switch one := one.(type) {
+			case string:
+				out = append(out, route{format: named(one)})
+			case *Format:
+				out = append(out, route{format: one})
+			case func([]byte) bool:
+				out[len(out)-1].could = one
+			case bool:
+				out[len(out)-1].timed = one
+			}
+		}
+		return out
+	}
+	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
+	routes = [openings][]route{
+		opensObject: to("mongodb", "nextcloud", caddyJSON, traefikJSON, anyJSON),
+		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
+			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
+		opensPriority: to(syslogLog),
+		opensDate: to(lighttpdError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", "openvpn", "postgresql", hasLevel, "mongodb", hasT,
+			"named", hasClient, awsELB, hasT,
+			cloudFront, hasTab, iis, couldBeIIS),
+		opensSlashed: to(nginxError),
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", squid, couldBeSquid,
+			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
+		opensMonth: to(kernelLog, syslogLog, "dovecot", "phpmyadmin"),
+		opensDay:   to("vsftpd", "openvpn", syslogLog),
+		opensWord:  append(clf[:len(clf):len(clf)], to(awsALB, couldBeALB, awsS3, true, labelled, hasTab, logfmt, hasPairs)...),
 	}
 }
 
 // find returns the format, other than own, that a line is of, nil when none is; of an access format p.req is then filled.
 func (p *Parser) find(line []byte, own *Format) *Format {
-	o := openingOf(line)
-	// The common log format and its kin have their time in brackets, or are not worth the look.
-	plain := (o == opensNumber || o == opensWord) && !hasBracketedTime(line)
-	for _, f := range routes[o] {
+	list := routes[openingOf(line)]
+	looked, timed := false, false
+	for i := range list {
+		r := &list[i]
+		f := r.format
+		if r.timed && !looked {
+			looked, timed = true, hasBracketedTime(line)
+		}
 		switch {
-		case f == own, plain && (f == traefikCLF || f == vhost || f == vhostCommon || f == combined || f == common):
+		case f == own, r.timed && !timed, r.could != nil && !r.could(line):
 		case f.read != nil:
 			if p.grade(f, line) == complete {
 				return f
@@ -105,19 +128,6 @@ func (p *Parser) find(line []byte, own *Format) *Format {
 		}
 	}
 	return nil
-}
-
-// hasBracketedTime tells whether "[17/May/" or the like stands in the line.
-func hasBracketedTime(line []byte) bool {
-	for {
-		n := bytes.IndexByte(line, '[')
-		if n < 0 || n+8 > len(line) {
-			return false
-		}
-		if line = line[n+1:]; line[2] == '/' && line[6] == '/' {
-			return true
-		}
-	}
 }
 
 // readAs reads a line as one of a format that find has found, without more trust than that format deserves.

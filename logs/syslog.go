@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"time"
+	"unsafe"
 
 	"github.com/connwarden/connwarden/daemons"
 )
@@ -24,9 +25,24 @@ func stripSyslog(p *Parser, line []byte) ([]byte, bool) {
 	return text, true
 }
 
+// lead is what stands before the message of the line in hand: several look at it.
+type lead struct {
+	line, text    []byte
+	tagged, timed bool
+}
+
 // prefix parts a line from its message, and sets p.sender and p.carried to what it finds. tagged tells whether a program is named, timed
 // whether a time is there; a message without both may be anything.
 func (p *Parser) prefix(line []byte) (text []byte, tagged, timed bool) {
+	l := &p.lead
+	if len(l.line) != len(line) || unsafe.SliceData(l.line) != unsafe.SliceData(line) {
+		l.line = line
+		l.text, l.tagged, l.timed = p.readPrefix(line)
+	}
+	return l.text, l.tagged, l.timed
+}
+
+func (p *Parser) readPrefix(line []byte) (text []byte, tagged, timed bool) {
 	p.sender, p.untagged, p.carried = nil, nil, time.Time{}
 	b := line
 	if b[0] == '<' {

@@ -1,0 +1,70 @@
+package logs
+
+import "bytes"
+
+// First looks at lines, which tell for next to nothing that a line is not of a format.
+
+// hasBracketedTime tells whether "[17/May/" or the like stands in the line, as in the common log format and its kin.
+func hasBracketedTime(line []byte) bool {
+	for {
+		n := bytes.IndexByte(line, '[')
+		if n < 0 || n+8 > len(line) {
+			return false
+		}
+		if line = line[n+1:]; line[2] == '/' && (line[6] == '/' || line[5] == '/') {
+			return true
+		}
+	}
+}
+
+// bracketedDate tells of a line that opens a bracket whether a date and a quote follow, as Envoy writes them.
+func bracketedDate(line []byte) bool {
+	return len(line) > 30 && line[5] == '-' && line[8] == '-' && bytes.IndexByte(line[:min(len(line), 48)], '"') > 0
+}
+
+func hasT(line []byte) bool   { return len(line) > 10 && line[10] == 'T' }
+func hasTab(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 64)], '\t') >= 0 }
+
+// couldBeIIS tells of a line that begins with a date whether the time's fields and then an address, or the name of a site, follow.
+func couldBeIIS(line []byte) bool {
+	if len(line) < 40 || line[10] != ' ' || line[19] != ' ' {
+		return false
+	}
+	c := line[20]
+	return (isDigit(c) || hexDigit(c) >= 0 || c == ':' || c == 'W') && bytes.Count(line, []byte(" ")) >= 7
+}
+
+// couldBeSquid tells whether a line begins with seconds and a fraction.
+func couldBeSquid(line []byte) bool { return len(line) > 14 && line[10] == '.' && isDigit(line[9]) }
+
+// couldBeALB tells whether a line begins with a kind of connection.
+func couldBeALB(line []byte) bool {
+	switch first, _ := word(line[:min(len(line), 8)]); string(first) {
+	case "http", "https", "h2", "ws", "wss", "grpcs":
+		return true
+	}
+	return false
+}
+
+// hasBracket, hasProftpd, hasLevel and hasClient look for what lines of MySQL, ProFTPD, PostgreSQL and BIND cannot be without.
+func hasBracket(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 72)], '[') > 0 }
+func hasProftpd(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 160)], []byte("proftpd["))
+}
+func hasLevel(line []byte) bool { return bytes.Contains(line, []byte(":  ")) }
+func hasClient(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 64)], []byte("client @0x"))
+}
+
+// hasPairs tells whether a line begins with KEY=VALUE.
+func hasPairs(line []byte) bool {
+	for _, c := range line[:min(len(line), 32)] {
+		switch {
+		case c == '=':
+			return true
+		case c == ' ':
+			return false
+		}
+	}
+	return false
+}
