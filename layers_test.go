@@ -71,7 +71,7 @@ var rooms = map[string]row{
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},
-	"gather":         {rank: 2, may: []string{"nets", "logs", "tail", "host"}},
+	"gather":         {rank: 2, may: []string{"nets", "daemons", "logs", "tail", "host"}},
 	"watch":          {rank: 4, may: []string{"nets", "geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},

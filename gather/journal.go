@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/daemons"
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/tail"
@@ -48,7 +49,7 @@ func (s *Sources) journal(ctx context.Context, want func(logs.Kind) bool, p *Pro
 	}
 	s.Found++
 	texts, err := tail.ReadJournal(ctx, tail.JournalOptions{
-		Program: j.Program, Since: s.Bounds.Since, Until: s.Bounds.Until, Want: j.Wants,
+		Program: j.Program, Since: s.Bounds.Since, Until: s.Bounds.Until, Want: func(name string) bool { return heard(&j, name) },
 	}, len(journalTexts), func(e *tail.Entry) int {
 		writer := host.Writer{Identifier: e.Identifier, Unit: e.Unit, Exe: e.Exe, Transport: e.Transport, UID: e.UID}
 		if j.Trust(writer) == connwarden.TrustRoot {
@@ -74,6 +75,18 @@ func (s *Sources) journal(ctx context.Context, want func(logs.Kind) bool, p *Pro
 	}
 	// syslog's times have no fraction.
 	return list, j.First.Truncate(time.Second)
+}
+
+// local are programs of which the machine's own accounts speak: they accuse nobody and write most of a journal. What the
+// kernel audits, sshd and PAM have said.
+var local = map[string]bool{
+	"su": true, "sudo": true, "runuser": true, "doas": true, "pkexec": true, "polkitd": true, "cron": true, "CRON": true, "crond": true,
+	"systemd": true, "systemd-logind": true, "audit": true, "auditd": true,
+}
+
+// heard tells whether what writes under an identifier can say something of peers or faults.
+func heard(j *host.Journal, name string) bool {
+	return j.Wants(name) || daemons.Knows([]byte(name)) && !local[name]
 }
 
 var syslogFormat = mustFormat("syslog")

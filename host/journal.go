@@ -117,7 +117,7 @@ var voices = []voice{
 	{"login", "getty serial-getty", "login", true},
 	{"postfix*", "postfix", "master", true},
 	{"exim exim4", "exim exim4", "exim exim4", true},
-	{"dovecot", "dovecot", "dovecot log", true},
+	{"dovecot imap-login pop3-login managesieve-login submission-login auth auth-worker", "dovecot", "dovecot log", true},
 	{"sendmail sm-mta sm-msp sm-msp-queue sendmail-mta", "sendmail sm-client", "sendmail sendmail.sendmail sendmail-mta", true},
 	{"saslauthd", "saslauthd", "saslauthd", true},
 	{"imapd imapd-ssl pop3d pop3d-ssl courier* esmtpd authdaemond", "courier courier-imap courier-imap-ssl courier-pop courier-pop-ssl courier-authdaemon courier-mta", "imapd pop3d couriertcpd courierd authdaemond", true},
@@ -137,12 +137,18 @@ var voices = []voice{
 	{"webmin usermin miniserv.pl", "webmin usermin", "perl", true},
 	{"cpaneld whostmgrd webmaild cpdavd cpsrvd cphulkd cPhulkd cpanel", "cpanel cphulkd cpdavd", "cpsrvd cphulkd cpdavd perl", true},
 	{"plesk psa sw-cp-server", "sw-cp-server sw-engine psa", "sw-cp-serverd sw-engine-fpm", true},
+	{"gitea forgejo gogs", "gitea forgejo gogs", "", true},
+	{"vaultwarden", "vaultwarden", "", true},
+	{"grafana grafana-server", "grafana-server", "", true},
+	{"pvedaemon pveproxy proxmox-backup-proxy", "pvedaemon pveproxy proxmox-backup-proxy", "", true},
+	{"xrdp xrdp-sesman", "xrdp xrdp-sesman", "", true},
+	{"ejabberd freeswitch monit", "ejabberd freeswitch monit", "", true},
 	{"apache2 httpd apache", "", "apache2 httpd", false},
 	{"nginx", "", "nginx", false},
 	{"lighttpd", "", "lighttpd", false},
 	{"litespeed lshttpd lsws", "", "litespeed lshttpd openlitespeed", false},
 	{"caddy traefik haproxy", "", "caddy traefik haproxy", false},
-	{"php* ool roundcube phpmyadmin phpMyAdmin wordpress*", "", "", false}, // scripts of sites
+	{"php* ool* roundcube phpmyadmin phpMyAdmin wordpress*", "", "", false}, // scripts of sites
 }
 
 // voiceOf is voices by name, and by the beginning of a name.
@@ -163,7 +169,10 @@ var voiceOf, voiceBegins = func() (map[string]*voice, map[string]*voice) {
 const kernel = "kernel"
 
 func findVoice(identifier string) *voice {
-	name, _, _ := strings.Cut(identifier, "/")
+	name, _, _ := strings.Cut(identifier, "/") // "postfix/smtpd"
+	if name == "" {
+		name = path.Base(identifier) // "/usr/sbin/sshd"
+	}
 	if v := voiceOf[name]; v != nil {
 		return v
 	}
@@ -175,8 +184,7 @@ func findVoice(identifier string) *voice {
 	return nil
 }
 
-// Wants tells whether what writes under this identifier can say something of peers or faults: not cron, systemd, or
-// the programs of a site.
+// Wants tells whether the kernel or a server writes under this identifier.
 func (j *Journal) Wants(identifier string) bool {
 	return identifier == kernel || findVoice(identifier) != nil
 }

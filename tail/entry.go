@@ -228,8 +228,12 @@ func (e *Entry) appendLine(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// appendName writes a name as the tag of syslog may be, which ends at the first blank, colon or bracket.
+// appendName writes a name as the tag of syslog may be. It ends at the first blank, as it does for who reads rsyslog's
+// files: PHP-FPM's children are called "ool www".
 func appendName(b, name []byte) []byte {
+	if i := bytes.IndexAny(name, " \t"); i >= 0 {
+		name = name[:i]
+	}
 	if len(name) == 0 {
 		return append(b, '-')
 	}
