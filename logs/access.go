@@ -53,7 +53,10 @@ func (p *Parser) grade(f *Format, line []byte) grade {
 	if f.strip != nil {
 		p.carried = time.Time{}
 		inner, ok := f.strip(p, line)
-		if !ok || len(inner) == 0 {
+		switch {
+		case p.partial:
+			return aside
+		case !ok || len(inner) == 0:
 			return misfit
 		}
 		g := f.read(p, inner)

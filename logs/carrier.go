@@ -28,7 +28,10 @@ func (c *carrier) within(f *Format) *Format {
 	out.strict, out.flush = true, f.flush
 	out.line = func(p *Parser, b []byte) outcome {
 		inner, ok := c.strip(p, b)
-		if !ok || len(inner) == 0 {
+		switch {
+		case p.partial:
+			return continued
+		case !ok || len(inner) == 0:
 			return unparsed
 		}
 		return p.entry(f, inner)
@@ -98,7 +101,8 @@ func stripDocker(p *Parser, line []byte) ([]byte, bool) {
 }
 
 // stripCRI takes the text out of "2016-10-06T00:17:09.669794202Z stdout F …" (Kubernetes, "CRI logging format"). A line that
-// the runtime cut in parts ("P") is whole in none of them.
+// the runtime cut in parts ("P") is given out whole with its last ("F"), whose time and place it then has; parts on both sides of a
+// block's end stay apart.
 func stripCRI(p *Parser, line []byte) ([]byte, bool) {
 	if len(line) < 30 || line[4] != '-' || line[10] != 'T' {
 		return nil, false
@@ -111,12 +115,29 @@ func stripCRI(p *Parser, line []byte) ([]byte, bool) {
 	if !starts(rest, "stdout ") && !starts(rest, "stderr ") {
 		return nil, false
 	}
+	stream := rest[len("std")]
 	rest = rest[len("stdout "):]
 	if !starts(rest, "F ") && !starts(rest, "P ") {
 		return nil, false
 	}
 	p.carried = t
-	return rest[2:], true
+	text := rest[2:]
+	if rest[0] == 'P' {
+		if p.stream != stream {
+			p.parts = p.parts[:0]
+		}
+		if n := maxEntry - len(p.parts); n > 0 {
+			p.parts = append(p.parts, text[:min(len(text), n)]...)
+		}
+		p.partial, p.stream = true, stream
+		return nil, false
+	}
+	if len(p.parts) > 0 && p.stream == stream {
+		p.whole = append(append(p.whole[:0], p.parts...), text...)
+		p.parts = p.parts[:0]
+		return p.whole, true
+	}
+	return text, true
 }
 
 // syslog5424 reads "time host app pid msgid data message".

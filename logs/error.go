@@ -22,7 +22,16 @@ type errorState struct {
 	from  connwarden.Source
 	held  bool // lines that look like new entries belong to this one
 
+	zones   [4]namedZone
+	zonesAt int
+
 	joined []byte // a message put together from two places of the line
+}
+
+// namedZone is a zone by its name; nil when nobody knows it.
+type namedZone struct {
+	name  string
+	where *time.Location
 }
 
 // beginEntry begins an entry with line. A caller flushes the one before.

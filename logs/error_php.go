@@ -76,8 +76,7 @@ func fpmLevel(b []byte) connwarden.Level {
 	return connwarden.LevelUnknown
 }
 
-// time returns the instant. A zone by name is known only if it is UTC or the parser's own; other names are read as
-// the parser's own.
+// time returns the instant. A zone by name that Options.Zones does not find is read as the parser's own.
 func (h *phpHead) time(p *Parser) time.Time {
 	zone := p.opt.Zone
 	switch string(h.zone) {
@@ -88,6 +87,9 @@ func (h *phpHead) time(p *Parser) time.Time {
 			if off, ok := offset(h.zone); ok {
 				return p.stamps.at(unixDay(h.year, h.month, h.day)+int64(h.second)-int64(off), h.nsec, off)
 			}
+		}
+		if named := p.zone(h.zone); named != nil {
+			zone = named
 		}
 	}
 	return p.errs.clock.at(zone, h.year, h.month, h.day, h.second, h.nsec)
@@ -263,4 +265,21 @@ func (p *Parser) fpmMessage() {
 	case starts(m, "NOTICE: PHP message: "), starts(m, "PHP message: "):
 		f.Script = phpScript(m)
 	}
+}
+
+// zone is what Options.Zones says of a name; the last few answers are kept, since a hostile log could have many names.
+func (p *Parser) zone(name []byte) *time.Location {
+	if p.opt.Zones == nil || len(name) == 0 {
+		return nil
+	}
+	z := &p.errs.zones
+	for i := range z {
+		if z[i].name == string(name) {
+			return z[i].where
+		}
+	}
+	n := p.errs.zonesAt % len(z)
+	p.errs.zonesAt++
+	z[n] = namedZone{string(name), p.opt.Zones(string(name))}
+	return z[n].where
 }

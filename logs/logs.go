@@ -72,10 +72,13 @@ const (
 
 // Options of a parser. The zero value reads everything, in UTC.
 type Options struct {
-	Want  connwarden.Fields // parts of a request that are needed; 0 means all
-	Zone  *time.Location    // of times written without a zone; nil means UTC
-	Now   time.Time         // to find the year of dates written without one; zero: the year is taken from nothing and such times are zero
-	Site  []byte            // the site of lines that name none (a log a site); borrowed for the parser's life
+	Want connwarden.Fields // parts of a request that are needed; 0 means all
+	Zone *time.Location    // of times written without a zone; nil means UTC
+	// Zones finds the zone of a name that a log writes behind its times ("Europe/Berlin"), nil when there is none; it is asked once for
+	// each name. Without it only UTC is known, and times in other zones are read as in Zone.
+	Zones func(name string) *time.Location
+	Now   time.Time // to find the year of dates written without one; zero: the year is taken from nothing and such times are zero
+	Site  []byte    // the site of lines that name none (a log a site); borrowed for the parser's life
 	Trust connwarden.Trust
 	// Proxies are trusted: when one of them is the direct peer, the client is the rightmost address of the line's
 	// forwarding header that is none of them, and Via is the direct peer. nil trusts nobody.
@@ -124,6 +127,10 @@ type Parser struct {
 	lead     lead      // the same, as prefix has found it
 	carried  time.Time // when a carrier says that it took the line
 
+	parts, whole []byte // of a line that a container's runtime cut in parts: those before the last, and all
+	stream       byte   // that said them: 'o' or 'e'
+	partial      bool   // the line in hand is such a part
+
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
 	scratch   scratch
@@ -162,7 +169,7 @@ func (p *Parser) Format() *Format {
 // Lines end with LF, CR LF or, where a block has no LF at all, CR.
 func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sink) Stats {
 	var s Stats
-	p.from, p.sink = from, sink
+	p.from, p.sink, p.parts = from, sink, p.parts[:0]
 	p.from.Trust = p.opt.Trust
 	end := byte('\n')
 	for len(block) > 0 {
@@ -179,7 +186,7 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 			line = line[:k-1]
 		}
 		s.Lines++
-		p.guest, p.lead.line = nil, nil
+		p.guest, p.lead.line, p.partial = nil, nil, false
 		switch {
 		case len(line) == 0:
 			s.Blank++

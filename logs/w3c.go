@@ -20,7 +20,9 @@ type columns struct {
 	// plus: a "+" in an agent stands for a space, which IIS cannot write. In paths it is left, since it may be a real one.
 	plus bool
 	tabs bool
-	name string // of the format that this is of
+	// encoded: CloudFront writes all but letters, digits and a few signs of an agent as "%20".
+	encoded bool
+	name    string // of the format that this is of
 }
 
 // What the two servers write by themselves; a file that is read from its middle, without its head, is understood by
@@ -106,7 +108,7 @@ func parseColumns(names []byte) *columns {
 	}
 	if c.name == "cloudfront" {
 		// CloudFront's lines have tabs even where a copy of its directive has spaces, and it counts seconds.
-		c.tabs = true
+		c.tabs, c.encoded = true, true
 		for i := range c.parts {
 			if c.parts[i].what == partTook {
 				c.parts[i].unit = time.Second
@@ -218,6 +220,9 @@ func (p *Parser) readColumns(c *columns, line []byte) grade {
 			if c.plus && m.what == partAgent && bytes.IndexByte(text, '+') >= 0 && bytes.IndexByte(text, ' ') < 0 {
 				text = p.scratch.spaces(text)
 			}
+			if c.encoded && m.what == partAgent && bytes.IndexByte(text, '%') >= 0 {
+				text = p.scratch.decoded(text)
+			}
 			if !p.set(m.what, m.unit, text) {
 				if end == len(line) {
 					return p.settleColumns(i, len(c.parts))
@@ -249,6 +254,20 @@ func (s *scratch) spaces(b []byte) []byte {
 		if c == '+' {
 			s.text[i] = ' '
 		}
+	}
+	return s.text
+}
+
+// decoded undoes "%20" and its like, into memory of the parser's own that is valid until the next line. What is no such escape stays.
+func (s *scratch) decoded(b []byte) []byte {
+	s.text = s.text[:0]
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) && hexDigit(b[i+1]) >= 0 && hexDigit(b[i+2]) >= 0 {
+			s.text = append(s.text, byte(hexDigit(b[i+1])<<4|hexDigit(b[i+2])))
+			i += 2
+			continue
+		}
+		s.text = append(s.text, b[i])
 	}
 	return s.text
 }
