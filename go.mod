@@ -4,8 +4,10 @@ go 1.26.0
 
 require (
 	github.com/godbus/dbus/v5 v5.2.4 // block/firewalld: how one speaks to firewalld
+	github.com/google/nftables v0.3.0 // block/nft: tables, chains, sets and rules as netlink messages
 	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
 	github.com/mattn/go-runewidth v0.0.31 // report: how wide a character is on a terminal
+	github.com/mdlayher/netlink v1.11.2 // block/nft: the socket that they go through
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // geo: MaxMind DB files of the user's own
 	github.com/pelletier/go-toml/v2 v2.4.3 // cli: the configuration file; names the line of an unknown key
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
@@ -36,13 +38,11 @@ require (
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/fsnotify/fsnotify v1.10.1 // indirect
-	github.com/google/nftables v0.3.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/kr/text v0.2.0 // indirect
 	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
-	github.com/mdlayher/netlink v1.11.2 // indirect
 	github.com/mdlayher/socket v0.6.0 // indirect
 	github.com/muesli/cancelreader v0.2.2 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect

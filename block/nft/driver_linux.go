@@ -3,6 +3,7 @@ package nft
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -15,8 +16,8 @@ import (
 	"github.com/connwarden/connwarden/block"
 )
 
-// Driver is one table in the network namespace of the thread that called Open. It remembers nothing: each call asks the
-// kernel what is there.
+// Driver is one table in one network namespace, that of the threads that call; they must not differ. It remembers nothing:
+// each call asks the kernel what is there.
 type Driver struct {
 	table  string
 	props  block.Properties
@@ -130,8 +131,9 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// List reads all sets: 100,000 entries take half a second, nearly all of it in the kernel. Ends are exact to some milliseconds. An element that another
-// program put into one of our sets is listed too; one that ends while the list is read may hide a neighbour that stays.
+// List reads all sets: 100,000 entries take half a second, nearly all of it in the kernel. Ends are exact to some
+// milliseconds. An element that another program put into one of our sets is listed too; one that ends while the list is
+// read may hide a neighbour that stays.
 func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 	r, err := d.ruleset(ctx)
 	if err != nil {
@@ -160,9 +162,43 @@ func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 	return list, nil
 }
 
-// Apply is one transaction: all of it is done or nothing, and no packet sees it half done. Renewing an entry begins its
-// count anew.
+// part is how many entries go at once where all together are too many.
+const part = 1000
+
+// Apply is one transaction: all of it is done or nothing, and no packet sees it half done. Only where more than some
+// thousand are to be changed and the kernel lets nobody raise the socket's buffer, as in a container of another user
+// than root, it goes in parts. Renewing an entry begins its count anew.
 func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
+	err := d.apply(ctx, add, remove)
+	if !errors.Is(err, unix.EMSGSIZE) || len(add)+len(remove) <= part {
+		return err
+	}
+	done := false
+	some := func(add, remove []block.Entry) error {
+		if err := d.apply(ctx, add, remove); err != nil {
+			if done {
+				return failed("add", fmt.Errorf("%w: %w", connwarden.ErrPartial, err))
+			}
+			return err
+		}
+		done = true
+		return nil
+	}
+	for list := range slices.Chunk(remove, part) {
+		if err := some(nil, list); err != nil {
+			return err
+		}
+	}
+	for list := range slices.Chunk(add, part) {
+		if err := some(list, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply is one transaction always.
+func (d *Driver) apply(ctx context.Context, add, remove []block.Entry) error {
 	now := time.Now()
 	list, bad := changes(add, remove, now)
 	if bad != nil {

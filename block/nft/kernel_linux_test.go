@@ -121,6 +121,51 @@ func TestKernelMany(t *testing.T) {
 	})
 }
 
+// TestKernelParts has a socket that takes only so much at once, as where the buffer cannot be raised.
+func TestKernelParts(t *testing.T) {
+	netnstest.Run(t, func() {
+		d := open(t)
+		small := func() {
+			t.Helper()
+			if err := d.writer.socket.SetWriteBuffer(60_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		small()
+		list := make([]block.Entry, 5*part+7)
+		for i := range list {
+			list[i] = block.Entry{Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}), 32)}
+		}
+		if err := d.apply(t.Context(), list, nil); !errors.Is(err, unix.EMSGSIZE) {
+			t.Fatalf("at once: %v; want EMSGSIZE", err)
+		}
+		for _, step := range []struct {
+			add, remove []block.Entry
+			want        int
+		}{{list, nil, len(list)}, {list[:2*part], list, 2 * part}, {nil, list, 0}} {
+			if err := d.Apply(t.Context(), step.add, step.remove); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := d.List(t.Context()); err != nil || len(got) != step.want {
+				t.Errorf("%d listed, %v; want %d", len(got), err, step.want)
+			}
+		}
+		// Refused before anything is changed, however large.
+		if err := d.Apply(t.Context(), append(list, entry("192.0.2.7/32", connwarden.Scope{Kind: connwarden.ScopeLogins})), nil); !errors.Is(err, connwarden.ErrUnsupported) {
+			t.Errorf("a scope that cannot be held: %v", err)
+		}
+		// The kernel refuses an element of the last part: what was done stands, and is said to.
+		if err := nftFile("add set inet connwarden ip6-128 { type inet_service; flags timeout; }\n"); err != nil {
+			t.Fatal(err)
+		}
+		small()
+		err := d.Apply(t.Context(), append(list, entry("2001:db8::7/128", all)), nil)
+		if !errors.Is(err, connwarden.ErrPartial) {
+			t.Errorf("failed half-way: %v; want ErrPartial", err)
+		}
+	})
+}
+
 // mixed is an entry in each corner of the layout.
 func mixed() []block.Entry {
 	list := []block.Entry{

@@ -136,6 +136,9 @@ type ruleset struct {
 	jumps map[string]bool // chains that incoming leads to
 }
 
+// leads tells whether packets come to the chain of a place.
+func (r *ruleset) leads(p place) bool { return p.chain() == incoming || r.jumps[p.chain()] }
+
 // change is what is to be done to one set.
 type change struct {
 	place

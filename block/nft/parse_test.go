@@ -26,7 +26,9 @@ func word(kind uint16, s string) []byte { return value(kind, append([]byte(s), 0
 
 func number(kind uint16, n uint64) []byte { return value(kind, binary.BigEndian.AppendUint64(nil, n)) }
 
-func number32(kind uint16, n uint32) []byte { return value(kind, binary.BigEndian.AppendUint32(nil, n)) }
+func number32(kind uint16, n uint32) []byte {
+	return value(kind, binary.BigEndian.AppendUint32(nil, n))
+}
 
 // someElement is an element with an end and a count, laid out as Linux 6.18 does.
 func someElement(key ...byte) []byte {

@@ -27,7 +27,7 @@ func (w *script) change(r *ruleset, c change, there []block.Entry, now time.Time
 	if !r.sets[name] && len(c.add) == 0 {
 		return
 	}
-	if !r.drops[name] {
+	if !r.drops[name] || !r.leads(c.place) {
 		w.lead(r, c.place)
 	}
 	if !r.sets[name] {
@@ -69,8 +69,11 @@ func (w *script) lead(r *ruleset, p place) {
 	w.chains[chain] = true
 	w.line("add chain %s %s", w.table, chain)
 	if !r.jumps[chain] {
-		w.line("add rule %s %s meta l4proto { tcp, udp } th dport { %s } jump %s", w.table, incoming,
-			strings.ReplaceAll(p.scope.Detail, ",", ", "), chain)
+		ports := p.scope.Detail
+		if strings.Contains(ports, ",") {
+			ports = "{ " + strings.ReplaceAll(ports, ",", ", ") + " }"
+		}
+		w.line("add rule %s %s meta l4proto { tcp, udp } th dport %s jump %s", w.table, incoming, ports, chain)
 	}
 }
 
@@ -96,7 +99,7 @@ func nftTime(d time.Duration) string {
 	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
 		if n := d / unit.size; n > 0 {
 			text += fmt.Sprint(int64(n), unit.name)
-			d -= n * unit.size
+			d %= unit.size
 		}
 	}
 	return text

@@ -53,7 +53,7 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) (string, error) {
 		return "", err
 	case !r.drops[p.set()]:
 		return "", missing("the rule %q in chain %s", p.match()+" drop", p.chain())
-	case p.chain() != incoming && !r.jumps[p.chain()]:
+	case !r.leads(p):
 		return "", missing("the rule of chain %s that leads to %s", incoming, p.chain())
 	}
 	seen := fmt.Sprintf("listed in set %s of table inet %s, which chain %s drops at prerouting, priority %d, in front of address translation",

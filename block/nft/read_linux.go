@@ -31,9 +31,8 @@ func attr(kind uint16, value string) netlink.Attribute {
 	return netlink.Attribute{Type: kind, Data: append([]byte(value), 0)}
 }
 
-// reader asks the kernel. The zero value dials when it is first asked, in the network namespace of the thread that asks, and
-// stays there until close. A socket is kept, for closing one waits for what the transaction before has deleted, some
-// milliseconds.
+// reader asks the kernel. The zero value dials when it is first asked. The socket is kept, for closing one waits for what the
+// transaction before has deleted, some milliseconds.
 type reader struct{ conn *netlink.Conn }
 
 // query is a question to the kernel.
@@ -56,7 +55,9 @@ func (r *reader) ask(ctx context.Context, q query) error {
 		if err == nil {
 			return nil
 		}
-		r.close() // what is left of the answer is nobody's
+		if !errors.Is(err, unix.ENOENT) {
+			r.close() // what may be left of the answer is nobody's
+		}
 		if !errors.Is(err, errMoved) || try == readTries {
 			return plain(err)
 		}

@@ -68,13 +68,14 @@ func (d *Driver) begin() (*transaction, error) {
 		table: &nftables.Table{Name: d.table, Family: nftables.TableFamilyINet}}, nil
 }
 
-// commit sends it all. After an error the connection is given up: answers may be left in it, or messages unsent.
+// commit sends it all. After an error the connection is given up, for answers may be left in it, or messages unsent; but
+// not where something is only not there or too long.
 func (t *transaction) commit(ctx context.Context) error {
 	t.note(within(ctx, t.writer.socket))
 	if t.err == nil {
 		t.err = t.Flush()
 	}
-	if t.err != nil {
+	if t.err != nil && !errors.Is(t.err, unix.ENOENT) && !errors.Is(t.err, unix.EMSGSIZE) {
 		t.writer.close()
 	}
 	return plain(t.err)
@@ -91,7 +92,7 @@ func (t *transaction) change(r *ruleset, c change, now time.Time) {
 	if c.v6 {
 		set.KeyType = nftables.TypeIP6Addr
 	}
-	if !r.drops[name] {
+	if !r.drops[name] || !r.leads(c.place) {
 		t.lead(r, c.place)
 	}
 	if !r.sets[name] {
@@ -139,7 +140,8 @@ func keys(entries []block.Entry) []nftables.SetElement {
 	return list
 }
 
-// lead makes sure that packets come to the chain of a place. What is there already is not made twice.
+// lead makes sure that packets come to the chain of a place. What is there already is not made twice; two processes that
+// begin at the same moment may yet make the same rule twice, the second of which no packet comes to.
 func (t *transaction) lead(r *ruleset, p place) {
 	base := &nftables.Chain{Table: t.table, Name: incoming, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRef(priority)}
@@ -164,12 +166,16 @@ func (t *transaction) lead(r *ruleset, p place) {
 	for _, port := range p.scope.PortList() {
 		list = append(list, binaryutil.BigEndian.PutUint16(port))
 	}
-	ports := t.anonymous(nftables.TypeInetService, list...)
+	var match expr.Any = &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: list[0]}
+	if len(list) > 1 {
+		ports := t.anonymous(nftables.TypeInetService, list...)
+		match = &expr.Lookup{SourceRegister: 1, SetName: ports.Name, SetID: ports.ID}
+	}
 	t.AddRule(&nftables.Rule{Table: t.table, Chain: base, Exprs: []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Lookup{SourceRegister: 1, SetName: protocols.Name, SetID: protocols.ID},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, // of TCP and UDP alike
-		&expr.Lookup{SourceRegister: 1, SetName: ports.Name, SetID: ports.ID},
+		match,
 		&expr.Verdict{Kind: expr.VerdictJump, Chain: chain},
 	}})
 }
