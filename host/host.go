@@ -2,7 +2,7 @@
 // are and in which format; the machine's own addresses and how near it is to its limits.
 //
 // It reads configuration, folders and /proc, and nothing that it finds is changed. It never reads a log (only its
-// size, time and owner) and never follows a link that an ordinary account could have made. With a root folder set,
+// size, time and owner, and when the journal begins) and never follows a link that an ordinary account could have made. With a root folder set,
 // every path is resolved inside that folder as chroot(2) would, and no program is started. Only [Host.Probes] starts
 // programs, each with an argument list and a deadline.
 //

@@ -193,6 +193,10 @@ func (j *Journal) Wants(identifier string) bool {
 // root, or a daemon's account below that daemon's own unit. An ordinary account can do none of these: units, programs
 // and accounts are journald's word. All others are local.
 //
+// journald looks up unit and program when it takes a message; a process that ends right behind it, as sshd's do when a
+// client leaves, has neither by then (8 of 20 such messages). Its account is the kernel's word and always there, so such a
+// message of root's, under the name of a daemon that runs nobody else's code, is believed too.
+//
 // What came through standard output (transport stdout) was written by whoever inherited it: there the unit alone tells.
 func (j *Journal) Trust(w Writer) connwarden.Trust {
 	name, transport := string(w.Identifier), string(w.Transport)
@@ -207,6 +211,8 @@ func (j *Journal) Trust(w Writer) connwarden.Trust {
 	case v == nil || w.UID < 0 || w.UID > 1<<32-2:
 		return connwarden.TrustLocal
 	case w.UID == 0 && transport != "stdout" && v.program(w.Exe):
+		return connwarden.TrustRoot
+	case w.UID == 0 && transport == "syslog" && v.own && len(w.Unit) == 0 && len(w.Exe) == 0:
 		return connwarden.TrustRoot
 	case v.own && v.unit(w.Unit) && (uint32(w.UID) < j.person || w.UID == nobody):
 		return connwarden.TrustRoot

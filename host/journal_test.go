@@ -91,6 +91,11 @@ func TestJournalTrust(t *testing.T) {
 		{"sshd", "session-4.scope", "/usr/sbin/sshd", "syslog", 1000, connwarden.TrustLocal},
 		{"sshd", "user@1000.service", "/usr/bin/logger", "syslog", 1000, connwarden.TrustLocal},
 		{"sshd", "", "/usr/bin/logger", "syslog", 0, connwarden.TrustLocal},
+		{"sshd", "", "", "syslog", 0, connwarden.TrustRoot}, // ended before journald looked
+		{"sshd", "", "", "stdout", 0, connwarden.TrustLocal},
+		{"sshd", "", "", "syslog", 1000, connwarden.TrustLocal},
+		{"sshd", "", "", "syslog", 33, connwarden.TrustLocal},
+		{"apache2", "", "", "syslog", 0, connwarden.TrustLocal},
 		{"sshd", "cron.service", "/home/a/sshd", "syslog", 1000, connwarden.TrustLocal},
 		{"sshd", "cron.service", "/usr/bin/php", "syslog", 33, connwarden.TrustLocal},
 		{"sshd", "ssh.service", "", "syslog", -1, connwarden.TrustLocal},

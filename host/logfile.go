@@ -227,14 +227,16 @@ func (r *resolver) add(c *candidate, name, site string) {
 		Site: site, Only: c.only, Twin: c.twin, From: c.from,
 		Trust: r.tree.trust(place, info), Dev: key.dev, Inode: key.inode, Size: info.Size(), ModTime: info.ModTime(),
 	}
-	if r.tree.root != "" { // a link that is opened by its name could lead out of the root
-		f.Path = r.tree.real(place.at)
-	}
 	switch {
 	case c.kind == Error && (c.service == "nginx" || c.service == "litespeed"):
 		f.Trust = connwarden.TrustOutside
 	case accountsWrite[c.service]:
 		f.Trust = connwarden.TrustLocal
+	}
+	// A link that is opened by its name could lead out of the root, and those of local logs are not followed by who
+	// opens them: root's own links (Plesk's maillog) were followed here.
+	if r.tree.root != "" || f.Trust == connwarden.TrustLocal {
+		f.Path = r.tree.real(place.at)
 	}
 	r.seen[key] = len(r.files)
 	r.files = append(r.files, f)
