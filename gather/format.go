@@ -102,6 +102,7 @@ func mustFormat(name string) *logs.Format {
 func (s *Sources) Parser(one *Source, fields connwarden.Fields) *logs.Parser {
 	opt := logs.Options{
 		Want: fields, Zone: s.opt.Zone, Now: s.reference(one), Site: []byte(one.Log.Site), Trust: one.Log.Trust, Auto: s.opt.Format == "",
+		Zones: s.zones.find,
 	}
 	if fields == 0 || fields&connwarden.FieldClient != 0 { // who asks for no client need not look for a forwarded one
 		opt.Proxies = s.proxies

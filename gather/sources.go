@@ -39,6 +39,7 @@ type Sources struct {
 	Bounds Bounds
 
 	proxies *nets.Set
+	zones   zones
 	opt     *Options
 }
 
