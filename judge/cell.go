@@ -14,8 +14,8 @@ import (
 // window of that length is seen whole, whichever moment it begins at; what is counted may be a tenth longer.
 const (
 	windowParts = 10
-	maxBuckets  = 1 << 12 // with windows of five minutes a day and a half of unbroken attack
-	maxValues   = 1 << 10 // different values that are remembered; rules ask for a tenth of it
+	maxBuckets  = 1 << 8 // of more, the half in the fullest windows stays
+	maxValues   = 1 << 9 // likewise; rules ask for fewer
 	samplesKept = 3
 	valueText   = 80 // bytes of an example that are kept
 )
@@ -66,10 +66,14 @@ func partSeconds(r *rules.Rule) uint32 {
 
 // parts is how many buckets are looked at together.
 func parts(r *rules.Rule) uint32 {
+	if r.Within == 0 {
+		return 1 // all is in bucket 0
+	}
 	return (uint32(r.Within/time.Second)+partSeconds(r)-1)/partSeconds(r) + 1
 }
 
-func (c *cell) add(number, count uint32) {
+// add counts readings in a bucket. span is how many buckets make a window.
+func (c *cell) add(number, count, span uint32) {
 	n := len(c.buckets)
 	if n > 0 && c.buckets[n-1].number == number { // logs are mostly in order
 		c.buckets[n-1].count += count
@@ -81,31 +85,76 @@ func (c *cell) add(number, count uint32) {
 		return
 	}
 	if n >= maxBuckets {
-		c.buckets = slices.Delete(c.buckets, 0, 1)
-		c.late = true
-		i = max(i-1, 0)
+		c.thinBuckets(span)
+		c.add(number, count, span)
+		return
 	}
 	c.buckets = slices.Insert(c.buckets, i, bucket{number, count})
+}
+
+// thinBuckets drops the half of the buckets whose windows hold least: they cannot be the worst.
+func (c *cell) thinBuckets(span uint32) {
+	c.late = true
+	sums := make([]uint64, len(c.buckets))
+	for i, b := range c.buckets { // the window that b stands in the middle of, in both directions
+		for j := i; j >= 0 && c.buckets[j].number+span > b.number; j-- {
+			sums[i] += uint64(c.buckets[j].count)
+		}
+		for j := i + 1; j < len(c.buckets) && c.buckets[j].number < b.number+span; j++ {
+			sums[i] += uint64(c.buckets[j].count)
+		}
+	}
+	c.buckets = fuller(c.buckets, sums)
+}
+
+// fuller keeps the half of a list that has the larger sums, in order; of equal ones the later, which are news.
+func fuller[T any](list []T, sums []uint64) []T {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(b, a)) })
+	stays := order[:len(list)/2]
+	slices.Sort(stays)
+	for i, j := range stays {
+		list[i] = list[j]
+	}
+	return list[:len(stays)]
 }
 
 func (v value) compare(o value) int {
 	return cmp.Or(cmp.Compare(v.bucket, o.bucket), cmp.Compare(v.hash, o.hash))
 }
 
-// note remembers a different value; of too many the earliest stay.
-func (c *cell) note(v value) {
+// note remembers a different value. span is how many buckets make a window.
+func (c *cell) note(v value, span uint32) {
 	i, found := slices.BinarySearchFunc(c.values, v, value.compare)
 	if found {
 		return
 	}
 	if len(c.values) >= maxValues {
-		c.late = true
-		if i == len(c.values) {
-			return
-		}
-		c.values = c.values[:len(c.values)-1]
+		c.thinValues(span)
+		c.note(v, span)
+		return
 	}
 	c.values = slices.Insert(c.values, i, v)
+}
+
+// thinValues drops the half of the values in whose windows there are fewest.
+func (c *cell) thinValues(span uint32) {
+	c.late = true
+	sums := make([]uint64, len(c.values))
+	from, to := 0, 0
+	for i, v := range c.values {
+		for c.values[from].bucket+span <= v.bucket {
+			from++
+		}
+		for to < len(c.values) && c.values[to].bucket < v.bucket+span {
+			to++
+		}
+		sums[i] = uint64(to - from)
+	}
+	c.values = fuller(c.values, sums)
 }
 
 // keep remembers where a line stands if it is among the earliest, and tells whether it is the first of them.
@@ -189,7 +238,7 @@ func (c *cell) worstValues(r *rules.Rule, now int64) (most, last uint64) {
 }
 
 // merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.
-func (c *cell) merge(o *cell, names *[]string, renumber func(uint16) uint16) {
+func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16) uint16) {
 	c.total += o.total
 	c.refused += o.refused
 	c.passes += o.passes
@@ -197,10 +246,10 @@ func (c *cell) merge(o *cell, names *[]string, renumber func(uint16) uint16) {
 	c.seen(o.first)
 	c.last = max(c.last, o.last)
 	for _, b := range o.buckets {
-		c.add(b.number, b.count)
+		c.add(b.number, b.count, span)
 	}
 	for _, v := range o.values {
-		c.note(v)
+		c.note(v, span)
 	}
 	for i, s := range o.samples {
 		s.source = renumber(s.source)

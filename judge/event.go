@@ -60,8 +60,9 @@ func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
 		t.group(number, rule, key, g)
 	}
 	addr := g.addr.As16()
-	t.ledger(&addr).seen(g.at)
-	t.count(&addr, number, rule, g)
+	l := t.ledger(&addr)
+	l.seen(g.at)
+	t.count(l, &addr, number, rule, g)
 }
 
 // Fault folds one fault that names a client and that only the daemon can have written.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -12,7 +13,7 @@ import (
 	"github.com/connwarden/connwarden"
 )
 
-// MaxLedgers bounds a table. At 72 bytes a ledger and 8 bytes of index it is 21 MB, so that two workers and their
+// MaxLedgers bounds a table. At 88 bytes a ledger and 8 bytes of index it is 25 MB, so that two workers and their
 // counts of paths stay below 120 MB; beyond it the quietest addresses are given up, and [Table.Evicted] says how many.
 const MaxLedgers = 1 << 18
 
@@ -34,10 +35,14 @@ type ledger struct {
 	bytes       uint64
 	first, last uint32
 	byClass     [6]uint32
+	minute      uint32 // the one that it is in
+	within      uint16 // requests in that minute
+	peak        uint16 // most in any minute of the log in hand
+	before      uint16 // the sum of the peaks of the logs before, and of merged ledgers: in any minute there were no more than both
 	claim       uint16
 }
 
-// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 288 KiB.
+// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 352 KiB.
 const chunk = 1 << 12
 
 // ledgers are the ledgers of a table, by address.
@@ -188,6 +193,28 @@ func (l *ledger) request(r *connwarden.Request, at uint32) {
 		l.byClass[c]++
 	}
 	l.seen(at)
+	switch m := at / 60; {
+	case m > l.minute:
+		l.minute, l.within = m, 0
+	case m+1 < l.minute: // another log begins; a line that is late by less counts in the minute that is
+		l.before = sum16(l.before, l.peak)
+		l.minute, l.within, l.peak = m, 0, 0
+	}
+	l.within = sum16(l.within, 1)
+	l.peak = max(l.peak, l.within)
+}
+
+// sum16 adds and stays at the highest number.
+func sum16(a, b uint16) uint16 { return uint16(min(uint32(a)+uint32(b), math.MaxUint16)) }
+
+// most is no less than the requests in any window of a length.
+func (l *ledger) most(window time.Duration) uint64 {
+	peak := sum16(l.before, l.peak)
+	if window == 0 || peak == math.MaxUint16 {
+		return uint64(l.requests)
+	}
+	minutes := uint64((window + time.Minute - 1) / time.Minute)
+	return min(uint64(l.requests), uint64(peak)*(minutes+1))
 }
 
 func (l *ledger) seen(at uint32) {
@@ -212,6 +239,7 @@ func (l *ledger) merge(o *ledger) {
 	l.seen(o.first)
 	l.last = max(l.last, o.last)
 	l.claim = max(l.claim, o.claim)
+	l.before = sum16(sum16(l.before, o.before), o.peak)
 }
 
 func (l *ledger) peer() Peer {

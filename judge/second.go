@@ -12,7 +12,8 @@ import (
 // tables of several workers.
 type Second struct {
 	first   *Table
-	busy    uint32 // requests from which any broad rule may be met
+	broad   []int   // broad rules by address
+	busy    ledgers // of those that any of them may be met by
 	nets    map[netip.Prefix]bool
 	doubts  []Doubt
 	doubted map[[16]byte][]int
@@ -20,34 +21,42 @@ type Second struct {
 
 // Second returns what a second look is for, nil when none is needed.
 func (t *Table) Second() *Second {
-	s := &Second{first: t, busy: 1<<32 - 1, nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
+	s := &Second{first: t, busy: newLedgers(MaxLedgers), nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
 	for i, d := range t.doubts {
 		a := d.event.Client.As16()
 		s.doubted[a] = append(s.doubted[a], i)
 	}
-	needed := len(t.doubts) > 0
 	for i := range t.rules {
 		r := &t.rules[i]
 		if !r.Broad() {
 			continue
 		}
 		if r.By == rules.ByIP {
-			s.busy = min(s.busy, uint32(r.Count))
+			s.broad = append(s.broad, i)
 		} else {
 			t.heavy(s.nets, r.Count)
 		}
 	}
-	if !needed && len(s.nets) == 0 {
-		for i := range t.ledgers.n {
-			if needed = t.ledgers.at(i).requests >= s.busy; needed {
-				break
-			}
-		}
-		if !needed {
-			return nil
+	for i := range t.ledgers.n {
+		if l := t.ledgers.at(i); s.may(l) {
+			slot, _ := s.busy.find(&l.addr)
+			*s.busy.add(&l.addr, slot) = *l
 		}
 	}
+	if len(t.doubts) == 0 && len(s.nets) == 0 && s.busy.n == 0 {
+		return nil
+	}
 	return s
+}
+
+// may tells whether any broad rule can be met by an address.
+func (s *Second) may(l *ledger) bool {
+	for _, i := range s.broad {
+		if r := &s.first.rules[i]; l.most(r.Within) >= r.Count {
+			return true
+		}
+	}
+	return false
 }
 
 // heavy adds the networks that made so many requests.
@@ -78,9 +87,8 @@ func (t *Table) again(r *connwarden.Request) {
 	if list := s.doubted[addr]; list != nil && r.Status >= 400 {
 		t.agree(list, r)
 	}
-	_, l := s.first.ledgers.find(&addr)
-	busy := l != nil && l.requests >= s.busy
-	if !busy && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
+	_, busy := s.busy.find(&addr)
+	if busy == nil && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
 		return
 	}
 	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
@@ -95,8 +103,8 @@ func (t *Table) again(r *connwarden.Request) {
 			if s.nets[netOf(r.Client)] {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
-		case busy && uint64(l.requests) >= rule.Count:
-			t.count(&addr, h.Rule, rule, &got)
+		case busy != nil && busy.most(rule.Within) >= rule.Count:
+			t.count(t.ledger(&addr), &addr, h.Rule, rule, &got)
 		}
 	}
 }

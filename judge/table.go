@@ -21,7 +21,7 @@ type Options struct {
 
 // Bounds of a table besides MaxLedgers.
 const (
-	maxCells  = 1 << 17 // of addresses; some 200 bytes each
+	maxCells  = 1 << 16 // of addresses; some 250 bytes each
 	maxGroups = 1 << 15
 	maxClaims = 1 << 14
 	maxNames  = 1 << 16
@@ -129,7 +129,7 @@ func (t *Table) Request(r *connwarden.Request) {
 		if rule.By != rules.ByIP {
 			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 		}
-		t.count(&addr, h.Rule, rule, &got)
+		l = t.count(l, &addr, h.Rule, rule, &got)
 	}
 }
 
@@ -183,22 +183,24 @@ func (g *reading) url() string {
 	return string(b)
 }
 
-// count adds a reading to the address's cell of a rule.
-func (t *Table) count(addr *[16]byte, number int, rule *rules.Rule, g *reading) {
-	l := t.ledger(addr)
+// count adds a reading to the address's cell of a rule. It returns the address's ledger, which may have moved.
+func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g *reading) *ledger {
 	for i := l.cell; i >= 0; i = t.cells[i].next {
 		if int(t.cells[i].rule) == number {
 			t.fill(&t.cells[i], rule, g)
-			return
+			return l
 		}
 	}
-	if !t.room() {
-		return
+	if len(t.cells) == maxCells {
+		if !t.room() {
+			return l
+		}
+		_, l = t.ledgers.find(addr)
 	}
-	_, l = t.ledgers.find(addr)
 	t.cells = append(t.cells, cell{rule: uint16(number), next: l.cell})
 	l.cell = int32(len(t.cells) - 1)
 	t.fill(&t.cells[l.cell], rule, g)
+	return l
 }
 
 // group adds a reading to a group's cell of a rule.
@@ -234,9 +236,9 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	c.seen(g.at)
 	number := bucketOf(rule, g.at)
 	if rule.Distinct != "" {
-		c.note(value{number, g.value})
+		c.note(value{number, g.value}, parts(rule))
 	} else if rule.Within > 0 {
-		c.add(number, 1)
+		c.add(number, 1, parts(rule))
 	}
 	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {
 		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
@@ -361,7 +363,7 @@ func (t *Table) Merge(o *Table) {
 			to = &cell{rule: c.rule, next: -1, key: c.key}
 			t.groups[k] = to
 		}
-		to.merge(c, &t.names, renumber)
+		to.merge(c, parts(&t.rules[c.rule]), &t.names, renumber)
 	}
 	for i, d := range o.doubts {
 		if len(t.doubts) == maxClaims {
@@ -380,7 +382,7 @@ func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) 
 	l := t.ledger(addr)
 	for i := l.cell; i >= 0; i = t.cells[i].next {
 		if t.cells[i].rule == from.rule {
-			t.cells[i].merge(from, &t.names, renumber)
+			t.cells[i].merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
 			return
 		}
 	}
@@ -390,7 +392,7 @@ func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) 
 	_, l = t.ledgers.find(addr)
 	t.cells = append(t.cells, cell{rule: from.rule, next: l.cell})
 	l.cell = int32(len(t.cells) - 1)
-	t.cells[l.cell].merge(from, &t.names, renumber)
+	t.cells[l.cell].merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
 }
 
 // Peer returns what is known of an address; zero counts if nothing is.

@@ -38,6 +38,7 @@ type memory struct {
 	classes [texts]classes
 	sums    map[sumKey][]candidate
 	recent  [recentSums]recentSum
+	latest  [texts]latest
 	scratch []byte
 	hits    []Hit
 	forgot  bool
@@ -59,6 +60,16 @@ type valued struct {
 	class uint16
 	known bool
 }
+
+// latest is the text of a slot that was looked up last, of the slots whose text seldom changes.
+type latest struct {
+	text  []byte
+	class uint16
+	known bool
+}
+
+// seldom are the slots whose text is mostly that of the line before.
+var seldom = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, slotKind: true}
 
 // classes number the different sets of leaves that texts fit; class 0 fits none.
 type classes struct {
@@ -117,6 +128,9 @@ func (m *memory) forget() {
 	}
 	m.sums = map[sumKey][]candidate{}
 	clear(m.recent[:])
+	for slot := range m.latest {
+		m.latest[slot].known = false
+	}
 }
 
 // Request returns the rules that a request fits, but for broad ones. The result is valid until the next call.
@@ -209,6 +223,19 @@ func (m *memory) match(s *subject, status uint16) []Hit {
 
 // class returns the number of the class that a text is in.
 func (m *memory) class(slot int, t []byte) uint16 {
+	if seldom[slot] || len(t) == 0 {
+		l := &m.latest[slot]
+		if l.known && bytes.Equal(l.text, t) {
+			return l.class
+		}
+		class := m.byHash(slot, t)
+		l.text, l.class, l.known = append(l.text[:0], t...), class, true
+		return class
+	}
+	return m.byHash(slot, t)
+}
+
+func (m *memory) byHash(slot int, t []byte) uint16 {
 	h := maphash.Bytes(m.seed, t)
 	at := h & uint64(len(m.values[slot])-1)
 	if v := &m.values[slot][at]; v.known && v.hash == h {
