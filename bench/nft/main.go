@@ -3,7 +3,7 @@
 // Nft measures what blocks cost, in network namespaces that it makes and removes: how long they take to be put in force,
 // and what each packet pays that is let through.
 //
-// For the latter, frames of 60 bytes from 16,384 senders, none of them blocked, are sent straight into a veth cable; the kernel
+// For the latter, frames of 60 bytes from -senders addresses, none of them blocked, are sent straight into a veth cable; the kernel
 // takes them through prerouting to a UDP socket that nobody reads, on the same processor and before the sender goes on,
 // so that packets a second are the inverse of a packet's whole cost. Cases take turns, and of each the fastest turn counts:
 // whatever else the machine does only adds.
@@ -35,21 +35,22 @@ import (
 
 func main() {
 	n := flag.Int("n", 100_000, "how many entries the large cases have")
+	senders := flag.Int("senders", 16_384, "from how many addresses the packets come; many meet cold caches")
 	rounds := flag.Int("rounds", 10, "how often each case is set up")
 	turns := flag.Int("turns", 20, "how often it is measured then")
 	turn := flag.Duration("turn", 50*time.Millisecond, "how long that takes")
 	flag.Parse()
-	if err := run(*n, *rounds, *turns, *turn); err != nil {
+	if err := run(*n, *senders, *rounds, *turns, *turn); err != nil {
 		fmt.Fprintln(os.Stderr, "nft:", err)
 		os.Exit(1)
 	}
 }
 
-func run(n, rounds, turns int, turn time.Duration) error {
+func run(n, senders, rounds, turns int, turn time.Duration) error {
 	if err := changes(n); err != nil {
 		return err
 	}
-	return packets(n, rounds, turns, turn)
+	return packets(n, senders, rounds, turns, turn)
 }
 
 // addresses are n single addresses, none of which sends.
@@ -120,7 +121,7 @@ type load struct {
 	lost uint64
 }
 
-func packets(n, rounds, turns int, turn time.Duration) error {
+func packets(n, senders, rounds, turns int, turn time.Duration) error {
 	ctx := context.Background()
 	apply := func(list ...[]block.Entry) func(d *nft.Driver) error {
 		return func(d *nft.Driver) error {
@@ -152,7 +153,7 @@ func packets(n, rounds, turns int, turn time.Duration) error {
 		return err
 	}
 	defer p.remove()
-	if err := p.ready(); err != nil {
+	if err := p.ready(senders); err != nil {
 		return err
 	}
 	runtime.LockOSThread()
@@ -212,7 +213,7 @@ func (p *pair) remove() {
 }
 
 // ready opens the sockets of both ends and makes the frames.
-func (p *pair) ready() error {
+func (p *pair) ready(senders int) error {
 	var mac net.HardwareAddr
 	err := in(p.server, func() (err error) {
 		card, err := net.InterfaceByName("eth0")
@@ -229,10 +230,14 @@ func (p *pair) ready() error {
 		return err
 	}
 	const many, size = 1 << 14, 60
+	from := make([]uint32, max(senders, 1))
+	for i := range from {
+		from[i] = rand.Uint32()
+	}
 	all := make([]byte, many*size)
 	for i := range many {
 		f := all[i*size:][:size]
-		frame(f, mac, rand.Uint32())
+		frame(f, mac, from[i%len(from)])
 		p.frames = append(p.frames, f)
 	}
 	return in(p.client, func() (err error) {
