@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ const DefaultBound = 4096
 // what came before it, and cost a row at most 3 KB.
 const minuteBound = 180
 
+// siteBound bounds the name of a site, in bytes: that of a host has at most 253.
+const siteBound = 255
+
 // textBound bounds the text of a sample, in bytes; nginx cuts its own lines at twice this.
 const textBound = 1024
 
@@ -85,7 +89,9 @@ type row struct {
 	Row
 	ips     distinct
 	sites   distinct
-	minutes []minute // ascending
+	clients parts[netip.Addr]
+	names   parts[string] // of sites
+	minutes []minute      // ascending
 }
 
 // minute counts one minute.
@@ -103,8 +109,12 @@ type Row struct {
 	Count   uint64
 	First   time.Time // zero when no line had a time
 	Last    time.Time
-	IPs     int               // different clients: exact below 256, estimated beyond
-	Sites   int               // different sites, likewise
+	IPs     int // different clients: exact below 256, estimated beyond
+	Sites   int // different sites, likewise
+	// Clients and Names are the clients and the sites behind most of the row, the largest part first, at most 24 each. Names of sites are
+	// hostile, and at most 255 bytes long.
+	Clients []Part[netip.Addr]
+	Names   []Part[string]
 	Sample  connwarden.Sample // the earliest by time, file and offset; at most 1,024 bytes of text
 	Minutes []Minute          // the latest 180 minutes that had any, ascending
 	Kind    *Kind             // nil when the catalogue does not know it, and when rows are not faults
@@ -265,9 +275,13 @@ func (r *row) fault(f *connwarden.Fault) {
 	if f.Client.IsValid() {
 		a := f.Client.As16()
 		r.ips.add(hash64(a[:]))
+		r.clients.add(f.Client, 1, 0)
 	}
 	if len(f.Site) > 0 {
 		r.sites.add(hash64(f.Site))
+		if site := f.Site[:min(len(f.Site), siteBound)]; !hasSite(r.names, site) {
+			r.names.add(string(site), 1, 0)
+		}
 	}
 }
 
@@ -411,6 +425,8 @@ func (r *row) merge(o *row) {
 	}
 	r.ips.merge(&o.ips)
 	r.sites.merge(&o.sites)
+	r.clients.merge(o.clients)
+	r.names.merge(o.names)
 	for _, m := range o.minutes {
 		r.minute(m)
 	}
@@ -439,12 +455,24 @@ func (t *Table) Top(n int) []Row {
 	for i, r := range all {
 		rows[i] = r.Row
 		rows[i].IPs, rows[i].Sites = r.ips.count(), r.sites.count()
+		rows[i].Clients, rows[i].Names = topClients(r.clients), topSites(r.names)
 		rows[i].Minutes = make([]Minute, len(r.minutes))
 		for j, m := range r.minutes {
 			rows[i].Minutes[j] = Minute{time.Unix(m.at*60, 0).In(t.zone), m.count}
 		}
 	}
 	return rows
+}
+
+// Busiest returns the minute in which the row was counted most, the first of several; its Count is 0 when no line had a time.
+func (r *Row) Busiest() Minute {
+	var most Minute
+	for _, m := range r.Minutes {
+		if m.Count > most.Count {
+			most = m
+		}
+	}
+	return most
 }
 
 // Module is the module of the sample, of PHP-FPM its pool. It is hostile.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,17 @@ func log(n int) []connwarden.Fault {
 
 var rowOptions = cmp.Options{cmp.AllowUnexported(Row{}), cmp.Comparer(func(a, b *Kind) bool { return a == b }), cmpopts.EquateEmpty()}
 
+// exact leaves the clients out where there were too many to know them all: who is among them then depends on the order.
+func exact(rows []Row) []Row {
+	rows = slices.Clone(rows)
+	for i := range rows {
+		if rows[i].IPs > partBound {
+			rows[i].Clients = nil
+		}
+	}
+	return rows
+}
+
 // TestMergeLaw counts a log cut anywhere, its parts in any order, and wants what the whole gives.
 func TestMergeLaw(t *testing.T) {
 	all := log(1500)
@@ -87,7 +99,7 @@ func TestMergeLaw(t *testing.T) {
 				for _, p := range parts[1:] {
 					parts[0].Merge(p)
 				}
-				if diff := cmp.Diff(want, parts[0].Top(0), rowOptions); diff != "" {
+				if diff := cmp.Diff(exact(want), exact(parts[0].Top(0)), rowOptions); diff != "" {
 					t.Fatalf("(-whole +parts):\n%s", diff)
 				}
 				if got := parts[0].Total(); got != uint64(len(all)) {

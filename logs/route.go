@@ -87,14 +87,14 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", caddyJSON, traefikJSON, anyJSON),
+		opensObject: to("mongodb", "nextcloud", caddyError, caddyJSON, traefikJSON, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
 			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to(syslogLog),
-		opensDate: to(lighttpdError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", "openvpn", "postgresql", hasLevel, "mongodb", hasT,
+		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", "openvpn", "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasT,
-			cloudFront, hasTab, iis, couldBeIIS),
-		opensSlashed: to(nginxError),
+			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
+		opensSlashed: to(nginxError, caddyError),
 		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", squid, couldBeSquid,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, syslogLog, "dovecot", "phpmyadmin"),
@@ -249,7 +249,7 @@ func (f *Format) Trust() connwarden.Trust {
 		name = name[n+1:]
 	}
 	switch name {
-	case nginxError.Name:
+	case nginxError.Name, litespeedError.Name, mysqlSlow.Name:
 		return connwarden.TrustOutside
 	case syslogLog.Name, kernelLog.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal

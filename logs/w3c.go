@@ -131,6 +131,9 @@ func bindColumns(f *Format, head []byte) *Format {
 			head = nil
 		}
 		if bytes.HasPrefix(line, fieldsDirective) {
+			if bytes.Contains(line, []byte("s-reason")) {
+				break // of requests that IIS never saw: an error log
+			}
 			c := parseColumns(bytes.TrimSpace(line[len(fieldsDirective):]))
 			if len(c.parts) == 0 {
 				continue
