@@ -61,7 +61,7 @@ func log(n int) []connwarden.Fault {
 	return all
 }
 
-var rowOptions = cmp.Options{cmp.AllowUnexported(Row{}), cmp.Comparer(func(a, b *Kind) bool { return a == b }), cmpopts.EquateEmpty()}
+var rowOptions = cmp.Options{cmp.AllowUnexported(Row{}), cmp.Comparer(func(a, b *Kind) bool { return a == b }), cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()}
 
 // exact leaves the clients out where there were too many to know them all: who is among them then depends on the order.
 func exact(rows []Row) []Row {
