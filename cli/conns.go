@@ -30,7 +30,7 @@ Windows; netstat -an of macOS and FreeBSD: it sees for itself which.`,
 		RunE:    c.conns,
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.flags.by, "by", "", "count by `KEY`: ip, net (/24 and /64), port, state, process, or conn for one row each (default ip)")
+	f.StringVar(&c.flags.by, "by", "", "count by `KEY`: ip, net (/24 and /64), port, state, process, country, asn, or conn for one row each (default ip)")
 	f.StringVar(&c.flags.states, "state", "", "only these states, a `LIST`: established,syn-recv,time-wait…")
 	f.StringVar(&c.flags.ports, "port", "", "only these service ports, a `LIST`: 80,443,8000-8010 or names")
 	f.BoolVar(&c.flags.in, "in", false, "only connections that came in")
@@ -51,7 +51,7 @@ func (c *command) conns(cmd *cobra.Command, _ []string) error {
 	}
 	key, err := tally.ParseConnKey(cmp.Or(c.flags.by, "ip"))
 	if err != nil {
-		return usage("one of ip, net, port, state, process, conn", "--by: %w", err)
+		return usage("one of ip, net, port, state, process, country, asn, conn", "--by: %w", err)
 	}
 	states, err := conns.ParseStates(c.flags.states)
 	if err != nil {
@@ -70,7 +70,9 @@ func (c *command) conns(cmd *cobra.Command, _ []string) error {
 	case c.flags.out:
 		dir = connwarden.DirOut
 	}
+	id := c.networks(p)
 	d, missed, err := watch.Conns(cmd.Context(), watch.ConnsOptions{
+		Place: id.Place(),
 		Clock: c.env.Now, From: c.flags.from, Stdin: c.env.Stdin, By: key, Top: p.Top,
 		Conns: conns.Options{
 			States: states, Ports: ports, Dir: dir, Listen: c.flags.all, Loopback: c.flags.loopback || c.flags.all,

@@ -10,8 +10,8 @@ import (
 	"github.com/connwarden/connwarden/watch"
 )
 
-// identity is who can be asked about addresses: what is shipped or was refreshed, and the user's own files.
-func (c *command) identity(p *Plan) watch.Identity {
+// networks is who can be asked where an address belongs: what is shipped or was refreshed, and the user's own files.
+func (c *command) networks(p *Plan) watch.Identity {
 	table, err := geo.Load(p.StateDir)
 	if err != nil {
 		fmt.Fprintf(c.env.Stderr, "connwarden: %s\n", report.Clean(err.Error()))
@@ -25,6 +25,12 @@ func (c *command) identity(p *Plan) watch.Identity {
 			id.Networks = geo.Prefer(own, table)
 		}
 	}
+	return id
+}
+
+// identity is who can be asked about addresses.
+func (c *command) identity(p *Plan) watch.Identity {
+	id := c.networks(p)
 	set, problems := bots.Load(p.StateDir)
 	for _, one := range problems {
 		fmt.Fprintf(c.env.Stderr, "connwarden: %s: %s\n", report.Clean(one.What), report.Clean(one.Why))

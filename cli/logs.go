@@ -23,8 +23,8 @@ func (c *command) pagesCommand() *cobra.Command {
 		Long: `Counts the requests of access logs: those named, or those that this machine's servers write. - is standard input;
 .gz, .bz2, .xz and .zst are read as they are; the format of each log is recognised.
 
---by takes path (without the query), url (with it), ip, net, site, status, method, agent, referer, user, minute, hour,
-day, or several joined by commas. --where takes comparisons of ip, net, path, url, query, site, host, method, status, bytes,
+--by takes path (without the query), url (with it), ip, net, site, status, method, agent, referer, user, country, asn,
+minute, hour, day, or several joined by commas. --where takes comparisons of ip, net, path, url, query, site, host, method, status, bytes,
 took, agent, referer, user, kind and time, joined by and, or, not; given several times, all must hold.`,
 		Example: "  connwarden pages --by ip --since 1h\n  connwarden pages access.log --where 'status>=500' --by path,ip\n" +
 			"  zcat access.log.*.gz | connwarden pages - --by day",
@@ -53,8 +53,10 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 	}
 	keys, err := tally.ParseKeys(cmp.Or(c.flags.by, "path"))
 	if err != nil {
-		return usage("one of path, url, ip, net, site, status, method, agent, referer, user, minute, hour, day, or several joined by commas", "--by: %w", err)
+		return usage("one of path, url, ip, net, site, status, method, agent, referer, user, country, asn, minute, hour, day, or several joined by commas", "--by: %w", err)
 	}
+	id := c.networks(p)
+	keys = keys.At(id.Place())
 	var filters []*where.Expr
 	for _, text := range c.flags.where {
 		e, err := where.ParseIn(text, p.Zone)
@@ -128,7 +130,7 @@ func (c *command) explainCommand() *cobra.Command {
 		Use:   "explain [FILE|DIR...]",
 		Short: "How each line of a log is read",
 		Long: `Prints for each line of the logs what it is taken for: a request, an event about a peer, a fault, or nothing; the address
-that it is about, whether that address is accused, and who is able to write such a line.
+that it is about, whether that address is accused, who is able to write such a line, and which rules it touches.
 
 --json prints one object a line.`,
 		Example: "  connwarden explain /var/log/auth.log\n  tail -n 100 /var/log/nginx/error.log | connwarden explain - --json",
@@ -152,10 +154,14 @@ func (c *command) explain(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	set, err := c.loadRules(p)
+	if err != nil {
+		return err
+	}
 	opt.Progress = nil
 	out := bufio.NewWriter(c.env.Stdout)
 	text := c.text()
-	problems, missed, err := watch.Explain(cmd.Context(), opt, func(l *report.Line) error {
+	problems, missed, err := watch.Explain(cmd.Context(), opt, set, func(l *report.Line) error {
 		if c.flags.json {
 			return report.JSON(out, l)
 		}

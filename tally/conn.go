@@ -20,6 +20,8 @@ import (
 type Conns struct {
 	// Keep is how many single connections are remembered for [ConnByConn], the first in the order of their keys. 0: none.
 	Keep int
+	// Place tells countries and autonomous systems. nil: none is known.
+	Place Place
 
 	cells   cellTable
 	pending cellBatch

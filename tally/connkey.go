@@ -15,9 +15,11 @@ const (
 	ConnByState
 	ConnByProcess // the program's name
 	ConnByConn    // one row each
+	ConnByCountry // as Conns.Place knows it
+	ConnByASN     // likewise: number and name
 )
 
-var connKeyWords = [...]string{"ip", "net", "port", "state", "process", "conn"}
+var connKeyWords = [...]string{"ip", "net", "port", "state", "process", "conn", "country", "asn"}
 
 // String returns CLI.md's word.
 func (k ConnKey) String() string {

@@ -172,6 +172,28 @@ type grouping struct {
 	t     *Conns
 	key   ConnKey
 	names []uint32 // by process: the first number with the same name
+	// By country and autonomous system: what they are called, and the number of each.
+	places  []string
+	placeOf map[string]uint32
+}
+
+// place is the number of the country or autonomous system of a cell.
+func (g *grouping) place(c *cell) uint32 {
+	addr, _ := g.t.remote(c)
+	text := g.t.Place.country(addr)
+	if g.key == ConnByASN {
+		text = g.t.Place.asn(addr)
+	}
+	n, ok := g.placeOf[text]
+	if !ok {
+		if g.placeOf == nil {
+			g.placeOf = map[string]uint32{}
+		}
+		n = uint32(len(g.places))
+		g.places = append(g.places, text)
+		g.placeOf[text] = n
+	}
+	return n
 }
 
 func (g *grouping) group(c *cell) cell {
@@ -192,6 +214,8 @@ func (g *grouping) group(c *cell) cell {
 		return cell{port: c.port, meta: c.meta & (3<<metaDirShift | metaProtoBit)}
 	case ConnByState:
 		return cell{meta: c.meta & (1<<metaStateBits - 1)}
+	case ConnByCountry, ConnByASN:
+		return cell{proc: g.place(c)}
 	default:
 		if c.proc == 0 {
 			return cell{}
@@ -244,6 +268,8 @@ func (g *grouping) name(k *cell, r *ConnRow) {
 	case ConnByState:
 		r.State = k.state()
 		r.Key = r.State.String()
+	case ConnByCountry, ConnByASN:
+		r.Key = g.places[k.proc]
 	default:
 		if k.proc == 0 {
 			r.Key = noProcess
@@ -271,6 +297,8 @@ func (g *grouping) compare(a, b *cell) int {
 		return cmp.Or(cmp.Compare(a.port, b.port), cmp.Compare(a.meta, b.meta))
 	case ConnByState:
 		return cmp.Compare(a.state().String(), b.state().String())
+	case ConnByCountry, ConnByASN:
+		return cmp.Compare(g.places[a.proc], g.places[b.proc])
 	default:
 		return cmp.Compare(g.processName(a), g.processName(b))
 	}

@@ -26,6 +26,8 @@ const (
 	byAgent
 	byReferer
 	byUser
+	byCountry
+	byASN
 	byMinute
 	byHour
 	byDay
@@ -46,6 +48,8 @@ var kinds = [...]struct {
 	byAgent:   {"agent", connwarden.FieldAgent},
 	byReferer: {"referer", connwarden.FieldReferer},
 	byUser:    {"user", connwarden.FieldUser},
+	byCountry: {"country", connwarden.FieldClient},
+	byASN:     {"asn", connwarden.FieldClient},
 	byMinute:  {"minute", connwarden.FieldTime},
 	byHour:    {"hour", connwarden.FieldTime},
 	byDay:     {"day", connwarden.FieldTime},
@@ -63,6 +67,36 @@ const (
 type Keys struct {
 	kinds []kind
 	zone  *time.Location
+	place Place
+}
+
+// Place tells where an address belongs; false when that is not known.
+type Place func(netip.Addr) (connwarden.Network, bool)
+
+// country is an address's country as a key; "-" is unknown.
+func (p Place) country(a netip.Addr) string {
+	if p != nil && a.IsValid() {
+		if n, ok := p(a); ok && n.Country != "" {
+			return n.Country
+		}
+	}
+	return "-"
+}
+
+// asn is an address's autonomous system as a key, number and name; "-" is unknown.
+func (p Place) asn(a netip.Addr) string {
+	if p != nil && a.IsValid() {
+		if n, ok := p(a); ok && n.ASN > 0 {
+			return strings.TrimSpace(fmt.Sprintf("AS%d %s", n.ASN, n.Org))
+		}
+	}
+	return "-"
+}
+
+// At returns the same keys with countries and autonomous systems as place knows them.
+func (k Keys) At(place Place) Keys {
+	k.place = place
+	return k
 }
 
 // ParseKeys reads a key of CLI.md's pages, or several joined by commas. Times are those of UTC; see In.
@@ -77,8 +111,6 @@ func ParseKeys(text string) (Keys, error) {
 			}
 		}
 		switch {
-		case word == "country" || word == "asn":
-			return Keys{}, fmt.Errorf("key %q: networks and countries are not known yet", word)
 		case i < 0:
 			return Keys{}, fmt.Errorf("key %q: not one of %s", word, allWords())
 		case slices.Contains(k.kinds, kind(i)):
@@ -158,6 +190,34 @@ type packer struct {
 	keys    Keys
 	buf     []byte
 	buckets [3]bucket // of minute, hour, day: the one that was met last
+	places  []placed  // addresses that were looked up, each at the place of its hash; nil before the first
+}
+
+// placed is an address and its key.
+type placed struct {
+	addr netip.Addr
+	kind kind
+	text string
+}
+
+// placesKept is a power of two; a look-up costs what a hundred of these do.
+const placesKept = 1 << 12
+
+// placeOf is the country or autonomous system of an address, remembered.
+func (p *packer) placeOf(k kind, a netip.Addr) string {
+	if p.places == nil {
+		p.places = make([]placed, placesKept)
+	}
+	b := a.As16()
+	h := binary.LittleEndian.Uint64(b[:8])*31 ^ binary.LittleEndian.Uint64(b[8:])
+	m := &p.places[(h*0x9e3779b97f4a7c15>>40)&(placesKept-1)]
+	if m.addr != a || m.kind != k || m.text == "" {
+		*m = placed{a, k, p.keys.place.country(a)}
+		if k == byASN {
+			m.text = p.keys.place.asn(a)
+		}
+	}
+	return m.text
 }
 
 // bucket is a stretch of time [from, to) in which all times have one key.
@@ -223,6 +283,8 @@ func (p *packer) add(k kind, r *connwarden.Request) {
 		p.endText(from)
 	case byIP, byNet:
 		p.addAddr(k, r)
+	case byCountry, byASN:
+		p.addText([]byte(p.placeOf(k, r.Client)))
 	case byStatus:
 		p.buf = binary.BigEndian.AppendUint16(p.buf, r.Status)
 	case byMinute, byHour, byDay:

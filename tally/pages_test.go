@@ -41,12 +41,47 @@ func TestParseKeys(t *testing.T) {
 		"pth":           `key "pth": not one of path, url,`,
 		"path,":         `key "": not one of`,
 		"path,ip,path":  `key "path": given twice`,
-		"country":       `key "country": networks and countries are not known yet`,
-		"status,asn":    `key "asn": networks and countries are not known yet`,
+		"contry":        `key "contry": not one of`,
 		"path\x1b[31m,": `key "path\x1b[31m"`,
 	} {
 		if _, err := ParseKeys(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestPlaces: requests by country and autonomous system, of addresses that are known and that are not.
+func TestPlaces(t *testing.T) {
+	place := func(a netip.Addr) (connwarden.Network, bool) {
+		if a == netip.MustParseAddr("192.0.2.1") {
+			return connwarden.Network{ASN: 64500, Org: "Example", Country: "NL"}, true
+		}
+		return connwarden.Network{}, false
+	}
+	for text, want := range map[string][2]string{
+		"country":      {"NL", "-"},
+		"asn":          {"AS64500 Example", "-"},
+		"country,path": {"NL\t/", "-\t/"},
+	} {
+		k := keys(t, text).At(place)
+		p := NewPages(k, 10)
+		for range 2 {
+			p.Request(&connwarden.Request{Client: netip.MustParseAddr("192.0.2.1"), Path: []byte("/")})
+		}
+		p.Request(&connwarden.Request{Client: netip.MustParseAddr("2001:db8::1"), Path: []byte("/")})
+		rows := p.Top(0)
+		if len(rows) != 2 || rows[0].Key != want[0] || rows[0].Count != 2 || rows[1].Key != want[1] {
+			t.Errorf("%s: %+v", text, rows)
+		}
+	}
+	c := Conns{Place: place}
+	for _, a := range []string{"192.0.2.1:99", "192.0.2.1:100", "198.51.100.1:9"} {
+		c.Conn(&connwarden.Conn{Remote: netip.MustParseAddrPort(a), Local: netip.MustParseAddrPort("192.0.2.9:80"), Dir: connwarden.DirIn})
+	}
+	for key, want := range map[ConnKey]string{ConnByCountry: "NL", ConnByASN: "AS64500 Example"} {
+		v := c.By(key, 0)
+		if len(v.Rows) != 2 || v.Rows[0].Key != want || v.Rows[0].Count != 2 || v.Rows[1].Key != "-" {
+			t.Errorf("%v: %+v", key, v.Rows)
 		}
 	}
 }

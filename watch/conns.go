@@ -21,7 +21,8 @@ type ConnsOptions struct {
 	From  string    // saved text to read; "-" is Stdin, "" the kernel
 	Stdin io.Reader // what "-" is
 	By    tally.ConnKey
-	Top   int // rows; 0: all
+	Top   int         // rows; 0: all
+	Place tally.Place // nil: countries and autonomous systems are not known
 	Clock func() time.Time
 }
 
@@ -39,7 +40,7 @@ func Conns(ctx context.Context, opt ConnsOptions) (d *report.Conns, missed bool,
 
 // look counts the kernel's connections or those of a text. Not being able to look at all is an error.
 func look(ctx context.Context, opt *ConnsOptions, p *gather.Problems) (*tally.Conns, *conns.Result, error) {
-	cells := &tally.Conns{}
+	cells := &tally.Conns{Place: opt.Place}
 	if opt.By == tally.ConnByConn {
 		cells.Keep = keptConns(opt.Top)
 	}

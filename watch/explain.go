@@ -3,12 +3,14 @@ package watch
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/rules"
 	"github.com/connwarden/connwarden/tail"
 )
 
@@ -18,16 +20,20 @@ const explainLag = 512
 
 // Explain reads logs line by line and tells, in their order, how each line is read. emit is called for each; an error of
 // it ends the work and is returned. missed tells that a source which the user named could not be read; problems are
-// what could not be read and why.
-func Explain(ctx context.Context, opt Options, emit func(*report.Line) error) (list []report.Problem, missed bool, err error) {
+// what could not be read and why. Of the rules (nil: none) each line names those that it touches.
+func Explain(ctx context.Context, opt Options, set *rules.Set, emit func(*report.Line) error) (list []report.Problem, missed bool, err error) {
 	var p gather.Problems
 	s, err := open(ctx, &opt.Options, func(logs.Kind) bool { return true }, &p)
 	if err != nil {
 		return nil, false, err
 	}
 	defer s.Close()
+	var match *rules.Matcher
+	if set != nil {
+		match = set.NewMatcher()
+	}
 	for _, one := range s.List {
-		e := explainer{one: one, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
+		e := explainer{one: one, set: set, match: match, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
 		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, Whole: true}}, tail.ScanOptions{Workers: 1}, e.block)
 		e.parser.Flush(&e)
 		e.drain(0)
@@ -47,6 +53,8 @@ type explainer struct {
 	parser *logs.Parser
 	zone   *time.Location
 	emit   func(*report.Line) error
+	set    *rules.Set     // nil: none
+	match  *rules.Matcher // of set
 	held   []*report.Line // in order; held[0] is line number first
 	first  int64
 	next   int64
@@ -100,7 +108,11 @@ func (e *explainer) Request(r *connwarden.Request) {
 		return
 	}
 	l.Reading, l.Format, l.Time, l.Service = report.ReadingRequest, e.parser.Format().Name, report.When(in(r.Time, e.zone)), e.one.Log.Service
-	l.Kind, l.User = r.Kind.String(), report.Clean(string(r.User))
+	l.Kind, l.User, l.Trust = r.Kind.String(), report.Clean(string(r.User)), r.From.Trust.String()
+	if e.match != nil {
+		e.touch(l, e.match.Request(r))
+		e.touch(l, e.match.Broad(r))
+	}
 	if r.Client.IsValid() {
 		l.Client = text(r.Client.String())
 	}
@@ -112,7 +124,10 @@ func (e *explainer) Fault(f *connwarden.Fault) {
 		return
 	}
 	l.Reading, l.Format, l.Time, l.Service = report.ReadingFault, e.parser.Format().Name, report.When(in(f.Time, e.zone)), f.Service
-	l.Kind = f.Level.String()
+	l.Kind, l.Trust = f.Level.String(), f.From.Trust.String()
+	if e.match != nil && f.Client.IsValid() {
+		e.touch(l, e.match.Fault(f))
+	}
 	if f.Client.IsValid() {
 		l.Client = text(f.Client.String())
 	}
@@ -124,11 +139,24 @@ func (e *explainer) Event(v *connwarden.Event) {
 		return
 	}
 	l.Reading, l.Format, l.Time, l.Service = report.ReadingEvent, e.parser.Format().Name, report.When(in(v.Time, e.zone)), v.Service
+	l.Trust = v.From.Trust.String()
+	if e.match != nil && v.Client.IsValid() {
+		e.touch(l, e.match.Event(v))
+	}
 	l.Kind, l.User, l.Hostile = v.Kind.String(), report.Clean(string(v.User)), v.Kind.Hostile()
 	if v.Client.IsValid() {
 		l.Client = text(v.Client.String())
 	} else {
 		l.Client = nil
+	}
+}
+
+// touch names the rules that a reading fits, but those that every reading of its kind fits.
+func (e *explainer) touch(l *report.Line, hits []rules.Hit) {
+	for _, h := range hits {
+		if r := &e.set.Rules[h.Rule]; r.Where != "" && !slices.Contains(l.Rules, r.Name) {
+			l.Rules = append(l.Rules, r.Name)
+		}
 	}
 }
 

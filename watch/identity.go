@@ -11,6 +11,7 @@ import (
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/nets"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/tally"
 )
 
 // Identity is who can be asked about an address. Its zero value knows nobody.
@@ -68,6 +69,14 @@ func (r *review) judging() judge.Options {
 		}
 	}
 	return opt
+}
+
+// Place is what tables are told where an address belongs by; nil when nobody knows.
+func (id *Identity) Place() tally.Place {
+	if id.Networks == nil {
+		return nil
+	}
+	return id.Networks.Lookup
 }
 
 // network returns where an address belongs, nil when that is not known.
