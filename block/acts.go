@@ -1,6 +1,7 @@
 package block
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -126,7 +127,7 @@ func (k *Keeper) Disallow(ctx context.Context, targets []netip.Prefix, by connwa
 		i := slices.IndexFunc(b.allows, func(a Allow) bool { return a.Target == target })
 		if i >= 0 {
 			c.Allows = append(c.Allows, Swap[Allow]{Before: &b.allows[i]})
-			out.Allowed = append(out.Allowed, b.allows[i])
+			out.Disallowed = append(out.Disallowed, b.allows[i])
 			continue
 		}
 		why := "it is not on the list of those that are allowed"
@@ -163,7 +164,7 @@ func (k *Keeper) Confirm(ctx context.Context, by connwarden.Origin) (*Outcome, e
 		out.Blocks = append(out.Blocks, kept)
 	}
 	if c.Empty() {
-		return out, fmt.Errorf("no block waits to be confirmed; one that was not in time is gone: %w", connwarden.ErrNotFound)
+		return nil, fmt.Errorf("no block waits to be confirmed; one that was not in time is gone: %w", connwarden.ErrNotFound)
 	}
 	return out, k.bring(ctx, c, b, out)
 }
@@ -186,18 +187,25 @@ func (k *Keeper) Undo(ctx context.Context, n int64, by connwarden.Origin) (*Outc
 	c := &Change{At: b.now, By: by, Verb: VerbUndo, Undoes: old.Number}
 	rules := *k.Rules // with the list of those that are allowed as it will be
 	for _, s := range old.Allows {
-		if stands(b.allows, s, old.Number, func(a *Allow) (netip.Prefix, int64) { return a.Target, a.Revision }) {
-			c.Allows = append(c.Allows, reversed(s))
-			rules.allow(swapAllow(rules.allows, reversed(s)))
-		} else {
+		if !stands(b.allows, s, old.Number, func(a *Allow) (netip.Prefix, int64, int64) { return a.Target, a.Revision, a.Restores }) {
 			out.refuse(or(s.After, s.Before).Target, "its place on the list of those that are allowed was changed again since")
+			continue
 		}
+		back := reversed(s)
+		if a := back.After; a != nil {
+			a.Restores = cmp.Or(a.Restores, a.Revision)
+			out.Allowed = append(out.Allowed, *a)
+		} else {
+			out.Disallowed = append(out.Disallowed, *back.Before)
+		}
+		c.Allows = append(c.Allows, back)
+		rules.allow(swapAllow(rules.allows, back))
 	}
 	if err := k.undoWishes(ctx, old, c, b, &rules, out); err != nil {
 		return nil, err
 	}
 	for _, s := range old.Pardons {
-		if stands(b.pardons, s, old.Number, func(p *Pardon) (netip.Prefix, int64) { return p.Target, p.Revision }) {
+		if stands(b.pardons, s, old.Number, func(p *Pardon) (netip.Prefix, int64, int64) { return p.Target, p.Revision, 0 }) {
 			c.Pardons = append(c.Pardons, reversed(s))
 		}
 	}
@@ -207,18 +215,15 @@ func (k *Keeper) Undo(ctx context.Context, n int64, by connwarden.Origin) (*Outc
 	return out, k.bring(ctx, c, b, out)
 }
 
-// stands tells whether a list still has what a change left.
-func stands[T any](list []T, s Swap[T], number int64, key func(*T) (netip.Prefix, int64)) bool {
-	target, _ := key(or(s.After, s.Before))
-	i := slices.IndexFunc(list, func(v T) bool { t, _ := key(&v); return t == target })
-	if s.After == nil {
-		return i < 0
+// stands tells whether a list still has what a change left, or has it again by an undo.
+func stands[T any](list []T, s Swap[T], number int64, key func(*T) (target netip.Prefix, revision, restores int64)) bool {
+	target, _, _ := key(or(s.After, s.Before))
+	i := slices.IndexFunc(list, func(v T) bool { t, _, _ := key(&v); return t == target })
+	if s.After == nil || i < 0 {
+		return s.After == nil && i < 0
 	}
-	if i < 0 {
-		return false
-	}
-	_, revision := key(&list[i])
-	return revision == number
+	_, revision, restores := key(&list[i])
+	return revision == number || restores == number
 }
 
 func or[T any](a, b *T) *T {
@@ -242,7 +247,7 @@ func (k *Keeper) undoWishes(ctx context.Context, old, c *Change, b book, rules *
 		now, there := held[key]
 		there = there && now.Wanted(b.now)
 		switch {
-		case there && now.Revision != old.Number:
+		case there && now.Revision != old.Number && now.Restores != old.Number:
 			out.refuse(key.Target, "it was changed again since, by change %d; undo that first", now.Revision)
 			continue
 		case !there && s.After != nil:
@@ -259,7 +264,7 @@ func (k *Keeper) undoWishes(ctx context.Context, old, c *Change, b book, rules *
 				continue
 			}
 			again := *w
-			again.State = StateWanted
+			again.State, again.Restores = StateWanted, cmp.Or(w.Restores, w.Revision)
 			back.After = &again
 			out.Blocks = append(out.Blocks, again)
 		} else if there {

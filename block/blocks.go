@@ -78,3 +78,31 @@ func (k *Keeper) compare(list []Held, driver string, have []Entry) {
 		}
 	}
 }
+
+// Prove asks the driver of a wish to show that each part of it is in force, and returns what was seen. A wish that the
+// guard keeps out of force, or that lies inside a wider one, is proved by what stands for it.
+func (k *Keeper) Prove(ctx context.Context, w *Wish) (seen []string, err error) {
+	g, err := k.guard(ctx, w.Driver)
+	if err != nil {
+		return nil, err
+	}
+	around, err := k.region(ctx, &Change{Wishes: []Swap[Wish]{{After: w}}})
+	if err != nil {
+		return nil, err
+	}
+	const most = 10
+	for _, e := range k.entries(g, around, k.now(), nil) {
+		if e.Scope != w.Scope || !e.Target.Overlaps(w.Target) {
+			continue
+		}
+		if len(seen) == most {
+			return append(seen, "and so on"), nil
+		}
+		line, err := g.Prove(ctx, e)
+		if err != nil {
+			return seen, err
+		}
+		seen = append(seen, line)
+	}
+	return seen, nil
+}

@@ -33,6 +33,8 @@ type Wish struct {
 	// blocked longer already, so that the firewall itself takes the block back. Then is the end after that.
 	Confirm time.Time
 	Then    time.Time
+	// Restores is the revision that an undo brought back; 0: none did.
+	Restores int64
 }
 
 // Wanted tells whether a wish is to be in force.
@@ -54,6 +56,7 @@ type Allow struct {
 	By       connwarden.Origin
 	Why      string
 	Revision int64
+	Restores int64 // as of a Wish
 }
 
 // Pardon keeps judge and fleet from blocking again what an operator let go.

@@ -63,13 +63,13 @@ type Plan struct {
 
 // Outcome is what an act did. It is told even where the act failed for some driver.
 type Outcome struct {
-	Change   int64 // what undo takes back; 0: nothing was changed
-	Blocks   []Wish
-	Lifted   []Wish
-	Allowed  []Allow
-	Refused  []Refusal
-	Problems []connwarden.Problem
-	Plans    []Plan
+	Change              int64 // what undo takes back; 0: nothing was changed
+	Blocks              []Wish
+	Lifted              []Wish
+	Allowed, Disallowed []Allow
+	Refused             []Refusal
+	Problems            []connwarden.Problem
+	Plans               []Plan
 }
 
 func (o *Outcome) refuse(target netip.Prefix, format string, args ...any) {

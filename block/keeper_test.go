@@ -356,6 +356,14 @@ func TestUndo(t *testing.T) {
 	undo(0)
 	s.inForce("198.51.100.7/32@1")
 
+	// Step by step back to the beginning: what an undo brought back can be undone in turn.
+	s.done(s.k.Unblock(t.Context(), prefixes("198.51.100.7/32"), nil, operator))
+	undo(0)
+	undo(0)
+	s.inForce("")
+	undo(10) // the undo itself
+	s.inForce("198.51.100.7/32@1")
+
 	out := s.blocked(request("192.0.2.9/32", byRule))
 	undo(out.Change)
 	s.inForce("198.51.100.7/32@1")

@@ -194,3 +194,22 @@ func near(a, b time.Time, slack time.Duration) bool {
 	}
 	return a.Sub(b).Abs() <= slack
 }
+
+// Ranges is a set of addresses that can be asked by prefix. It never changes.
+type Ranges struct{ cover cover }
+
+// NewRanges returns the set of all addresses of the prefixes.
+func NewRanges(list []netip.Prefix) *Ranges { return &Ranges{coverOf(list)} }
+
+// Overlap tells whether the prefix shares an address with the set, by a binary search.
+func (r *Ranges) Overlap(p netip.Prefix) bool { return len(r.cover.overlapping(p)) > 0 }
+
+// Last returns the last address of a prefix.
+func Last(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"connwarden": func() { os.Exit(Main(os.Args[1:], System())) },
+		"connwarden": func() { os.Exit(Main(os.Args[1:], testSystem())) },
 	})
 }
 

@@ -34,6 +34,7 @@ type File struct {
 		Folder *string  `toml:"folder" comment:"rules of one's own"`
 		Off    []string `toml:"off" comment:"names of rules that do not count here"`
 	} `toml:"rules"`
+	Block blockFile `toml:"block"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -47,6 +48,7 @@ type Plan struct {
 	Geo      []string // MaxMind DB files
 	Rules    string   // folder of the user's own
 	RulesOff []string // names
+	Block    blockPlan
 	StateDir string
 	File     string
 	values   []report.Value
@@ -184,6 +186,10 @@ func (c *command) plan() (*Plan, error) {
 		p.RulesOff, origin = f.Rules.Off, inFile("rules.off")
 	}
 	p.set("rules.off", p.RulesOff, origin)
+
+	if err := p.planBlock(&f.Block, c.driverNames(), inFile); err != nil {
+		return nil, err
+	}
 
 	p.StateDir, origin = stateDir(c.env.Getenv)
 	p.set("state_dir", p.StateDir, origin)

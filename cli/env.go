@@ -19,6 +19,10 @@ type Env struct {
 	// Terminal tells of the two outputs whether a person looks at them, and how wide they are; 0 columns is unknown.
 	OutTerminal, ErrTerminal bool
 	Columns                  int
+
+	// firewalls stand before those of the machine, and root is where the guard reads its facts; tests have their own.
+	firewalls []driver
+	root      string
 }
 
 // System is the environment of the running process.

@@ -15,20 +15,21 @@ const (
 
 // Blocks is the answer of the command blocks, and of each that changes blocks: then it tells what is so now.
 type Blocks struct {
-	Schema   string      `json:"schema"`
-	Time     time.Time   `json:"time"`
-	Change   int64       `json:"change,omitempty"` // the number of what was done; undo takes it back
-	Undo     string      `json:"undo,omitempty"`   // the command that does
-	Confirm  *time.Time  `json:"confirm_by,omitempty"`
-	Blocks   []Block     `json:"blocks"`
-	Lifted   []Block     `json:"lifted,omitempty"`
-	Allowed  []Allowed   `json:"allowed,omitempty"`
-	Plan     []BlockPlan `json:"plan,omitempty"`   // --dry-run: what each driver would do
-	Proof    []string    `json:"proof,omitempty"`  // what was seen of it in the firewall
-	Killed   *int        `json:"killed,omitempty"` // connections that were closed
-	Sync     []Synced    `json:"sync,omitempty"`
-	Refused  []Refused   `json:"refused"`
-	Problems []Problem   `json:"problems"`
+	Schema     string      `json:"schema"`
+	Time       time.Time   `json:"time"`
+	Change     int64       `json:"change,omitempty"` // the number of what was done; undo takes it back
+	Undo       string      `json:"undo,omitempty"`   // the command that does
+	Confirm    *time.Time  `json:"confirm_by,omitempty"`
+	Blocks     []Block     `json:"blocks"`
+	Lifted     []Block     `json:"lifted,omitempty"`
+	Allowed    []Allowed   `json:"allowed,omitempty"`
+	Disallowed []Allowed   `json:"disallowed,omitempty"`
+	Plan       []BlockPlan `json:"plan,omitempty"`   // --dry-run: what each driver would do
+	Proof      []string    `json:"proof,omitempty"`  // what was seen of it in the firewall
+	Killed     *int        `json:"killed,omitempty"` // connections that were closed
+	Sync       []Synced    `json:"sync,omitempty"`
+	Refused    []Refused   `json:"refused"`
+	Problems   []Problem   `json:"problems"`
 }
 
 // Block is one denial, of one target and scope by one driver or several.
@@ -145,9 +146,13 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 		b := &d.Lifted[i]
 		tab.add(field{conditional("unblocked", d), bold}, field{shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{}, field{Clean(strings.Join(b.Drivers, " ")), plain}, field{})
 	}
-	for i := range d.Allowed {
-		a := &d.Allowed[i]
-		tab.add(field{conditional(allowedWord(done), d), bold}, field{shown(a.Target), bold}, field{}, field{}, field{}, field{Clean(a.Why), dim})
+	for _, l := range []struct {
+		word string
+		list []Allowed
+	}{{"allowed", d.Allowed}, {"disallowed", d.Disallowed}} {
+		for i := range l.list {
+			tab.add(field{conditional(l.word, d), bold}, field{shown(l.list[i].Target), bold}, field{}, field{}, field{}, field{Clean(l.list[i].Why), dim})
+		}
 	}
 	for _, s := range d.Sync {
 		t.synced(&s)
@@ -187,13 +192,6 @@ func conditional(word string, d *Blocks) string {
 		return "would be " + word
 	}
 	return word
-}
-
-func allowedWord(done string) string {
-	if done == "disallowed" {
-		return done
-	}
-	return "allowed"
 }
 
 func (t *Text) synced(s *Synced) {

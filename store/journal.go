@@ -117,10 +117,10 @@ func (s *Store) Allows(ctx context.Context) ([]block.Allow, error) {
 		var bits int
 		var since int64
 		var origin string
-		err = row.Scan(&address, &bits, &since, &origin, &a.Why, &a.Revision)
+		err = row.Scan(&address, &bits, &since, &origin, &a.Why, &a.Revision, &a.Restores)
 		a.Target, a.Since, a.By = target(address, bits), instant(since), connwarden.ParseOrigin(origin)
 		return a, err
-	}, "SELECT first, bits, since, origin, why, revision FROM allow ORDER BY first, bits")
+	}, "SELECT first, bits, since, origin, why, revision, restores FROM allow ORDER BY first, bits")
 	return list, s.wrap("read", err)
 }
 
@@ -186,7 +186,7 @@ func recordWishes(ctx context.Context, tx *sql.Tx, c *block.Change) error {
 	for i, text := range []string{
 		"UPDATE wish SET state = 2, revision = ?" + key,
 		bury + key + " AND (state = 2 OR until <> 0 AND until <= ?)",
-		"INSERT OR REPLACE INTO wish (" + wishColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT OR REPLACE INTO wish (" + wishColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	} {
 		stmt, err := tx.PrepareContext(ctx, text)
 		if err != nil {
@@ -225,8 +225,8 @@ func recordLists(ctx context.Context, tx *sql.Tx, c *block.Change) error {
 		}
 		if a := s.After; a != nil {
 			a.Revision = c.Number
-			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO allow (first, bits, since, origin, why, revision) VALUES (?, ?, ?, ?, ?, ?)",
-				first(a.Target.Addr()), a.Target.Bits(), milli(a.Since), a.By.String(), a.Why, a.Revision)
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO allow (first, bits, since, origin, why, revision, restores) VALUES (?, ?, ?, ?, ?, ?, ?)",
+				first(a.Target.Addr()), a.Target.Bits(), milli(a.Since), a.By.String(), a.Why, a.Revision, a.Restores)
 			if err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func instant(ms int64) time.Time {
 }
 
 // wishColumns are what a wish is read of, in the order of scanWish.
-const wishColumns = "first, bits, scope, driver, since, until, origin, why, forced, revision, state, evidence, confirm, later"
+const wishColumns = "first, bits, scope, driver, since, until, origin, why, forced, revision, state, evidence, confirm, later, restores"
 
 type scanner interface{ Scan(...any) error }
 
@@ -60,7 +60,7 @@ func scanWish(row scanner) (w block.Wish, err error) {
 	var bits int
 	var scope, origin string
 	var since, until, confirm, later int64
-	err = row.Scan(&address, &bits, &scope, &w.Driver, &since, &until, &origin, &w.Why, &w.Forced, &w.Revision, &w.State, &w.Evidence, &confirm, &later)
+	err = row.Scan(&address, &bits, &scope, &w.Driver, &since, &until, &origin, &w.Why, &w.Forced, &w.Revision, &w.State, &w.Evidence, &confirm, &later, &w.Restores)
 	w.Target, w.By = target(address, bits), connwarden.ParseOrigin(origin)
 	w.Scope, _ = connwarden.ParseScope(scope)
 	w.Since, w.Until, w.Confirm, w.Then = instant(since), instant(until), instant(confirm), instant(later)
@@ -70,7 +70,7 @@ func scanWish(row scanner) (w block.Wish, err error) {
 func wishValues(w *block.Wish) []any {
 	return []any{
 		first(w.Target.Addr()), w.Target.Bits(), w.Scope.String(), w.Driver, milli(w.Since), milli(w.Until), w.By.String(), w.Why, w.Forced,
-		w.Revision, w.State, w.Evidence, milli(w.Confirm), milli(w.Then),
+		w.Revision, w.State, w.Evidence, milli(w.Confirm), milli(w.Then), w.Restores,
 	}
 }
 
@@ -109,6 +109,7 @@ type wishJSON struct {
 	Evidence string       `json:"v,omitempty"`
 	Confirm  int64        `json:"c,omitempty"`
 	Then     int64        `json:"n,omitempty"`
+	Restores int64        `json:"g,omitempty"`
 }
 
 type allowJSON struct {
@@ -117,6 +118,7 @@ type allowJSON struct {
 	Origin   string       `json:"o"`
 	Why      string       `json:"y,omitempty"`
 	Revision int64        `json:"r"`
+	Restores int64        `json:"g,omitempty"`
 }
 
 type pardonJSON struct {
@@ -130,10 +132,10 @@ type pardonJSON struct {
 func encode(c *block.Change) ([]byte, error) {
 	return json.Marshal(swaps{
 		Wishes: pairs(c.Wishes, func(w block.Wish) wishJSON {
-			return wishJSON{w.Target, w.Scope.String(), w.Driver, milli(w.Since), milli(w.Until), w.By.String(), w.Why, w.Forced, w.Revision, w.State, w.Evidence, milli(w.Confirm), milli(w.Then)}
+			return wishJSON{w.Target, w.Scope.String(), w.Driver, milli(w.Since), milli(w.Until), w.By.String(), w.Why, w.Forced, w.Revision, w.State, w.Evidence, milli(w.Confirm), milli(w.Then), w.Restores}
 		}),
 		Allows: pairs(c.Allows, func(a block.Allow) allowJSON {
-			return allowJSON{a.Target, milli(a.Since), a.By.String(), a.Why, a.Revision}
+			return allowJSON{a.Target, milli(a.Since), a.By.String(), a.Why, a.Revision, a.Restores}
 		}),
 		Pardons: pairs(c.Pardons, func(p block.Pardon) pardonJSON {
 			return pardonJSON{p.Target, milli(p.Since), milli(p.Until), p.By.String(), p.Revision}
@@ -150,11 +152,11 @@ func decode(text []byte, c *block.Change) error {
 		w.Target, w.Driver, w.By = j.Target, j.Driver, connwarden.ParseOrigin(j.Origin)
 		w.Scope, _ = connwarden.ParseScope(j.Scope)
 		w.Since, w.Until, w.Confirm, w.Then = instant(j.Since), instant(j.Until), instant(j.Confirm), instant(j.Then)
-		w.Why, w.Forced, w.Revision, w.State, w.Evidence = j.Why, j.Forced, j.Revision, j.State, j.Evidence
+		w.Why, w.Forced, w.Revision, w.State, w.Evidence, w.Restores = j.Why, j.Forced, j.Revision, j.State, j.Evidence, j.Restores
 		return w
 	})
 	c.Allows = swapped(s.Allows, func(j allowJSON) block.Allow {
-		return block.Allow{Target: j.Target, Since: instant(j.Since), By: connwarden.ParseOrigin(j.Origin), Why: j.Why, Revision: j.Revision}
+		return block.Allow{Target: j.Target, Since: instant(j.Since), By: connwarden.ParseOrigin(j.Origin), Why: j.Why, Revision: j.Revision, Restores: j.Restores}
 	})
 	c.Pardons = swapped(s.Pardons, func(j pardonJSON) block.Pardon {
 		return block.Pardon{Target: j.Target, Since: instant(j.Since), Until: instant(j.Until), By: connwarden.ParseOrigin(j.Origin), Revision: j.Revision}

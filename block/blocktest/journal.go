@@ -35,6 +35,7 @@ var (
 func wish(target string, hours int) *block.Wish {
 	w := &block.Wish{Evidence: `[{"rule":"x"}]`}
 	w.BlockKey = connwarden.BlockKey{Target: netip.MustParsePrefix(target), Scope: connwarden.Ports(80, 443), Driver: "fw"}
+	w.Restores = 7
 	w.Since, w.By, w.Why, w.Forced = epoch, operator, "because \x1b it 'was'; DROP TABLE wish", true
 	if hours > 0 {
 		w.Until = epoch.Add(time.Duration(hours) * time.Hour)
@@ -185,7 +186,7 @@ func changes(t *testing.T, open func(testing.TB, string) block.Journal) {
 func allowsAndPardons(t *testing.T, open func(testing.TB, string) block.Journal) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	a := block.Allow{Target: netip.MustParsePrefix("192.0.2.0/24"), Since: epoch, By: operator, Why: "office"}
+	a := block.Allow{Target: netip.MustParsePrefix("192.0.2.0/24"), Since: epoch, By: operator, Why: "office", Restores: 3}
 	b := block.Allow{Target: netip.MustParsePrefix("2001:db8::/32"), Since: epoch}
 	p := block.Pardon{Target: netip.MustParsePrefix("192.0.2.7/32"), Since: epoch, Until: epoch.Add(time.Hour), By: operator}
 	n := record(t, j, &block.Change{Verb: "allow", Allows: []block.Swap[block.Allow]{{After: &b}, {After: &a}}, Pardons: []block.Swap[block.Pardon]{{After: &p}}})

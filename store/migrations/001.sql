@@ -27,6 +27,7 @@ CREATE TABLE wish (
 	evidence TEXT    NOT NULL,
 	confirm  INTEGER NOT NULL,
 	later    INTEGER NOT NULL, -- the end after confirmation
+	restores INTEGER NOT NULL, -- the revision that an undo brought back
 	PRIMARY KEY (first, bits, scope, driver)
 ) WITHOUT ROWID;
 CREATE INDEX wish_revision ON wish (driver, revision);
@@ -54,6 +55,7 @@ CREATE TABLE allow (
 	origin   TEXT    NOT NULL,
 	why      TEXT    NOT NULL,
 	revision INTEGER NOT NULL,
+	restores INTEGER NOT NULL,
 	PRIMARY KEY (first, bits)
 ) WITHOUT ROWID;
 

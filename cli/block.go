@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/conns"
+	"github.com/connwarden/connwarden/report"
+)
+
+// blockFlags are those of the commands about blocks.
+type blockFlags struct {
+	span    string
+	within  string
+	ports   string
+	with    []string
+	site    string
+	why     string
+	imports string
+	kill    bool
+	dryRun  bool
+	force   bool
+}
+
+func (c *command) blockCommand() *cobra.Command {
+	var f blockFlags
+	cmd := &cobra.Command{
+		Use:   "block TARGET...",
+		Short: "Deny addresses and prefixes",
+		Long: `Denies addresses and prefixes in the firewall that filters this machine, or in those named by --with, and shows that it
+is so. What is wanted is written down before the firewall is touched, and survives a reboot.
+
+Refused, with the reason: this machine's own addresses, gateways and name servers, the address you are logged in from,
+what is on the list of connwarden allowed, proved search engines, content delivery networks, and prefixes wider than /16
+(IPv4) or /32 (IPv6). --force insists, one target at a time; nothing insists on loopback or the machine itself.
+
+--confirm-within 60s makes a block that goes away by itself, even if this connection dies, unless connwarden confirm
+follows in time.
+
+Exit codes: 0 done; 1 something was refused or failed; 2 used wrongly.`,
+		Example: "  connwarden block 192.0.2.7 --for 1h\n  connwarden block 192.0.2.0/24 2001:db8::/48 --ports 25,587 --why \"spam\" --kill\n  connwarden block 192.0.2.7 --confirm-within 60s\n  connwarden block --import banned.txt --dry-run",
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.block(cmd.Context(), f, args) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.span, "for", "", "lift it after `D`: 10m, 1h, 2d (default: never)")
+	fs.StringVar(&f.ports, "ports", "", "deny only these ports of ours, a `LIST`: 25,587 or names")
+	fs.StringSliceVar(&f.with, "with", nil, "use `DRIVER`, perhaps several: "+strings.Join(c.driverNames(), ", "))
+	fs.StringVar(&f.site, "site", "", "deny only the site whose access rules are in `DIR`, by its .htaccess")
+	fs.StringVar(&f.why, "why", "", "the reason, for whoever asks later, a `TEXT`")
+	fs.StringVar(&f.imports, "import", "", "block what is listed in `FILE` (- is standard input): a plain list, CSV, or what cscli decisions list and fail2ban-client banned print")
+	fs.BoolVar(&f.kill, "kill", false, "close the connections that the targets have open")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, firewall by firewall, and do nothing")
+	fs.BoolVar(&f.force, "force", false, "block although it must not be; one target at a time")
+	fs.StringVar(&f.within, "confirm-within", "", "take it back after `D` unless connwarden confirm follows")
+	return cmd
+}
+
+func (c *command) block(ctx context.Context, f blockFlags, args []string) error {
+	p, err := c.start()
+	if err != nil {
+		return err
+	}
+	r, err := f.request()
+	if err != nil {
+		return err
+	}
+	r.By = c.operator()
+	targets, err := parseTargets(args)
+	if err != nil {
+		return err
+	}
+	requests := make([]block.Request, 0, len(targets))
+	for _, target := range targets {
+		one := r
+		one.Target = target
+		requests = append(requests, one)
+	}
+	d := c.newBlocks()
+	if f.imports != "" {
+		if requests, err = c.imported(f.imports, r, requests, p.Zone, d); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(requests) == 0 && f.imports == "":
+		return usage("name who is to be blocked: connwarden block 192.0.2.7", "no target")
+	case f.force && len(requests) != 1:
+		return usage("run it once for each", "--force takes one target at a time")
+	}
+	walls := c.firewalls(p)
+	if f.site != "" {
+		walls.machine.sites = append(walls.machine.sites, f.site)
+	}
+	names, err := walls.choose(ctx, splitNames(f.with), p.Block.Drivers, f.site != "")
+	if err != nil {
+		return err
+	}
+	if err := c.scope(ctx, walls, names, requests); err != nil {
+		return err
+	}
+	want := writesAnyhow
+	if f.dryRun {
+		want = reads
+	}
+	w, err := c.warden(ctx, p, walls, want)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	out, err := w.block(ctx, f.dryRun, requests)
+	if out == nil {
+		return err
+	}
+	c.fill(d, w, out, names)
+	if err == nil && !f.dryRun {
+		c.afterBlock(ctx, f, w, out, d)
+	}
+	done := "blocked"
+	if f.dryRun {
+		done = "would block"
+	}
+	return c.told(d, done, err)
+}
+
+// request is what the flags say of each target.
+func (f *blockFlags) request() (r block.Request, err error) {
+	r = block.Request{Why: f.why, Forced: f.force}
+	if f.span != "" {
+		if r.For, err = parseFor(f.span); err != nil {
+			return r, usage("a span: 10m, 1h, 2d", "--for: %w", err)
+		}
+	}
+	if f.within != "" {
+		if r.Within, err = parseFor(f.within); err != nil {
+			return r, usage("a span: 60s, 5m", "--confirm-within: %w", err)
+		}
+	}
+	switch {
+	case f.ports != "" && f.site != "":
+		return r, usage("choose one", "--ports and --site exclude each other")
+	case f.ports != "":
+		ports, err := conns.ParsePorts(f.ports)
+		const most = 64 // more is everything
+		if err == nil && (len(ports) == 0 || len(ports) > most) {
+			err = fmt.Errorf("%d ports; name 1 to %d", len(ports), most)
+		}
+		if err != nil {
+			return r, usage("numbers, ranges or names: 25,587,8000-8010,ssh", "--ports: %w", err)
+		}
+		r.Scope = connwarden.Ports(ports...)
+	case f.site != "":
+		dir, err := filepath.Abs(f.site)
+		if err == nil {
+			dir, err = filepath.EvalSymlinks(dir)
+		}
+		if err != nil {
+			return r, usage("the folder that the web server reads .htaccess from", "--site: %w", err)
+		}
+		f.site = dir
+		r.Scope = connwarden.Scope{Kind: connwarden.ScopeSite, Detail: dir}
+	}
+	return r, nil
+}
+
+// scope gives requests their drivers. A driver that knows nothing but logins denies those.
+func (c *command) scope(ctx context.Context, walls *firewalls, names []string, requests []block.Request) error {
+	for _, name := range names {
+		d, err := walls.get(ctx, name)
+		if err != nil {
+			return err
+		}
+		p := d.Properties()
+		for i := range requests {
+			r := &requests[i]
+			if r.Scope.Kind == connwarden.ScopeAll && !p.Allows(r.Scope.Kind) && p.Allows(connwarden.ScopeLogins) && len(names) == 1 {
+				r.Scope.Kind = connwarden.ScopeLogins
+			}
+			r.Drivers = names
+		}
+	}
+	return nil
+}
+
+// imported adds what a file lists. What is no block is told as refused.
+func (c *command) imported(name string, r block.Request, requests []block.Request, zone *time.Location, d *report.Blocks) ([]block.Request, error) {
+	in := io.NopCloser(c.env.Stdin)
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		in = file
+	}
+	defer in.Close()
+	now := c.env.Now()
+	list, err := block.ParseList(in, now, zone)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, line := range list.Refused {
+		d.Refused = append(d.Refused, report.Refused{Target: report.Clean(line.Text), Why: fmt.Sprintf("%s:%d: %s", report.Clean(name), line.Line, report.Clean(line.Why))})
+	}
+	if list.More > 0 {
+		d.Refused = append(d.Refused, report.Refused{Target: "", Why: fmt.Sprintf("%s: %d more lines", report.Clean(name), list.More)})
+	}
+	for _, i := range list.Items {
+		one := r
+		one.Target = i.Target
+		if one.Why == "" {
+			one.Why = i.Why
+		}
+		if one.For == 0 && !i.Until.IsZero() {
+			one.For = min(i.Until.Sub(now), longest)
+		}
+		requests = append(requests, one)
+	}
+	return requests, nil
+}
+
+func (w *warden) block(ctx context.Context, dry bool, requests []block.Request) (*block.Outcome, error) {
+	if w.emergency == nil {
+		out, err := w.keeper.Block(ctx, requests...)
+		if dry || !w.lost(err) {
+			return out, err
+		}
+	}
+	if dry {
+		return nil, w.emergency.Why
+	}
+	return w.emergency.Block(ctx, requests...)
+}
+
+// afterBlock closes connections and shows that a block is in force.
+func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *block.Outcome, d *report.Blocks) {
+	if f.kill {
+		closed := 0
+		for _, target := range targetsOf(out.Blocks) {
+			n, err := conns.Kill(ctx, target)
+			closed += n
+			if err != nil {
+				d.Problems = append(d.Problems, report.Problem{What: "connections of " + block.Show(target), Why: report.Clean(err.Error())})
+				break
+			}
+		}
+		d.Killed = &closed
+	}
+	const most = 10 // a proof costs a question to the firewall, or a request to a site
+	if w.keeper == nil || len(out.Blocks) > most {
+		return
+	}
+	for i := range out.Blocks {
+		seen, err := w.keeper.Prove(ctx, &out.Blocks[i])
+		if err != nil {
+			d.Problems = append(d.Problems, report.Problem{What: "proof", Why: report.Clean(err.Error())})
+		}
+		for _, line := range seen {
+			d.Proof = append(d.Proof, report.Clean(line))
+		}
+	}
+}
+
+func targetsOf(wishes []block.Wish) (targets []netip.Prefix) {
+	for _, w := range wishes {
+		if !slices.Contains(targets, w.Target) {
+			targets = append(targets, w.Target)
+		}
+	}
+	return targets
+}

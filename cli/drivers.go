@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/block/canary"
+	"github.com/connwarden/connwarden/block/cphulk"
+	"github.com/connwarden/connwarden/block/csf"
+	"github.com/connwarden/connwarden/block/firewalld"
+	"github.com/connwarden/connwarden/block/htaccess"
+	"github.com/connwarden/connwarden/block/ipset"
+	"github.com/connwarden/connwarden/block/iptables"
+	"github.com/connwarden/connwarden/block/nft"
+	"github.com/connwarden/connwarden/block/nginx"
+	"github.com/connwarden/connwarden/block/null"
+	"github.com/connwarden/connwarden/block/plesk"
+	"github.com/connwarden/connwarden/host"
+	"github.com/connwarden/connwarden/store"
+)
+
+// machine is what a driver is opened for.
+type machine struct {
+	mark  string            // names what is ours in a firewall: "connwarden", of another state folder with a hash
+	state string            // the state folder
+	sites []string          // folders of sites that were named
+	pages map[string]string // of sites their addresses
+}
+
+// driver is a firewall by the name that --with knows.
+type driver struct {
+	name string
+	// detect tells whether it can be used here, and why or why not. It changes nothing.
+	detect func(ctx context.Context, m machine) (usable bool, why string)
+	open   func(m machine) (block.Driver, error)
+	// first is whether it may be chosen by itself. The first that opens is: it is nearest to the wire and sees what comes
+	// for containers too. The others are asked for by name; firewalld's users get nft, whose table its reloads leave alone.
+	first bool
+}
+
+// drivers are all there are, in the order in which one is chosen.
+func drivers() []driver {
+	return []driver{
+		{"nft", func(ctx context.Context, _ machine) (bool, string) { return nft.Detect(ctx) },
+			func(m machine) (block.Driver, error) { return opened(nft.Open(nft.Options{Name: m.mark})) }, true},
+		{"ipset", func(ctx context.Context, _ machine) (bool, string) { return ipset.Detect(ctx) },
+			func(m machine) (block.Driver, error) { return opened(ipset.Open(ipset.Options{Name: m.mark})) }, true},
+		{"iptables", func(ctx context.Context, _ machine) (bool, string) { return iptables.Detect(ctx) },
+			func(m machine) (block.Driver, error) { return opened(iptables.Open(iptables.Options{Name: m.mark})) }, true},
+		{"firewalld", func(ctx context.Context, _ machine) (bool, string) { return firewalld.Detect(ctx) },
+			func(m machine) (block.Driver, error) {
+				return opened(firewalld.Open(firewalld.Options{Name: m.mark}))
+			}, false},
+		{"htaccess", func(ctx context.Context, m machine) (bool, string) { return htaccess.Detect(ctx, m.htaccess()) },
+			func(m machine) (block.Driver, error) { return opened(htaccess.Open(m.htaccess())) }, false},
+		{"nginx", func(ctx context.Context, _ machine) (bool, string) { return nginx.Detect(ctx, nginx.Options{}) },
+			func(machine) (block.Driver, error) { return opened(nginx.Open(nginx.Options{})) }, false},
+		{"csf", func(ctx context.Context, _ machine) (bool, string) { return csf.Detect(ctx) },
+			func(m machine) (block.Driver, error) { return opened(csf.Open(csf.Options{Name: m.mark})) }, false},
+		{"plesk", func(ctx context.Context, _ machine) (bool, string) { return plesk.Detect(ctx, plesk.Options{}) },
+			func(machine) (block.Driver, error) { return opened(plesk.Open(plesk.Options{})) }, false},
+		{"cphulk", func(ctx context.Context, _ machine) (bool, string) { return cphulk.Detect(ctx, cphulk.Options{}) },
+			func(machine) (block.Driver, error) { return opened(cphulk.Open(cphulk.Options{})) }, false},
+		{"null", func(context.Context, machine) (bool, string) {
+			return true, "always there; it refuses nothing"
+		},
+			func(machine) (block.Driver, error) { return null.Open(), nil }, false},
+	}
+}
+
+// opened keeps a nil pointer from becoming an interface that is not nil.
+func opened[D block.Driver](d D, err error) (block.Driver, error) {
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// driverNames are the names that --with knows here.
+func (c *command) driverNames() (names []string) {
+	for _, d := range c.drivers() {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+// drivers are those of the environment, then the machine's.
+func (c *command) drivers() []driver { return append(slices.Clone(c.env.firewalls), drivers()...) }
+
+// mark derives the names of tables and sets from the state folder, so that two instances never touch each other.
+func mark(state string) string {
+	if standard, _ := stateDir(func(string) string { return "" }); state == standard && runtime.GOOS != "windows" {
+		return "connwarden"
+	}
+	abs, err := filepath.Abs(state)
+	if err != nil {
+		abs = state
+	}
+	sum := sha256.Sum256([]byte(abs))
+	return "connwarden-" + hex.EncodeToString(sum[:4])
+}
+
+// htaccess are the options of that driver: each folder that was named now, by the configuration or by a block before, with
+// its page if the configuration names one, in the language of the server that runs here.
+func (m machine) htaccess() htaccess.Options {
+	form := htaccess.Apache24
+	servers, _ := host.New("").Servers()
+	for _, s := range servers {
+		if s.Name == "litespeed" {
+			form = htaccess.Rewrite
+		}
+	}
+	var opt htaccess.Options
+	sites := append(slices.Clone(m.sites), blockedSites(m.state)...)
+	slices.Sort(sites)
+	for _, dir := range slices.Compact(sites) {
+		opt.Sites = append(opt.Sites, htaccess.Site{Dir: dir, Page: canary.Page{URL: m.pages[dir]}, Form: form})
+	}
+	return opt
+}
+
+// blockedSites are the folders of sites that the journal knows blocks of.
+func blockedSites(state string) (dirs []string) {
+	if !store.Exists(state) {
+		return nil
+	}
+	ctx := context.Background()
+	s, err := store.Open(ctx, state)
+	if err != nil {
+		return nil // whoever needs the journal says so
+	}
+	defer s.Close()
+	all, _ := s.Wishes(ctx)
+	for _, w := range all {
+		if w.Scope.Kind == connwarden.ScopeSite {
+			dirs = append(dirs, w.Scope.Detail)
+		}
+	}
+	return dirs
+}
+
+// firewalls opens drivers by name, once.
+type firewalls struct {
+	list    []driver
+	machine machine
+	open    map[string]block.Driver
+}
+
+// firewalls are those of the machine, with our marks.
+func (c *command) firewalls(p *Plan) *firewalls {
+	m := machine{mark: mark(p.StateDir), state: p.StateDir, pages: p.Block.Sites}
+	for dir := range p.Block.Sites {
+		m.sites = append(m.sites, dir)
+	}
+	slices.Sort(m.sites)
+	return &firewalls{list: c.drivers(), machine: m}
+}
+
+// get opens a driver, or returns the one that is open.
+func (f *firewalls) get(_ context.Context, name string) (block.Driver, error) {
+	if d := f.open[name]; d != nil {
+		return d, nil
+	}
+	for _, d := range f.list {
+		if d.name != name {
+			continue
+		}
+		o, err := d.open(f.machine)
+		if err != nil {
+			return nil, err
+		}
+		if f.open == nil {
+			f.open = map[string]block.Driver{}
+		}
+		f.open[name] = o
+		return o, nil
+	}
+	return nil, fmt.Errorf("firewall %q: %w", name, connwarden.ErrNotFound)
+}
+
+// choose returns the names of the drivers to block with: those named, else those of the configuration, else the first that
+// opens. A scope of sites is htaccess's.
+func (f *firewalls) choose(ctx context.Context, named, configured []string, site bool) ([]string, error) {
+	switch {
+	case len(named) > 0:
+		return named, nil
+	case site:
+		return []string{"htaccess"}, nil
+	case len(configured) > 0:
+		return configured, nil
+	}
+	var reasons []error
+	for _, d := range f.list {
+		if !d.first {
+			continue
+		}
+		_, err := f.get(ctx, d.name)
+		if err == nil {
+			return []string{d.name}, nil
+		}
+		reasons = append(reasons, err)
+		if errors.Is(err, connwarden.ErrDenied) {
+			break // the others are no nearer to hand for who is not root
+		}
+	}
+	if len(reasons) == 1 {
+		return nil, reasons[0]
+	}
+	return nil, fmt.Errorf("no firewall can be used: %w", errors.Join(reasons...))
+}
+
+// splitNames reads the values of --with: names, or lists of them.
+func splitNames(values []string) (names []string) {
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
