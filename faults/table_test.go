@@ -182,9 +182,10 @@ func TestRow(t *testing.T) {
 	want := Row{
 		Key: "pool reached pm.max_children", Service: "php-fpm", Level: connwarden.LevelWarning, Count: 3, First: start.Add(3 * time.Minute),
 		Last: start.Add(7 * time.Minute), IPs: 2, Sites: 1, Sample: connwarden.Sample{From: connwarden.Source{Name: "fpm.log", Offset: 3}, Text: "raw 5"},
+		Clients: []Part[netip.Addr]{{netip.MustParseAddr("192.0.2.1"), 2, 0}, {netip.MustParseAddr("192.0.2.2"), 1, 0}}, Names: []Part[string]{{"a.example", 2, 0}},
 		Minutes: []Minute{{start.Add(3 * time.Minute), 1}, {start.Add(7 * time.Minute), 2}}, Kind: r.Kind,
 	}
-	if diff := cmp.Diff(want, r, cmpopts.IgnoreUnexported(Row{}), cmp.Comparer(func(a, b *Kind) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, r, cmpopts.IgnoreUnexported(Row{}), cmpopts.EquateComparable(netip.Addr{}), cmp.Comparer(func(a, b *Kind) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if r.Kind == nil || r.Kind.Name != "fpm-max-children" {
