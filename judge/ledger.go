@@ -171,9 +171,14 @@ func (t *ledgers) busiest(n int) []Peer {
 
 // claimants returns the ledgers with a claim, those with the most requests first.
 func (t *ledgers) claimants() []Peer {
+	return t.those(func(l *ledger) bool { return l.claim > 0 })
+}
+
+// those returns the ledgers that fit, those with the most requests first.
+func (t *ledgers) those(fits func(*ledger) bool) []Peer {
 	var list []Peer
 	for i := range t.n {
-		if l := t.at(i); l.claim > 0 {
+		if l := t.at(i); fits(l) {
 			list = append(list, l.peer())
 		}
 	}

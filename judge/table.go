@@ -413,3 +413,8 @@ func (t *Table) Busiest(n int) []Peer { return t.ledgers.busiest(n) }
 
 // Claimants returns the addresses whose agents claim to be someone, those with the most requests first.
 func (t *Table) Claimants() []Peer { return t.ledgers.claimants() }
+
+// Within returns the addresses of a prefix, those with the most requests first.
+func (t *Table) Within(p netip.Prefix) []Peer {
+	return t.ledgers.those(func(l *ledger) bool { return p.Contains(l.ip()) })
+}

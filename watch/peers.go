@@ -42,8 +42,12 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 			add(p)
 		}
 	}
-	who := r.identify(ctx, list)
 	shown := map[netip.Addr]bool{}
+	for _, a := range r.wanted(open) {
+		add(r.counted(a))
+		shown[a] = true
+	}
+	who := r.identify(ctx, list)
 	for _, a := range busiest {
 		shown[a] = true
 	}
@@ -58,6 +62,31 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 	slices.SortStableFunc(r.doc.Peers, func(a, b report.Peer) int {
 		return cmp.Or(cmp.Compare(gravityOf(&a), gravityOf(&b)), cmp.Compare(b.Score, a.Score), cmp.Compare(b.Requests+b.Open, a.Requests+a.Open))
 	})
+}
+
+// maxWanted bounds the addresses of a wanted prefix that are told of.
+const maxWanted = 10_000
+
+// wanted lists the addresses that were asked for: single ones in any case, of a prefix those that were seen.
+func (r *review) wanted(open map[netip.Addr]uint64) []netip.Addr {
+	var list []netip.Addr
+	for _, p := range r.opt.Want {
+		if p.IsSingleIP() {
+			list = append(list, p.Addr())
+			continue
+		}
+		for a := range open {
+			if p.Contains(a) {
+				list = append(list, a)
+			}
+		}
+		if r.sum != nil {
+			for _, one := range r.sum.ledgers.Within(p) {
+				list = append(list, one.Addr)
+			}
+		}
+	}
+	return list[:min(len(list), maxWanted)]
 }
 
 // gravityOf is the place of a peer in the list: harm, then bots, then all others.

@@ -24,6 +24,7 @@ type ReviewOptions struct {
 	Logs  bool   // read logs
 	Netns string // other network namespaces, as conns.Options has it
 	Rules *rules.Set
+	Want  []netip.Prefix // addresses that are told of whether or not they stand out
 	Identity
 }
 
