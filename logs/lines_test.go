@@ -192,3 +192,23 @@ func BenchmarkAuthLog(b *testing.B) {
 	}
 	benchmarkLog(b, syslogLog, []byte(text.String()))
 }
+
+// FuzzLines proves that no bytes, of whatever formats mixed, make a parser panic or count more lines than there are.
+func FuzzLines(f *testing.F) {
+	homes := append(append([]*Format{combined, guessed}, errorFormats...), eventFormats...)
+	i := 0
+	for _, list := range lines(f) {
+		for _, l := range list {
+			f.Add(i, []byte(l.text+"\n"))
+			i++
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, text []byte) {
+		p := homes[uint(i)%uint(len(homes))].NewParser(Options{Now: errorNow, Auto: true})
+		s := p.Parse(connwarden.Source{Line: 1}, text, inside{t})
+		p.Flush(inside{t})
+		if s.Lines < s.Parsed+s.Unparsed+s.Blank {
+			t.Errorf("%+v: more lines than there are", s)
+		}
+	})
+}
