@@ -64,8 +64,10 @@ func (t *Table) requestKey(by rules.By, r *connwarden.Request) []byte {
 	}
 }
 
-// noSite is the group of requests of a log that names no site.
-var noSite = []byte("this server")
+// NoSite is the group of requests of a log that names no site.
+const NoSite = "this server"
+
+var noSite = []byte(NoSite)
 
 // requestValue is the hash of the field whose different values are counted.
 func (t *Table) requestValue(field string, r *connwarden.Request) uint32 {

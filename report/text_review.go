@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -151,7 +153,7 @@ func (t *Text) ports(rows []ConnRow, total uint64) {
 	t.indent = ""
 }
 
-// visitorRows is how many visitors are told of: those that stand out come first, and a few others give the measure.
+// visitorRows is how many visitors are told of.
 const visitorRows = 5
 
 // visitors tells who asked for the pages.
@@ -160,14 +162,9 @@ func (t *Text) visitors(d *Review) {
 		{title: "REQUESTS", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "ADDRESS"}, {title: "", drop: 1}, {title: "BYTES", right: true, drop: 3}, {title: "4XX", right: true, drop: 4}, {title: "5XX", right: true, drop: 5},
 	}}
 	n := t.barWidth()
-	most := visitorRows
-	for _, p := range d.Peers {
-		if p.Requests == 0 {
-			continue
-		}
-		if most--; most < 0 {
-			break
-		}
+	busiest := slices.DeleteFunc(slices.Clone(d.Peers), func(p Peer) bool { return p.Requests == 0 })
+	slices.SortStableFunc(busiest, func(a, b Peer) int { return cmp.Compare(b.Requests, a.Requests) })
+	for _, p := range busiest[:min(len(busiest), visitorRows)] {
 		sh := Share(p.Requests, d.Pages.Counted)
 		tab.add(field{thousands(p.Requests), bold}, field{percentOf(p.Requests, d.Pages.Counted), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
 			field{size(p.Bytes), plain}, field{nonzero(p.Status["4xx"]), plain}, field{nonzero(p.Status["5xx"]), plain})

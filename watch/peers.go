@@ -207,8 +207,21 @@ func quote(s string) string {
 func (r *review) findings() {
 	d := r.doc
 	d.Findings = []report.Finding{}
+	joint := map[string]bool{} // rules that groups are accused by: their members are told with them
+	for _, g := range d.Groups {
+		joint[g.Evidence[0].Rule] = true
+	}
+	members, told, rest := map[string][]string{}, 0, 0
 	for _, p := range d.Peers {
 		if p.Score < connwarden.ScoreSuspicious {
+			continue
+		}
+		if len(p.Evidence) == 1 && joint[p.Evidence[0].Rule] {
+			members[p.Evidence[0].Rule] = append(members[p.Evidence[0].Rule], p.Addr)
+			continue
+		}
+		if told++; told > maxTold {
+			rest++
 			continue
 		}
 		level := "warning"
@@ -224,7 +237,7 @@ func (r *review) findings() {
 			}
 		}
 		if p.Exempt != "" {
-			why = append(why, "Must not be blocked: "+p.Exempt+".")
+			why = append(why, "Must not be blocked: "+strings.TrimSuffix(p.Exempt, ".")+".")
 		}
 		if d.Conns != nil && p.Open > 0 && !hasRule(p.Evidence, "connection-outlier") {
 			why = append(why, fmt.Sprintf("Holds %d of %d connections.", p.Open, d.Conns.Total))
@@ -232,6 +245,34 @@ func (r *review) findings() {
 		d.Findings = append(d.Findings, report.Finding{
 			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, place(p.Network)), " "), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,
 		})
+	}
+	if rest > 0 {
+		d.Findings = append(d.Findings, report.Finding{
+			Level: "warning", Title: fmt.Sprintf("%d more addresses are suspicious or malicious", rest), Detail: "They are in the list of peers, worst first.", Next: []string{r.allMalicious()},
+		})
+	}
+	for _, g := range d.Groups {
+		if g.Score < connwarden.ScoreSuspicious {
+			continue
+		}
+		if list := members[g.Evidence[0].Rule]; len(list) > 0 {
+			g.Next = append(g.Next, r.blockAll(list))
+		}
+		level := "warning"
+		if g.Verdict == connwarden.VerdictMalicious {
+			level = "critical"
+		}
+		d.Findings = append(d.Findings, report.Finding{
+			Level: level, Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
+		})
+	}
+	for _, row := range d.Ports {
+		if row.Dir == "out" && row.Key == "25" && row.Count >= mailBurst {
+			d.Findings = append(d.Findings, report.Finding{
+				Level: "warning", Title: fmt.Sprintf("%d connections go out to mail servers", row.Count),
+				Detail: "A busy mail server does that; any other machine that does sends spam for somebody.", Next: []string{"connwarden conns --out --port 25 --by process"},
+			})
+		}
 	}
 	for _, p := range d.Pressure {
 		if p.Level != "ok" {
@@ -247,6 +288,41 @@ func (r *review) findings() {
 		})
 	}
 	slices.SortStableFunc(d.Findings, func(a, b report.Finding) int { return cmp.Compare(gravity[a.Level], gravity[b.Level]) })
+}
+
+// maxTold is how many addresses are told of one by one; no one reads more under pressure.
+const maxTold = 10
+
+// maxListed is how many addresses a command names.
+const maxListed = 12
+
+// blockAll is what to type to block the members of a group.
+func (r *review) blockAll(addrs []string) string {
+	if len(addrs) > maxListed {
+		return r.allMalicious()
+	}
+	return "connwarden block " + strings.Join(addrs, " ") + " --for 1h"
+}
+
+// allMalicious is what to type to block every address whose verdict is malicious.
+func (r *review) allMalicious() string {
+	return "connwarden review" + r.namedAccess() + " --json | jq -r '.peers[] | select(.verdict == \"malicious\").addr' | connwarden block --import - --for 1h"
+}
+
+// mailBurst is from how many connections to port 25 elsewhere a person should look who makes them.
+const mailBurst = 20
+
+// groupWords say in a finding what a group is.
+var groupWords = map[string]string{
+	"net": "the network", "asn": "the networks of", "site": "the site", "path": "the path", "agent": "the agent", "user": "the account",
+}
+
+// groupName is what a group is called in a finding.
+func groupName(g *report.Peer) string {
+	if g.Kind == "site" && g.Addr == judge.NoSite {
+		return g.Addr
+	}
+	return groupWords[g.Kind] + " " + g.Addr
 }
 
 var gravity = map[string]int{"critical": 0, "warning": 1, "info": 2}
