@@ -64,7 +64,9 @@ func read(program, text string, e *connwarden.Event) bool {
 	case s == nil:
 		return false
 	}
-	e.Service = s.name
+	if e.Service = s.name; s.read == nil {
+		return s.words.read(text, e)
+	}
 	return s.read(bare(program), text, e)
 }
 

@@ -2,16 +2,16 @@ package daemons
 
 import "github.com/connwarden/connwarden"
 
-// worded is the reader of a daemon whose messages are known by their templates; the first that fits is the message's.
-func worded(list ...template) func(program, text string, e *connwarden.Event) bool {
-	return func(_, text string, e *connwarden.Event) bool {
-		for i := range list {
-			if list[i].read(text, e) {
-				return true
-			}
+// wording is how a daemon words its messages, for daemons of which nothing more need be known; the first template that fits is the message's.
+type wording []template
+
+func (w wording) read(text string, e *connwarden.Event) bool {
+	for i := range w {
+		if w[i].read(text, e) {
+			return true
 		}
-		return false
 	}
+	return false
 }
 
 const (
@@ -28,8 +28,8 @@ const (
 	other   = connwarden.EventOther
 )
 
-// readWordPress reads what the plugins WP fail2ban, WP Fail2Ban Redux and their like tell syslog.
-var readWordPress = worded(
+// wordsWordPress is of what the plugins WP fail2ban, WP Fail2Ban Redux and their like tell syslog.
+var wordsWordPress = wording{
 	says(failed, "Authentication failure for %u from %a"),
 	says(failed, "Authentication attempt for unknown user %u from %a"),
 	says(failed, "Wordpress authentication failure for %u from %a"),
@@ -51,10 +51,10 @@ var readWordPress = worded(
 	says(passed, "Accepted password for %u from %a"),
 	says(other, "Pingback requested from %a"),
 	says(other, "Comment %n"),
-)
+}
 
-// readOldFTP reads wu-ftpd and the BSDs' ftpd.
-var readOldFTP = worded(
+// wordsOldFTP is of wu-ftpd and the BSDs' ftpd.
+var wordsOldFTP = wording{
 	says(failed, "Failed login from %w [%a]"),
 	says(failed, "failed login from %w [%a]"),
 	says(failed, "failed login from %w [%a], %u"),
@@ -68,10 +68,10 @@ var readOldFTP = worded(
 	says(refused, "ANONYMOUS FTP LOGIN REFUSED FROM %a, %u"),
 	says(passed, "FTP LOGIN FROM %w [%a], %u"),
 	says(passed, "FTP LOGIN FROM %a as %u"),
-)
+}
 
-// readEvasive reads Apache's mod_evasive, which tells syslog.
-var readEvasive = worded(
+// wordsEvasive is of Apache's mod_evasive, which tells syslog.
+var wordsEvasive = wording{
 	says(limited, "Blacklisting address %a: possible DoS attack."),
 	says(limited, "Blacklisting address %a: possible attack."),
-)
+}

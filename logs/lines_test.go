@@ -205,8 +205,8 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, i int, text []byte) {
 		p := homes[uint(i)%uint(len(homes))].NewParser(Options{Now: errorNow, Auto: true})
-		s := p.Parse(connwarden.Source{Line: 1}, text, inside{t})
-		p.Flush(inside{t})
+		s := p.Parse(connwarden.Source{Line: 1}, text, nothing{})
+		p.Flush(nothing{})
 		if s.Lines < s.Parsed+s.Unparsed+s.Blank {
 			t.Errorf("%+v: more lines than there are", s)
 		}
