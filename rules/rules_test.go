@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -252,6 +253,19 @@ func TestFormat(t *testing.T) {
 		if back[0] != r {
 			t.Errorf("got  %+v\nwant %+v", back[0], r)
 		}
+	}
+}
+
+// TestGuide: the rule that the guide teaches by is right.
+func TestGuide(t *testing.T) {
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```toml\n")
+	rule, _, ok := strings.Cut(rest, "```")
+	if list, errs := rules.Parse("docs/rules.md", []byte(rule)); !ok || len(list) != 1 || len(errs) > 0 {
+		t.Errorf("%d rules, %v", len(list), errs)
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 		add(r.counted(a))
 		shown[a] = true
 	}
-	who := r.identify(ctx, list)
+	who := r.identify(ctx, list, func(a netip.Addr) bool { return byAddr[a].Score >= connwarden.ScoreSuspicious })
 	for _, a := range busiest {
 		shown[a] = true
 	}
