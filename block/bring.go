@@ -315,7 +315,7 @@ func (k *Keeper) entries(g *Guard, wishes []Wish, now time.Time, spared func(w *
 		}
 		n := len(in)
 		in = k.Rules.carve(in, w.entry())
-		if spared == nil {
+		if spared == nil || len(in) == n+1 && in[n].Target == w.Target {
 			continue
 		}
 		if why := k.Rules.Check(w.Target, w.Forced); why != "" {

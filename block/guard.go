@@ -27,7 +27,8 @@ type Spare struct {
 // Limits are what the guard refuses beside those that are spared by name. The zero value has the defaults.
 type Limits struct {
 	// Exempt, if not nil, says why a prefix must not be blocked: proved crawlers, the ranges of CDNs and proxies. It
-	// returns nothing for a prefix that shares no address with them. It must be fast: a restore asks it for each entry.
+	// returns nothing for a prefix that shares no address with them, and always says the same. It must be fast: a restore
+	// asks it for each entry.
 	Exempt           func(netip.Prefix) string
 	Widest4, Widest6 int // lengths; 0: Widest4 and Widest6
 	PerMinute        int // 0: PerMinute
@@ -41,6 +42,7 @@ type Rules struct {
 	spared  cover // of spares
 	allowed cover
 	allows  []Allow
+	asked   map[netip.Prefix]string // of Exempt
 
 	minute time.Time // when the minute that is counted began
 	count  int
@@ -118,13 +120,30 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 		if len(r.spared.overlapping(part)) > 0 {
 			return r.reason(part, false)
 		}
-		if r.limits.Exempt != nil {
-			if why := r.limits.Exempt(part); why != "" {
-				return why
-			}
+		if why := r.exempt(part); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// maxAsked bounds how many answers of Exempt are remembered.
+const maxAsked = 200_000
+
+// exempt asks Exempt once about each prefix: a restore checks each entry twice, when it is wanted and when it is handed over.
+func (r *Rules) exempt(p netip.Prefix) string {
+	if r.limits.Exempt == nil {
+		return ""
+	}
+	why, known := r.asked[p]
+	if !known {
+		if r.asked == nil || len(r.asked) >= maxAsked {
+			r.asked = map[netip.Prefix]string{}
+		}
+		why = r.limits.Exempt(p)
+		r.asked[p] = why
+	}
+	return why
 }
 
 // allowance names the entry of the allow list that covers a target, or the first that covers some of it.

@@ -172,10 +172,13 @@ func exempt(dir string) func(netip.Prefix) string {
 		if networks().Overlap(p) {
 			return "it is of a content delivery network: behind it stand all its visitors; block the visitor's own address, per site"
 		}
-		for _, a := range []netip.Addr{p.Addr(), block.Last(p)} {
-			if bot, ok := crawlers().At(a); ok && bot.Exempt {
-				return "it is " + bot.Name + " of " + bot.Operator + ", by the addresses that " + bot.Operator + " publishes"
-			}
+		// Both ends: no crawler's range is known by prefix.
+		bot, ok := crawlers().At(p.Addr())
+		if !ok && !p.IsSingleIP() {
+			bot, ok = crawlers().At(block.Last(p))
+		}
+		if ok && bot.Exempt {
+			return "it is " + bot.Name + " of " + bot.Operator + ", by the addresses that " + bot.Operator + " publishes"
 		}
 		return ""
 	}

@@ -19,10 +19,14 @@ changed.`,
 		Example: "  connwarden doctor\n  connwarden doctor --root /mnt/rescue",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := c.start(); err != nil {
+			p, err := c.start()
+			if err != nil {
 				return err
 			}
 			d := watch.Doctor(cmd.Context(), host.New(c.flags.root), c.env.Now())
+			if c.flags.root == "" {
+				d.Probes = append(d.Probes, c.blocking(cmd.Context(), p)...)
+			}
 			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Doctor(w, d) }, nil)
 		},
 	}

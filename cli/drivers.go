@@ -25,6 +25,7 @@ import (
 	"github.com/connwarden/connwarden/block/null"
 	"github.com/connwarden/connwarden/block/plesk"
 	"github.com/connwarden/connwarden/host"
+	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/store"
 )
 
@@ -228,4 +229,26 @@ func splitNames(values []string) (names []string) {
 		}
 	}
 	return names
+}
+
+// blocking tells of each firewall whether connwarden could block with it, and which it would choose.
+func (c *command) blocking(ctx context.Context, p *Plan) (probes []report.Probe) {
+	walls := c.firewalls(p)
+	chosen := ""
+	for _, d := range walls.list {
+		usable, why := d.detect(ctx, walls.machine)
+		answer := host.No
+		if usable {
+			answer = host.Yes
+			if d.first && chosen == "" && len(p.Block.Drivers) == 0 {
+				chosen = d.name
+				why = "chosen by itself: " + why
+			}
+		}
+		if slices.Contains(p.Block.Drivers, d.name) {
+			why = "chosen by the configuration: " + why
+		}
+		probes = append(probes, report.Probe{Area: "blocking", Name: d.name, Answer: answer.String(), Why: report.Clean(why)})
+	}
+	return probes
 }
