@@ -1,6 +1,9 @@
 package block
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Carve splits entries about exceptions as the allow list does.
 func Carve(entries []Entry, except []netip.Prefix) []Entry {
@@ -19,8 +22,9 @@ func Carve(entries []Entry, except []netip.Prefix) []Entry {
 
 // FactsOf reads facts of files in memory, for process 50.
 func FactsOf(files map[string]string) []Spare {
-	f := &facts{Machine: Machine{Root: "/nonexistent", PID: 50}, seen: map[Spare]bool{}}
+	f := &facts{Machine: Machine{Root: "/nonexistent", PID: 50, Now: time.Unix(1763820000, 0)}, seen: map[Spare]bool{}}
 	f.read = func(name string) []byte { return []byte(files[name]) }
+	f.tail = f.read
 	f.resolvers()
 	f.system()
 	return f.spares

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
@@ -20,10 +21,11 @@ type Machine struct {
 	Root   string              // taken for /; "" is /
 	PID    int                 // whose ancestors are looked through for a login; 0 is this process
 	Getenv func(string) string // os.Getenv if nil
+	Now    time.Time           // administrators' logins of the week before it are spared; zero: only those who are logged in
 }
 
 // Facts reads who this machine must not block: its own addresses, gateways and resolvers, and where the person at the
-// keyboard and other administrators are logged in from. It reads files and asks the kernel for the addresses of
+// keyboard and other administrators are logged in from, or were within a week. It reads files and asks the kernel for the addresses of
 // interfaces; it starts no program and takes no list longer than a bound. What could not be seen is told.
 func Facts(m Machine) ([]Spare, []connwarden.Problem) {
 	if m.PID == 0 {
@@ -33,7 +35,7 @@ func Facts(m Machine) ([]Spare, []connwarden.Problem) {
 		m.Getenv = os.Getenv
 	}
 	f := &facts{Machine: m, seen: map[Spare]bool{}}
-	f.read = f.file
+	f.read, f.tail = f.file, f.end
 	if m.Root == "" {
 		f.own()
 	}
@@ -46,6 +48,7 @@ func Facts(m Machine) ([]Spare, []connwarden.Problem) {
 type facts struct {
 	Machine
 	read     func(name string) []byte // a file's contents; nothing if it cannot be read
+	tail     func(name string) []byte // the end of a file of records
 	spares   []Spare
 	seen     map[Spare]bool
 	problems []connwarden.Problem
@@ -77,6 +80,25 @@ func (f *facts) file(name string) []byte {
 	}
 	defer file.Close()
 	b, err := io.ReadAll(io.LimitReader(file, maxFacts))
+	f.problem(name, err)
+	return b
+}
+
+// maxTail is what is read of a file's end, a multiple of both sizes of a record of utmp(5): 2,400 logins or more.
+const maxTail = 100 * 384 * 400 / 16
+
+func (f *facts) end(name string) []byte {
+	file, err := os.Open(filepath.Join("/", f.Root, name))
+	if err != nil {
+		f.problem(name, err)
+		return nil
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() > maxTail {
+		_, err = file.Seek(-maxTail, io.SeekEnd)
+		f.problem(name, err)
+	}
+	b, err := io.ReadAll(io.LimitReader(file, maxTail))
 	f.problem(name, err)
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func (f *facts) system() {
@@ -17,8 +18,14 @@ func (f *facts) system() {
 	f.ancestors()
 	admins := f.administrators()
 	f.logind(admins)
-	f.utmp(admins)
+	f.utmp(f.read("/run/utmp"), admins, time.Time{})
+	if !f.Now.IsZero() {
+		f.utmp(f.tail("/var/log/wtmp"), admins, f.Now.Add(-recently))
+	}
 }
+
+// recently is how long an administrator's address is spared after a login: a week, in which as a rule he comes back.
+const recently = 7 * 24 * time.Hour
 
 const routeGateway = 0x2 // RTF_GATEWAY of linux/route.h
 
@@ -172,10 +179,9 @@ func (f *facts) administrators() map[string]bool {
 	return admins
 }
 
-func (f *facts) session(user, host, where string, admins map[string]bool) {
-	a, err := netip.ParseAddr(host)
-	if err == nil && admins[user] && !a.IsLoopback() && !a.IsUnspecified() {
-		f.spare(Spare{Automatic(Single(a)), "where the administrator " + user + " is logged in from (" + where + ")", false})
+func (f *facts) session(user string, a netip.Addr, how, where string, admins map[string]bool) {
+	if a.IsValid() && admins[user] && !a.IsLoopback() && !a.IsUnspecified() {
+		f.spare(Spare{Automatic(Single(a)), "where the administrator " + user + " " + how + " (" + where + ")", false})
 	}
 }
 
@@ -201,13 +207,17 @@ func (f *facts) logind(admins map[string]bool) {
 				host = value
 			}
 		}
-		f.session(user, host, "logind", admins)
+		if a, err := netip.ParseAddr(host); err == nil {
+			f.session(user, a, "is logged in from", "logind", admins)
+		}
 	}
 }
 
-// Two forms of a record of utmp(5): with times of 32 bits, as amd64 has it, and of 64, as arm64. The address stands
-// behind the times.
-var utmpForms = []struct{ size, addr int }{{384, 348}, {400, 360}}
+// Two forms of a record of utmp(5): with times of 32 bits, as amd64 has it, and of 64, as arm64.
+var utmpForms = []struct {
+	size, at, addr int
+	wide           bool
+}{{384, 340, 348, false}, {400, 344, 360, true}}
 
 const (
 	userProcess = 7  // USER_PROCESS of utmp(5)
@@ -215,9 +225,8 @@ const (
 	utmpUser    = 44 // of 32 bytes
 )
 
-// utmp reads the logins that older systems keep there.
-func (f *facts) utmp(admins map[string]bool) {
-	b := f.read("/run/utmp")
+// utmp reads logins: of all who are logged in, or with a time those since then.
+func (f *facts) utmp(b []byte, admins map[string]bool, since time.Time) {
 	for _, form := range utmpForms {
 		if !utmpFits(b, form.size) {
 			continue
@@ -227,7 +236,16 @@ func (f *facts) utmp(admins map[string]bool) {
 				continue
 			}
 			user, _, _ := bytes.Cut(b[utmpUser:utmpUser+32], []byte{0})
-			f.session(string(user), utmpAddr(b[form.addr:form.addr+16]).String(), "utmp", admins)
+			at := int64(int32(binary.NativeEndian.Uint32(b[form.at:])))
+			if form.wide {
+				at = int64(binary.NativeEndian.Uint64(b[form.at:]))
+			}
+			switch host := utmpAddr(b[form.addr : form.addr+16]); {
+			case since.IsZero():
+				f.session(string(user), host, "is logged in from", "utmp", admins)
+			case at >= since.Unix():
+				f.session(string(user), host, "logged in from within a week", "wtmp", admins)
+			}
 		}
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/connwarden/connwarden/block"
 )
@@ -100,9 +101,9 @@ func TestFacts(t *testing.T) {
 			"run/systemd/sessions/4": "USER=root\nREMOTE=0\n",
 			"run/systemd/sessions/5": "USER=root\nREMOTE_HOST=office.example.com\n",
 		}, []string{"198.51.100.7/32 where the administrator root is logged in from (logind)", "198.51.100.8/32 where the administrator bert is logged in from (logind)"}},
-		{"utmp of amd64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(384, 348)},
+		{"utmp of amd64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(384, 340)},
 			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
-		{"utmp of arm64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(400, 360)},
+		{"utmp of arm64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(400, 344)},
 			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
 		{"no utmp", nil, map[string]string{"run/utmp": strings.Repeat("not a record\n", 100)}, nil},
 	} {
@@ -115,19 +116,41 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// utmp is a file of records of a size with the address at an offset: a boot, root over IPv6, anna over IPv4, a customer,
-// a login that is over, and one at the console.
-func utmp(size, addr int) string {
-	record := func(kind uint16, user string, a netip.Addr) string {
+// utmp is a file of records of a size with the time at an offset: a boot, root over IPv6, anna over IPv4, a customer, a
+// login that is over, and one at the console.
+func utmp(size, at int) string {
+	record := func(kind uint16, user string, a netip.Addr, when time.Time) string {
 		b := make([]byte, size)
 		binary.NativeEndian.PutUint16(b, kind)
 		copy(b[44:76], user)
-		copy(b[addr:], a.AsSlice())
+		if size == 400 {
+			binary.NativeEndian.PutUint64(b[at:], uint64(when.Unix()))
+			copy(b[at+16:], a.AsSlice())
+		} else {
+			binary.NativeEndian.PutUint32(b[at:], uint32(when.Unix()))
+			copy(b[at+8:], a.AsSlice())
+		}
 		return string(b)
 	}
 	v4 := netip.MustParseAddr("198.51.100.7")
-	return record(2, "reboot", netip.Addr{}) + record(7, "root", netip.MustParseAddr("2001:db8:1:2::7")) + record(7, "anna", v4) +
-		record(7, "carl", netip.MustParseAddr("198.51.100.9")) + record(8, "root", netip.MustParseAddr("198.51.100.10")) + record(7, "root", netip.Addr{})
+	return record(2, "reboot", netip.Addr{}, epoch) + record(7, "root", netip.MustParseAddr("2001:db8:1:2::7"), epoch) + record(7, "anna", v4, epoch) +
+		record(7, "carl", netip.MustParseAddr("198.51.100.9"), epoch) + record(8, "root", netip.MustParseAddr("198.51.100.10"), epoch) + record(7, "root", netip.Addr{}, epoch)
+}
+
+// TestWeekOfLogins reads the end of a long wtmp.
+func TestWeekOfLogins(t *testing.T) {
+	old := strings.ReplaceAll(utmp(384, 340), "anna", "bert")
+	root := tree(t, map[string]string{"etc/group": "sudo:x:27:anna,bert\n", "var/log/wtmp": strings.Repeat(old, 1000) + utmp(384, 340)})
+	for days, want := range map[int]string{
+		1: "198.51.100.7/32 where the administrator anna logged in from within a week (wtmp)\n198.51.100.7/32 where the administrator bert logged in from within a week (wtmp)\n" +
+			"2001:db8:1:2::/64 where the administrator root logged in from within a week (wtmp)",
+		8: "",
+	} {
+		got, problems := block.Facts(block.Machine{Root: root, PID: 50, Getenv: func(string) string { return "" }, Now: epoch.Add(time.Duration(days) * 24 * time.Hour)})
+		if text := strings.Join(spared(got), "\n"); text != want || len(problems) > 0 {
+			t.Errorf("after %d days: problems %v\n got %s\nwant %s", days, problems, text, want)
+		}
+	}
 }
 
 // TestRealFactsOfThisMachine holds the facts against what the kernel tells other programs.
@@ -148,7 +171,7 @@ func TestRealFactsOfThisMachine(t *testing.T) {
 
 // FuzzFacts feeds hostile files: nothing but addresses may come of them.
 func FuzzFacts(f *testing.F) {
-	f.Add("nameserver 192.0.2.53", "eth0 00000000 010200C0 0003", "0 0 0 0 20010db8000000000000000000000001 0 0 0 00450003 eth0", "50 (x) S 20", utmp(384, 348))
+	f.Add("nameserver 192.0.2.53", "eth0 00000000 010200C0 0003", "0 0 0 0 20010db8000000000000000000000001 0 0 0 00450003 eth0", "50 (x) S 20", utmp(384, 340))
 	f.Fuzz(func(t *testing.T, resolv, route, route6, stat, utmp string) {
 		list := block.FactsOf(map[string]string{
 			"/etc/resolv.conf": resolv, "/proc/net/route": route, "/proc/net/ipv6_route": route6, "/proc/50/stat": stat, "/etc/group": resolv, "/run/utmp": utmp,

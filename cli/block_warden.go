@@ -149,7 +149,7 @@ func (w *warden) hold(ctx context.Context, name string) error {
 // rules are who must never be blocked: what the machine says, what the configuration adds, and whoever publishes that
 // he is a search engine's crawler or a proxy.
 func (c *command) rules(p *Plan) (*block.Rules, []connwarden.Problem) {
-	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv})
+	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now()})
 	for _, prefix := range p.Block.Never {
 		spares = append(spares, block.Spare{Prefix: prefix, Who: "on the list " + p.Block.NeverFrom})
 	}
