@@ -184,16 +184,15 @@ func (c *cell) seen(at uint32) {
 	}
 }
 
-// worst returns the largest count, of readings or of different values, within a window, and that of the window that ends
-// now.
-func (c *cell) worst(r *rules.Rule, now int64) (most, last uint64) {
+// worst returns the largest count, of readings or of different values, within so many buckets, and that of those that
+// end now.
+func (c *cell) worst(r *rules.Rule, span uint32, now int64) (most, last uint64) {
 	if r.Within == 0 && r.Distinct == "" {
 		return uint64(c.total), uint64(c.total)
 	}
 	if r.Distinct != "" {
-		return c.worstValues(r, now)
+		return c.worstValues(r, span, now)
 	}
-	span := parts(r)
 	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
 	var sum uint64
 	from := 0
@@ -211,10 +210,11 @@ func (c *cell) worst(r *rules.Rule, now int64) (most, last uint64) {
 	return most, last
 }
 
-func (c *cell) worstValues(r *rules.Rule, now int64) (most, last uint64) {
-	span, end := uint32(math.MaxUint32), uint32(0)
-	if r.Within > 0 {
-		span = parts(r)
+func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last uint64) {
+	end := uint32(0)
+	if r.Within == 0 {
+		span = math.MaxUint32
+	} else {
 		end = uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
 	}
 	inside := map[uint32]int{}

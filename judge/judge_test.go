@@ -248,10 +248,10 @@ func TestVerdicts(t *testing.T) {
 		{"logins that pass", burst(50, 3*time.Second, "POST", "/wp-login.php", 302), "", "", ""},
 		{"looking at the form", burst(200, 3*time.Second, "GET", "/wp-login.php", 200), "", "", ""},
 		{"Jetpack, now and then", burst(60, time.Minute, "POST", "/xmlrpc.php", 200), "", "", ""},
-		{"slowly, one in twenty seconds", burst(100, 20*time.Second, "POST", "/wp-login.php", 200), "wp-login", "17 POSTs to wp-login.php in 5 minutes, 100 in all", "malicious"},
+		{"slowly, one in twenty seconds", burst(100, 20*time.Second, "POST", "/wp-login.php", 200), "wp-login", "15 POSTs to wp-login.php in 5 minutes, 100 in all", "malicious"},
 		{"missing pages", pages(40, 404), "probing", "40 missing pages in 5 minutes, such as /page-0", "suspicious"},
 		{"one missing page often", burst(40, time.Second, "GET", "/favicon.ico", 404), "", "", ""},
-		{"a flood", burst(4000, time.Second/20, "GET", "/", 200), "flood", "1320 requests in 1 minute, 4000 in all", "suspicious"},
+		{"a flood", burst(4000, time.Second/20, "GET", "/", 200), "flood", "1200 requests in 1 minute, 4000 in all", "suspicious"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			verdicts, _ := judged(set, c.log, start.Add(3*time.Hour))

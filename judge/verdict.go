@@ -90,7 +90,7 @@ func (t *Table) verdict(l *ledger, fired map[int]*cell, now int64) (connwarden.V
 
 // evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
 func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
-	most, last := c.worst(r, now)
+	most, last := c.worst(r, parts(r), now)
 	need := r.Count
 	if c.passes > 0 {
 		need = max(r.PassCount, 3*uint64(c.passes))
@@ -98,6 +98,7 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests) {
 		return e, last, false
 	}
+	most = t.most(c, r, need)
 	e = connwarden.Evidence{
 		Rule: r.Name, Why: t.why(c, r, most), Score: score(r, most), Family: r.Family, Capped: r.Capped, Count: most, Window: r.Within,
 		First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
@@ -185,14 +186,16 @@ func (t *Table) member(c, group *cell, r *rules.Rule, l *ledger) (connwarden.Evi
 		return connwarden.Evidence{}, false
 	}
 	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("took part with %d, and did little else: %s", c.total, t.why(group, r, t.most(group, r))), Score: r.Member, Family: r.Family,
+		Rule: r.Name, Why: fmt.Sprintf("took part with %d, and did little else: %s", c.total, t.why(group, r, t.most(group, r, r.Count))), Score: r.Member, Family: r.Family,
 		Capped: r.Capped, Count: uint64(c.total), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}, true
 }
 
-func (t *Table) most(c *cell, r *rules.Rule) uint64 {
-	n, _ := c.worst(r, 0)
-	return n
+// most is what is told of a cell whose rule is met: what came within the window to the second, without the part by which
+// more is looked at. No less than need is told: so many were found.
+func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
+	n, _ := c.worst(r, max(parts(r)-1, 1), 0)
+	return max(n, need)
 }
 
 func (t *Table) samples(c *cell) []connwarden.Sample {
