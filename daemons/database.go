@@ -72,7 +72,8 @@ func mysqlText(s string) string {
 // readPostgres reads PostgreSQL (auth.c, postmaster.c, elog.c). Most of its messages name no peer, only log_line_prefix can; and user,
 // database and application, which a prefix may hold as well, are the peer's. So an address is taken from a prefix only in two well-known
 // ones: that of Amazon's service ("%t:%r:%u@%d:[%p]:"), where it stands before every name, and that of pgBadger
-// ("%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h "), if the names fit the message. A line in which two levels seem to stand is not read.
+// ("%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h "), if the names fit the message; and from others only where it is the first thing behind
+// time and process id. A line in which two levels seem to stand is not read.
 func readPostgres(s string, e *connwarden.Event) bool {
 	head, level, said := postgresLevel(s)
 	if level == "LOG" {
@@ -109,6 +110,9 @@ func readPostgres(s string, e *connwarden.Event) bool {
 		rest, known := strings.CutPrefix(rest, user)
 		return ok && found && known && strings.HasPrefix(rest, "@") && isAddress(host) && say(e, connwarden.EventAuthFailed, host, user)
 	}
+	if host, ok := postgresFirst(head, user); ok {
+		return say(e, connwarden.EventAuthFailed, host, user)
+	}
 	if strings.IndexByte(user, '=') >= 0 || strings.IndexByte(user, ' ') >= 0 {
 		return false
 	}
@@ -118,6 +122,28 @@ func readPostgres(s string, e *connwarden.Event) bool {
 	}
 	host, _ := after(rest, ",client=")
 	return isAddress(trim(host)) && say(e, connwarden.EventAuthFailed, trim(host), user)
+}
+
+// postgresFirst finds an address that stands in front of all that a client chooses: behind zone and process id, with the user's known name and
+// its "@" behind, so that it is neither user nor database.
+func postgresFirst(head, user string) (host string, ok bool) {
+	head = strings.TrimPrefix(head, "< ")
+	head = head[isoStamp(head):]
+	for range 4 {
+		var one string
+		one, head = word(trim(head))
+		if i := strings.IndexByte(one, '('); i > 0 { // "ADDR(PORT)"
+			one = one[:i]
+		}
+		one = strings.TrimSuffix(one, ",")
+		if isAddress(one) {
+			return one, user != "" && strings.HasPrefix(head, user) && strings.HasPrefix(head[len(user):], "@")
+		}
+		if !isZone(one) && (one == "" || one[0] != '[' || digits(one[1:]) == 0) {
+			return "", false
+		}
+	}
+	return "", false
 }
 
 // postgresLevel parts a line around the one level in it; without one, or with more, the level is empty.

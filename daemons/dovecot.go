@@ -128,6 +128,7 @@ func dovecotWhy(s string) connwarden.EventKind {
 	case strings.HasPrefix(s, "unknown user"), strings.HasPrefix(s, "Unknown user"), strings.HasPrefix(s, "no such user"),
 		strings.HasPrefix(s, "Password mismatch"), strings.HasPrefix(s, "password mismatch"), strings.HasPrefix(s, "invalid credentials"),
 		strings.HasPrefix(s, "CRAM-MD5 mismatch"), strings.HasPrefix(s, "Username character disallowed"), strings.HasPrefix(s, "Invalid username"),
+		strings.HasPrefix(s, "Attempted login with password having illegal chars"), strings.HasPrefix(s, "Authentication failure due to policy"),
 		strings.HasPrefix(s, "Authentication failed"), strings.HasPrefix(s, "Login failed"):
 		return connwarden.EventAuthFailed
 	}

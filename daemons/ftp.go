@@ -139,6 +139,10 @@ func readProftpd(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(said, "Maximum login attempts ("), strings.HasPrefix(said, "Connection refused (MaxClientsPerHost "),
 		strings.HasPrefix(said, "Connection refused (MaxConnectionsPerHost "):
 		kind = connwarden.EventLimitHit
+	case strings.HasPrefix(said, "unable to accept TLS connection"):
+		kind = connwarden.EventBadHandshake
+	case strings.HasPrefix(said, "denied due to "):
+		kind = connwarden.EventNotAllowed
 	case strings.HasPrefix(said, "client sent "):
 		kind = connwarden.EventProbe
 	case strings.HasPrefix(said, ": Login successful"):

@@ -95,7 +95,7 @@ var beginnings = func() (list [256][]beginning) {
 		{"proftpd", "proftpd["},
 		{"pure-ftpd", "(?@"},
 		{"cpanel", "[cpaneld] |[whostmgrd] |[webmaild] |[cpdavd] |[cphulkd] |info [cpaneld] |info [whostmgrd] |info [webmaild] |info [cpdavd] |info [cphulkd] "},
-		{"plesk", "ERR [panel] |INFO [panel] |Failed login attempt with login '"},
+		{"plesk", "ERR [|INFO [panel] |Failed login attempt with login '"},
 		{"webmin", "Invalid login as |Non-existent login as |Successful login as "},
 		{"roundcube", "IMAP Error: Login failed for |Failed login for |FAILED login for |Successful login for "},
 		{"phpmyadmin", "user denied: |user authenticated: "},

@@ -144,6 +144,10 @@ func readSendmail(program, s string, e *connwarden.Event) bool {
 		return ok && sayOf(e, connwarden.EventAuthPassed, a, user, "")
 	case strings.HasPrefix(s, "ruleset="):
 		return sendmailRuleset(s, e)
+	case strings.HasPrefix(s, "STARTTLS=server, error: accept failed"):
+		_, relay, ok := lastCut(s, ", relay=")
+		a, _, good := hostAddr(relay)
+		return ok && good && sayOf(e, connwarden.EventBadHandshake, a, "", "")
 	case strings.HasPrefix(s, "rejecting commands from "):
 		// "rejecting commands from %s [%s] due to pre-greeting traffic after %d seconds"
 		a, rest, ok := hostAddr(s[len("rejecting commands from "):])

@@ -39,7 +39,7 @@ func readNamed(s string, e *connwarden.Event) bool {
 		return false
 	case strings.HasPrefix(text, "rate limit "), strings.HasPrefix(text, "would rate limit "):
 	case strings.HasSuffix(text, " denied"), strings.Contains(text, " denied (allow-"), strings.Contains(text, "' denied due to "),
-		strings.Contains(text, " request denied: "), strings.HasPrefix(text, "bad zone transfer request: "):
+		strings.Contains(text, " request denied: "), strings.HasPrefix(text, "query failed (REFUSED) for "), strings.HasPrefix(text, "bad zone transfer request: "):
 		kind = connwarden.EventNotAllowed
 	case strings.HasPrefix(text, "request has invalid signature: "):
 		kind = connwarden.EventAuthFailed
@@ -143,6 +143,10 @@ func readAsterisk(s string, e *connwarden.Event) bool {
 		// chan_iax2.c: "No registration for peer '%s' (from %s)"
 		_, rest, ok := lastCut(s, " (from ")
 		return ok && strings.HasSuffix(rest, ")") && asteriskPeer(rest[:len(rest)-1], connwarden.EventAuthFailed, e)
+	case strings.HasPrefix(s, "Rejected connect attempt from "):
+		// chan_iax2.c: "Rejected connect attempt from %s, who was trying to reach '%s@%s'", "…, request '%s@%s' does not exist"
+		host, _, ok := strings.Cut(s[len("Rejected connect attempt from "):], ", ")
+		return ok && asteriskPeer(host, connwarden.EventProbe, e)
 	case strings.HasPrefix(s, "Rejecting unknown SIP connection from "):
 		return asteriskPeer(strings.Trim(s[len("Rejecting unknown SIP connection from "):], "\""), connwarden.EventProbe, e)
 	case strings.HasPrefix(s, "SecurityEvent=\""):
