@@ -15,8 +15,9 @@ func readCPanel(s string, e *connwarden.Event) bool {
 	if s == "" {
 		return false
 	}
-	daemon, rest, ok := "", s, true
+	daemon, rest := "", s
 	if s[0] == '[' {
+		var ok bool
 		if daemon, rest, ok = strings.Cut(s[1:], "] "); !ok {
 			return false
 		}

@@ -193,7 +193,7 @@ func (p *Parser) errorField(f errorField, b []byte, trusted bool) (rest []byte, 
 			continue
 		}
 		// The item ends where the text behind it begins; a time may have blanks, and so has an error's text.
-		end := len(b)
+		var end int
 		switch {
 		case i+1 < len(f) && f[i+1].letter == 0:
 			end = bytes.Index(b, []byte(f[i+1].text))
