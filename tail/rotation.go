@@ -1,0 +1,211 @@
+package tail
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// neighboursKept bounds how many rotated pieces are looked at to find the one that was read last: a year of weekly ones.
+const neighboursKept = 60
+
+// pastKept is how many texts are remembered that were read: rotations that come so fast that a time does not tell them
+// apart.
+const pastKept = 4
+
+// clockSlack is by how much a file's time may be behind the clock: file systems count in ticks, some in two seconds.
+const clockSlack = 2 * time.Second
+
+// adopt takes a file that has the log's name now, after what is left of those that had it before.
+func (f *Follower) adopt(t *trail, g *generation, now time.Time, visit func(*Piece)) {
+	known, was := t.known, t.cur
+	t.known, t.cur = Place{}, g
+	g.grew, g.seen = now, now
+	f.notice.watch(t, g)
+	t.emptied = g.info.Size() == 0
+	switch {
+	case was != nil:
+		was.grew = now
+		t.leave(was)
+		t.old = append(t.old, was)
+		f.between(t, was.place(), now, visit)
+	case known.Offset < 0:
+		g.seekEnd()
+	case known == Place{}:
+	case g.begins(&known): // as it was left, or put back
+		g.offset = known.Offset
+		g.begin()
+	default:
+		f.between(t, known, now, visit)
+	}
+}
+
+// rewritten begins a file anew that was truncated, or written over in its place. What of its old text was not read yet is
+// in the copy that was made before, if one was.
+func (f *Follower) rewritten(t *trail, g *generation, now time.Time, visit func(*Piece)) {
+	if g == t.cur {
+		f.between(t, g.place(), now, visit)
+		t.leave(g)
+		t.emptied = true
+	}
+	visit(&Piece{Log: t.number, Offset: g.offset, Older: g != t.cur, Last: true})
+	// A writer that does not append goes on where it was, behind a hole.
+	g.offset = nextData(g.f, 0, g.info.Size())
+	if g.offset >= g.info.Size() {
+		g.offset = 0
+	}
+	g.known, g.skip = 0, false
+	g.begin()
+}
+
+// filled is asked when a file that was empty has text again, of which data is the beginning: it may have been filled,
+// copied and emptied before anyone looked. It tells that all was read that came before data; else there is more now, or
+// the file is another by now.
+func (f *Follower) filled(t *trail, data []byte, now time.Time, visit func(*Piece)) bool {
+	known := Place{At: t.cur.grew}
+	if n := len(t.past); n > 0 {
+		known = t.past[n-1]
+	}
+	before := len(t.old)
+	f.between(t, known, now, visit)
+	head := t.cur.beginning()
+	t.emptied = len(t.old) > before || !bytes.HasPrefix(head, data[:min(len(data), len(head))])
+	return !t.emptied
+}
+
+// beginning is the first bytes of a file as it is now.
+func (g *generation) beginning() []byte {
+	head := make([]byte, headBytes)
+	n, _ := g.f.ReadAt(head, 0)
+	return head[:n]
+}
+
+// leave remembers a text that is read no more.
+func (t *trail) leave(g *generation) {
+	if g.len > 0 {
+		t.remember(g.place())
+	}
+}
+
+func (t *trail) remember(p Place) {
+	if len(t.past) == pastKept {
+		t.past = slices.Delete(t.past, 0, 1)
+	}
+	t.past = append(t.past, p)
+}
+
+// wasRead tells whether a text that begins with head is one of those read before.
+func (t *trail) wasRead(head []byte) bool {
+	return slices.ContainsFunc(t.past, func(p Place) bool { return p.heads(head) })
+}
+
+// between reads what was written after a place and before the log's present file: the rest of the piece that the place is
+// in, unless it is open still, and pieces that came and went unseen. Archives are read at once, others join the old ones.
+func (f *Follower) between(t *trail, known Place, now time.Time, visit func(*Piece)) {
+	var list []older
+	for range steadyTries {
+		var steady bool
+		if list, steady = t.older(&known); steady {
+			break
+		}
+		for _, o := range list {
+			if o.file == nil {
+				o.g.f.Close()
+			}
+		}
+		list = nil
+	}
+	for _, o := range slices.Backward(list) {
+		if o.file != nil {
+			f.unpack(t, o.file, o.from, visit)
+			t.remember(Place{Head: sumOf(o.head), Len: len(o.head), At: now})
+			continue
+		}
+		o.g.grew, o.g.seen, o.g.behind = now, now, true
+		t.old = append(t.old, o.g)
+		f.notice.watch(t, o.g)
+	}
+}
+
+// steadyTries is how often the neighbours of a log are looked through again because they were renamed meanwhile.
+const steadyTries = 20
+
+// older is a piece that was not read, or not to its end.
+type older struct {
+	g    *generation
+	file *File // of an archive
+	from int64
+	head []byte
+}
+
+// older lists what was written after a place and before the present file, newest first. steady tells that nothing was
+// rotated meanwhile: names shift then, and the list is worthless.
+func (t *trail) older(known *Place) (list []older, steady bool) {
+	present := t.cur.beginning()
+	names := Rotated(t.name)
+	var newest fs.FileInfo
+	for i, path := range names[:min(len(names), neighboursKept)] {
+		file, err := Open(path, Options{NoFollow: t.opt.NoFollow})
+		if err != nil {
+			return list, false
+		}
+		if i == 0 {
+			newest = file.info
+		}
+		head, err := file.Head(headBytes)
+		g := &generation{info: file.info}
+		if err != nil || len(head) == 0 || t.cur.same(g) || len(present) > 0 && (bytes.HasPrefix(head, present) || bytes.HasPrefix(present, head)) {
+			continue // broken, or the present file or a copy of it
+		}
+		last := known.heads(head)
+		if t.holds(g) || last && t.open(known) || !last && (t.wasRead(head) || file.ModTime().Before(known.At.Add(-clockSlack))) {
+			break // from here on all was read, or will be from the file that is open
+		}
+		o := older{file: file, head: head}
+		if last {
+			o.from = known.Offset
+		}
+		if file.Plain() {
+			if g, err = openGeneration(path, Options{NoFollow: true}); err != nil {
+				return list, false
+			}
+			g.offset = o.from
+			g.begin()
+			o = older{g: g}
+		}
+		if list = append(list, o); last {
+			break
+		}
+	}
+	again := Rotated(t.name)
+	if len(again) == 0 || newest == nil {
+		return list, len(again) == 0 && newest == nil
+	}
+	info, err := os.Stat(again[0])
+	return list, err == nil && os.SameFile(info, newest) && bytes.HasPrefix(t.cur.beginning(), present)
+}
+
+// holds tells whether a file is open as one that had the log's name.
+func (t *trail) holds(g *generation) bool {
+	return slices.ContainsFunc(t.old, g.same)
+}
+
+// open tells whether the file of a place is open still under no name that can be found, so that its rest is read there and
+// not from a copy.
+func (t *trail) open(known *Place) bool {
+	return slices.ContainsFunc(t.old, func(o *generation) bool { return o.head == known.Head && o.len == known.Len })
+}
+
+// unpack reads an archive, once: nobody appends to it.
+func (f *Follower) unpack(t *trail, file *File, from int64, visit func(*Piece)) {
+	defer file.Close()
+	results := Scan(context.Background(), []Job{{File: file, From: from, Whole: true}}, ScanOptions{Workers: 1}, func(_ int, b *Block) {
+		visit(&Piece{Log: t.number, Offset: b.Offset, Data: b.Data, Older: true, Last: b.Last})
+	})
+	if err := results[0].Err; err != nil {
+		f.trouble(t, err)
+	}
+}
