@@ -39,6 +39,9 @@ const (
 	EventAuthPassed
 	EventConnected
 	EventClosed
+
+	// NumEventKinds is how many there are.
+	NumEventKinds = iota
 )
 
 var eventWords = [...]string{

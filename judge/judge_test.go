@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,7 +266,7 @@ func TestVerdicts(t *testing.T) {
 				t.Fatalf("verdicts = %+v", verdicts)
 			}
 			v, e := verdicts[0], verdicts[0].Evidence[0]
-			if e.Rule != c.rule || e.Why != c.why || connwarden.Word(v.Score) != c.word {
+			if _, why, _ := strings.Cut(e.Why, ": "); e.Rule != c.rule || why != c.why || connwarden.Word(v.Score) != c.word {
 				t.Errorf("got  %s %d: %s\nwant %s %s: %s", e.Rule, v.Score, e.Why, c.rule, c.word, c.why)
 			}
 			if v.ScoreNow != 0 {

@@ -127,7 +127,7 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 	text := strings.NewReplacer(
 		"{count}", count, "{total}", strconv.FormatUint(uint64(c.total), 10), "{distinct}", strconv.FormatUint(distinct, 10),
 		"{within}", span(r.Within), "{value}", c.example, "{agent}", c.example, "{referer}", c.example,
-	).Replace(singular(r.Why, most))
+	).Replace(r.About + ": " + singular(r.Why, most))
 	if c.total > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
 		text += fmt.Sprintf(", %d in all", c.total)
 	}
@@ -186,7 +186,7 @@ func (t *Table) member(c, group *cell, r *rules.Rule, l *ledger) (connwarden.Evi
 		return connwarden.Evidence{}, false
 	}
 	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("took part with %d, and did little else: %s", c.total, t.why(group, r, t.most(group, r, r.Count))), Score: r.Member, Family: r.Family,
+		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", t.why(group, r, t.most(group, r, r.Count)), c.total), Score: r.Member, Family: r.Family,
 		Capped: r.Capped, Count: uint64(c.total), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}, true
 }

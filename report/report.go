@@ -173,12 +173,19 @@ type Review struct {
 	Ports    []ConnRow  `json:"ports"` // the same connections by port
 	Pages    *Pages     `json:"pages"`
 	Errors   *Errors    `json:"errors"`
+	Events   *Events    `json:"events"` // logins, mail and what else daemons say of peers; null when no log was read
 	Pressure []Pressure `json:"pressure"`
 	Peers    []Peer     `json:"peers"`
 	Groups   []Peer     `json:"groups"`
 	Findings []Finding  `json:"findings"`
 	Partial  bool       `json:"partial"` // a source that the user named could not be read
 	Problems []Problem  `json:"problems"`
+}
+
+// Events counts what logs say of peers besides requests.
+type Events struct {
+	Counted uint64            `json:"counted"`
+	Kinds   map[string]uint64 `json:"kinds"` // auth_failed, auth_passed, …
 }
 
 // Load is how busy the machine is.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 		t.rest(d.Conns.Rest, "connections")
 		t.ports(d.Ports, d.Conns.Total)
 	}
-	if d.Pages != nil {
+	bare := d.Events != nil && d.Events.Counted > 0 // of logs of logins alone nothing else is worth a line
+	if d.Pages != nil && !(bare && len(d.Pages.Files) == 0) {
 		t.out.WriteByte('\n')
 		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
 		if len(d.Pages.Files) == 0 {
@@ -33,7 +35,11 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 			t.visitors(d)
 		}
 	}
-	if d.Errors != nil {
+	if bare {
+		t.out.WriteByte('\n')
+		t.head("LOGINS AND MAIL", thousands(d.Events.Counted), t.kinds(d.Events.Kinds))
+	}
+	if d.Errors != nil && !(bare && d.Errors.Counted == 0) {
 		t.out.WriteByte('\n')
 		detail := ""
 		if d.Errors.First != nil && d.Errors.Last != nil {
@@ -49,6 +55,16 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	}
 	t.problems(d.Problems)
 	return t.end(w)
+}
+
+// kinds names events by kind, most first.
+func (t *Text) kinds(m map[string]uint64) string {
+	words := slices.Collect(maps.Keys(m))
+	slices.SortFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	for i, w := range words {
+		words[i] = thousands(m[w]) + " " + strings.ReplaceAll(w, "_", " ")
+	}
+	return strings.Join(words, t.dot())
 }
 
 func (t *Text) masthead(d *Review) {
@@ -109,6 +125,9 @@ func lookedAt(d *Review) string {
 	}
 	if d.Errors != nil {
 		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
+	}
+	if d.Events != nil && d.Events.Counted > 0 {
+		parts = append(parts, plural(d.Events.Counted, "event of logins and mail", "events of logins and mail"))
 	}
 	if len(parts) == 0 {
 		return "Nothing could be looked at."

@@ -31,8 +31,10 @@ type fold struct {
 	outlying map[string]bool // the paths that holders counts
 	first    time.Time       // of faults
 	last     time.Time
-	twins    *twins         // nil: no server stands before another
-	side     side           // of the source in hand
+	twins    *twins // nil: no server stands before another
+	side     side   // of the source in hand
+	events   [connwarden.NumEventKinds]uint64
+	heard    time.Time      // the last event
 	parsers  []*logs.Parser // by source
 	stats    []logs.Stats   // by source
 }
@@ -42,9 +44,12 @@ func (f *fold) Conn(*connwarden.Conn) {}
 
 // Event is judged.
 func (f *fold) Event(e *connwarden.Event) {
-	if f.ledgers != nil && (f.anytime || f.bounds.Holds(e.Time)) {
-		f.ledgers.Event(e)
+	if f.ledgers == nil || !f.anytime && !f.bounds.Holds(e.Time) {
+		return
 	}
+	f.ledgers.Event(e)
+	f.events[e.Kind]++
+	f.heard = latest(f.heard, &e.Time)
 }
 
 func (f *fold) Request(r *connwarden.Request) {

@@ -130,6 +130,10 @@ func (r *review) read(ctx context.Context) error {
 	for _, f := range folds[1:] {
 		r.sum.pages.Merge(f.pages)
 		r.sum.ledgers.Merge(f.ledgers)
+		for k, n := range f.events {
+			r.sum.events[k] += n
+		}
+		r.sum.heard = latest(r.sum.heard, &f.heard)
 	}
 	mergeFaults(folds)
 	addresses, counts := r.sum.ledgers.Evicted()
@@ -141,7 +145,7 @@ func (r *review) read(ctx context.Context) error {
 	}
 	r.second = r.sum.ledgers.Second()
 	if len(r.opt.Files) > 0 && r.opt.Now.IsZero() {
-		if end := latest(r.sum.pages.Last(), &r.sum.last); !end.IsZero() {
+		if end := latest(latest(r.sum.pages.Last(), &r.sum.last), &r.sum.heard); !end.IsZero() {
 			r.now = end
 		}
 	}
@@ -263,6 +267,7 @@ func (r *review) assemble(ctx context.Context) {
 		peers, groups = r.sum.ledgers.Verdicts(r.now)
 		verdicts = append(verdicts, peers...)
 		verdicts = append(verdicts, r.holders...)
+		d.Events = r.events()
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
 	}
 	r.own = r.ownAddresses()
@@ -283,6 +288,18 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)
+}
+
+// events counts what the logs say of peers besides requests.
+func (r *review) events() *report.Events {
+	d := &report.Events{Kinds: map[string]uint64{}}
+	for k, n := range r.sum.events {
+		if n > 0 {
+			d.Counted += n
+			d.Kinds[connwarden.EventKind(k).String()] = n
+		}
+	}
+	return d
 }
 
 func in(t time.Time, zone *time.Location) time.Time {
