@@ -73,6 +73,8 @@ var rooms = map[string]row{
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "daemons", "logs", "tail", "host"}},
 	"watch":          {rank: 4, may: []string{"nets", "geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
+	"web":            {rank: 4, may: []string{"report", "web/paper"}},
+	"web/paper":      {rank: 3, pure: true, may: []string{"report"}}, // the report as one file; what the page shares with it
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
@@ -95,6 +97,7 @@ var rooms = map[string]row{
 
 	"geo/gen":            {rank: 2, tests: true, may: []string{"geo"}},
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
+	"lab/truth":          {rank: 5, tests: true, may: []string{"*"}}, // worlds of known truth, and the court that reviews them
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
 }
