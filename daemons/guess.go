@@ -30,12 +30,16 @@ func Guess(text []byte) (program []byte) {
 		}
 	}
 	name, rest := word(s)
-	switch _, port := addressWithPort(name); {
-	case port:
-		return guessPeer(rest)
+	numbered := name != "" && name[len(name)-1]-'0' <= 9
+	if numbered {
+		if _, port := addressWithPort(name); port {
+			return guessPeer(rest)
+		}
+	}
+	switch {
 	case strings.HasPrefix(rest, "authenticator failed for "):
 		return programExim
-	case isAddress(name) && (strings.HasPrefix(rest, "failed to authenticate as '") || strings.HasPrefix(rest, "tried to authenticate with nonexistent user '")):
+	case numbered && isAddress(name) && (strings.HasPrefix(rest, "failed to authenticate as '") || strings.HasPrefix(rest, "tried to authenticate with nonexistent user '")):
 		return programAsterisk
 	}
 	return guessInside(name, rest)

@@ -25,6 +25,16 @@ func bracketedDate(line []byte) bool {
 func hasT(line []byte) bool   { return len(line) > 10 && line[10] == 'T' }
 func hasTab(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 64)], '\t') >= 0 }
 
+// unbracketed tells of a line that begins with a date whether what follows its time opens no bracket, or one with a number.
+func unbracketed(line []byte) bool {
+	n := bytes.IndexByte(line[19:], ' ')
+	if n < 0 || 19+n+2 >= len(line) {
+		return false
+	}
+	rest := line[19+n+1:]
+	return rest[0] != '[' || isDigit(rest[1])
+}
+
 // couldBeIIS tells of a line that begins with a date whether the time's fields and then an address, or the name of a site, follow.
 func couldBeIIS(line []byte) bool {
 	if len(line) < 40 || line[10] != ' ' || line[19] != ' ' {

@@ -116,8 +116,11 @@ func (p *Parser) apachePlain(line []byte) outcome {
 	}
 	f := p.startFault("apache", line, p.from)
 	f.Time = p.errs.last
-	p.apacheMessage(line)
-	f.Client = netip.Addr{} // nothing here stands where Apache writes a client
+	f.Message = apacheCode(f, line)
+	if starts(f.Message, "PHP ") {
+		f.Script = phpScript(f.Message)
+	}
+	// Nothing here stands where Apache writes a client.
 	p.pushFault(connwarden.EventOther, nil, nil)
 	return parsed
 }

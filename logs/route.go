@@ -91,7 +91,7 @@ func init() {
 		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
 			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to(syslogLog),
-		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", "openvpn", "postgresql", hasLevel, "mongodb", hasT,
+		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasT,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
 		opensSlashed: to(nginxError, caddyError),
@@ -105,6 +105,9 @@ func init() {
 
 // find returns the format, other than own, that a line is of, nil when none is; of an access format p.req is then filled.
 func (p *Parser) find(line []byte, own *Format) *Format {
+	if line[0] == ' ' || line[0] == '\t' {
+		return nil // the rest of somebody's entry
+	}
 	list := routes[openingOf(line)]
 	looked, timed := false, false
 	for i := range list {
@@ -211,6 +214,9 @@ func (p *Parser) nested(line []byte, not *Format) bool {
 // message reads what a daemon says of a peer in a line that is of no format: with a tag but no time, with a time of another form, or with
 // nothing before the message.
 func (p *Parser) message(line []byte) bool {
+	if line[0] == ' ' || line[0] == '\t' {
+		return false
+	}
 	text, tagged, timed := p.prefix(line)
 	trust := p.from.Trust
 	defer func() { p.from.Trust = trust }()
