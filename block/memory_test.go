@@ -40,6 +40,18 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestGuardedMemory holds that a guard changes nothing of what a driver does with targets that may be blocked.
+func TestGuardedMemory(t *testing.T) {
+	blocktest.Run(t, func(testing.TB) block.Driver {
+		return block.NewGuard(&block.Memory{Claims: block.Everything()}, block.NewRules(nil, block.Limits{}))
+	}, blocktest.Options{
+		Foreign: func(testing.TB) func(testing.TB) { return func(testing.TB) {} },
+		Traces:  func(testing.TB) string { return "" },
+		Site:    func(testing.TB) string { return "/srv/www/shop" },
+		Life:    100 * time.Millisecond,
+	})
+}
+
 // breakMemory lets three additions pass and fails after that.
 func breakMemory(_ testing.TB, d block.Driver) (mend func()) {
 	m := d.(*block.Memory)

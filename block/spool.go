@@ -89,8 +89,8 @@ func (k *Keeper) takeIn(ctx context.Context, b book) (told []connwarden.Problem,
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	case err != nil:
-		return []connwarden.Problem{{What: k.Spool.Name, Why: err.Error()}}, nil
+	case err != nil: // it stays where it is, and nobody has to wait for it
+		return []connwarden.Problem{{What: k.Spool.Name, Why: err.Error()}}, nil //nolint:nilerr // it is told
 	}
 	for _, n := range notes {
 		c := &Change{At: n.At, By: connwarden.ParseOrigin(n.By), Verb: n.Verb}
@@ -120,9 +120,17 @@ func (k *Keeper) takeIn(ctx context.Context, b book) (told []connwarden.Problem,
 	if len(bad) > 0 {
 		aside := k.Spool.Name + ".unread"
 		told = append(told, connwarden.Problem{What: k.Spool.Name, Why: fmt.Sprintf("lines %v are not understood; the file is now %s", bad, aside)})
-		return told, os.Rename(k.Spool.Name, aside)
+		return told, gone(os.Rename(k.Spool.Name, aside))
 	}
-	return told, os.Remove(k.Spool.Name)
+	return told, gone(os.Remove(k.Spool.Name))
+}
+
+// gone makes a file that stays an error of the journal: what it says must not be taken in again when it is no longer so.
+func gone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrJournal, err)
 }
 
 // wishes are those of a line of the verb block; the firewall took them when it was written.
