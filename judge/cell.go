@@ -27,6 +27,7 @@ type cell struct {
 	next    int32 // the next cell of the same address, -1: none
 	total   uint32
 	refused uint32 // status 4xx and 5xx
+	local   uint32 // that a local account may have written
 	passes  uint32
 	first   uint32
 	last    uint32
@@ -241,6 +242,7 @@ func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last ui
 func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16) uint16) {
 	c.total += o.total
 	c.refused += o.refused
+	c.local += o.local
 	c.passes += o.passes
 	c.late = c.late || o.late
 	c.seen(o.first)

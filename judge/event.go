@@ -102,7 +102,7 @@ type Doubt struct {
 const agreeSeconds = 5
 
 func (t *Table) doubt(e *connwarden.Event, hits []rules.Hit) {
-	if len(t.doubts) == maxClaims {
+	if t.live == nil && len(t.doubts) == maxClaims {
 		t.lost++
 		return
 	}
@@ -111,6 +111,10 @@ func (t *Table) doubt(e *connwarden.Event, hits []rules.Hit) {
 	d.event.Request, d.event.Raw = nil, nil
 	if path := requestPath(e.Request); path != nil {
 		d.path = hashText(path) | 1
+	}
+	if t.live != nil {
+		t.wait(d)
+		return
 	}
 	t.doubts = append(t.doubts, d)
 }

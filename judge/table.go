@@ -47,6 +47,7 @@ type Table struct {
 	doubts   []Doubt
 	second   *Second // nil in the first look
 	agreed   []bool  // of second.doubts
+	live     *live   // nil: logs are read once
 	scratch  []byte
 }
 
@@ -131,6 +132,12 @@ func (t *Table) Request(r *connwarden.Request) {
 		}
 		l = t.count(l, &addr, h.Rule, rule, &got)
 	}
+	if t.live != nil {
+		t.broadly(r, l, &addr)
+		if r.Status >= 400 {
+			t.fails(r, &addr)
+		}
+	}
 }
 
 // claim asks what an agent claims to be, and remembers it.
@@ -188,6 +195,9 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 	for i := l.cell; i >= 0; i = t.cells[i].next {
 		if int(t.cells[i].rule) == number {
 			t.fill(&t.cells[i], rule, g)
+			if t.live != nil {
+				t.live.touchPeer(l, &t.cells[i], rule)
+			}
 			return l
 		}
 	}
@@ -200,6 +210,9 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 	t.cells = append(t.cells, cell{rule: uint16(number), next: l.cell})
 	l.cell = int32(len(t.cells) - 1)
 	t.fill(&t.cells[l.cell], rule, g)
+	if t.live != nil {
+		t.live.touchPeer(l, &t.cells[l.cell], rule)
+	}
 	return l
 }
 
@@ -222,6 +235,9 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
+	if t.live != nil {
+		t.live.touchGroup(k, c, rule)
+	}
 }
 
 func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
@@ -232,6 +248,9 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	c.total += 1 + g.more
 	if g.refused {
 		c.refused++
+	}
+	if g.from != nil && g.from.Trust != connwarden.TrustRoot && (t.live == nil || !t.live.agreed) {
+		c.local++
 	}
 	c.seen(g.at)
 	number := bucketOf(rule, g.at)

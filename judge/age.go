@@ -1,0 +1,361 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// live is what a table needs besides that follows logs for ever. A table that follows gives the verdicts of one that reads
+// afterwards, with these differences: broad rules begin to count an address once its busiest minute makes it possible
+// that it reaches a quarter of what they ask for, so that they fire up to a quarter later; what is in doubt waits for
+// a request that agrees for some seconds and not for ever; and what lies behind every window is forgotten.
+type live struct {
+	broad   []int // rules by address
+	byNet   []int // and by network
+	nets    [netSlots]uint16
+	agreed  bool // the event in hand was in doubt and a request agreed
+	failed  [failedSlots]failure
+	doubts  map[uint64][]Doubt
+	waiting int
+	peers   map[[16]byte]struct{} // touched since Touched was called
+	groups  map[groupKey]struct{}
+	fired   map[int]groupKey // rules with members: the group that fired last
+}
+
+// failure is a request that was refused or failed, by its address and path.
+type failure struct {
+	key uint64
+	at  uint32
+}
+
+const (
+	// netSlots counts the requests of networks by their hash; two that meet there only make counting begin early.
+	netSlots = 1 << 14
+	// failedSlots holds the failed requests of the last seconds; at 16 bytes a quarter of a MiB.
+	failedSlots = 1 << 14
+	// maxDoubts bounds the events that wait for a request.
+	maxDoubts = 1 << 12
+	// broadShare is the part of a broad rule's count that must be possible before an address is counted.
+	broadShare = 4
+	// idle is after how long an address is forgotten that was not seen: the longest window.
+	idle = 24 * time.Hour
+	// instant is how long one reading that needs no other (a rule without a window) speaks against an address.
+	instant = time.Hour
+)
+
+// Follow makes an empty table one that follows: it remembers what was touched, counts the broad rules at once, and lets
+// what is in doubt wait for a request. Call [Table.Age] every minute.
+func (t *Table) Follow() {
+	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]struct{}{}, groups: map[groupKey]struct{}{}, fired: map[int]groupKey{}}
+	for i := range t.rules {
+		switch r := &t.rules[i]; {
+		case !r.Broad():
+		case r.By == rules.ByIP:
+			l.broad = append(l.broad, i)
+		default:
+			l.byNet = append(l.byNet, i)
+		}
+	}
+	t.live = l
+}
+
+// broadly counts a request for the broad rules, if its address or network is busy enough for any.
+func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
+	v := t.live
+	slot := &v.nets[hashAddr("net", r.Client)%netSlots]
+	*slot = sum16(*slot, 1)
+	busy := false
+	for _, i := range v.broad {
+		busy = busy || l.most(t.rules[i].Within) >= t.rules[i].Count/broadShare
+	}
+	for _, i := range v.byNet {
+		busy = busy || uint64(*slot) >= t.rules[i].Count/broadShare
+	}
+	if !busy {
+		return
+	}
+	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
+	for _, h := range t.match.Broad(r) {
+		rule := &t.rules[h.Rule]
+		got.pass = h.Pass
+		if rule.Distinct != "" {
+			got.value = t.requestValue(rule.Distinct, r)
+		}
+		if rule.By == rules.ByNet {
+			if uint64(*slot) >= rule.Count/broadShare {
+				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
+			}
+		} else if l.most(rule.Within) >= rule.Count/broadShare {
+			l = t.count(l, addr, h.Rule, rule, &got)
+		}
+	}
+}
+
+// doubtKey joins an address with the hash of a path; 0 is any path.
+func doubtKey(addr *[16]byte, path uint32) uint64 {
+	hi, lo := keyOf(addr)
+	return hashOf(hi^uint64(path)<<32, lo^uint64(path)) | 1
+}
+
+// fails takes note of a request that was refused or failed, and of what was in doubt until it came.
+func (t *Table) fails(r *connwarden.Request, addr *[16]byte) {
+	v, at := t.live, seconds(r.Time)
+	for _, key := range [...]uint64{doubtKey(addr, hashText(r.Path)|1), doubtKey(addr, 0)} {
+		v.failed[key>>1%failedSlots] = failure{key, at}
+		if len(v.doubts) == 0 {
+			continue
+		}
+		kept := v.doubts[key][:0]
+		for _, d := range v.doubts[key] {
+			if near(seconds(d.event.Time), at) {
+				v.waiting--
+				t.agrees(&d.event)
+			} else {
+				kept = append(kept, d)
+			}
+		}
+		if len(kept) > 0 {
+			v.doubts[key] = kept
+		} else {
+			delete(v.doubts, key)
+		}
+	}
+}
+
+func near(a, b uint32) bool { return a <= b+agreeSeconds && b <= a+agreeSeconds }
+
+// wait lets an event wait for its request, or counts it if that came before.
+func (t *Table) wait(d Doubt) {
+	v, addr := t.live, d.event.Client.As16()
+	key := doubtKey(&addr, d.path)
+	if f := v.failed[key>>1%failedSlots]; f.key == key && near(f.at, seconds(d.event.Time)) {
+		t.agrees(&d.event)
+		return
+	}
+	if v.waiting == maxDoubts {
+		t.lost++
+		return
+	}
+	v.doubts[key] = append(v.doubts[key], d)
+	v.waiting++
+}
+
+// agrees counts an event with which a request agrees.
+func (t *Table) agrees(e *connwarden.Event) {
+	e.From.Trust = connwarden.TrustLocal
+	t.live.agreed = true
+	t.Event(e)
+	t.live.agreed = false
+}
+
+// touchPeer remembers that a cell of an address was filled, if it may prove something by now.
+func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule) {
+	if r.By == rules.ByIP {
+		if uint64(c.total) >= r.Count {
+			v.peers[l.addr] = struct{}{}
+		}
+	} else if _, ok := v.fired[int(c.rule)]; ok && r.Member > 0 {
+		v.peers[l.addr] = struct{}{}
+	}
+}
+
+func (v *live) touchGroup(k groupKey, c *cell, r *rules.Rule) {
+	if uint64(c.total) >= r.Count {
+		v.groups[k] = struct{}{}
+	}
+}
+
+// Judged is a verdict of a table that follows.
+type Judged struct {
+	connwarden.Verdict
+	// Proved is the part of the evidence that holds without what a local account may have written: enforcement rests on
+	// it alone.
+	Proved []connwarden.Evidence
+}
+
+// Touched returns the verdicts on the addresses and groups about which something was read since it was last called, in
+// no order. Where a group begins to show what its rule asks for, its members are among them.
+func (t *Table) Touched(now time.Time) (peers, groups []Judged) {
+	v, at := t.live, now.Unix()
+	for k := range v.groups {
+		c := t.groups[k]
+		if c == nil {
+			continue
+		}
+		r := &t.rules[c.rule]
+		e, last, ok := t.evidence(c, r, at, 0)
+		if !ok {
+			continue
+		}
+		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
+		if r.Capped {
+			g.Score = min(g.Score, cappedScore)
+		}
+		if last >= r.Count {
+			g.ScoreNow = g.Score
+		}
+		if c.proves(r, &e) {
+			g.Proved = g.Evidence
+		}
+		groups = append(groups, g)
+		if r.Member > 0 {
+			if _, known := v.fired[int(c.rule)]; !known {
+				t.touchMembers(c.rule)
+			}
+			v.fired[int(c.rule)] = k
+		}
+	}
+	clear(v.groups)
+	fired := make(map[int]*cell, len(v.fired))
+	for rule, k := range v.fired {
+		if c := t.groups[k]; c != nil {
+			if _, _, ok := t.evidence(c, &t.rules[rule], at, 0); ok {
+				fired[rule] = c
+			}
+		}
+	}
+	for addr := range v.peers {
+		_, l := t.ledgers.find(&addr)
+		if l == nil {
+			continue
+		}
+		one, ok := t.verdict(l, fired, at)
+		if !ok {
+			continue
+		}
+		p := Judged{Verdict: one}
+		for _, e := range one.Evidence {
+			if t.proved(l, &e) {
+				p.Proved = append(p.Proved, e)
+			}
+		}
+		peers = append(peers, p)
+	}
+	clear(v.peers)
+	return peers, groups
+}
+
+// touchMembers touches all who took part in what a group did.
+func (t *Table) touchMembers(rule uint16) {
+	for n := range t.ledgers.n {
+		l := t.ledgers.at(n)
+		for i := l.cell; i >= 0; i = t.cells[i].next {
+			if t.cells[i].rule == rule {
+				t.live.peers[l.addr] = struct{}{}
+			}
+		}
+	}
+}
+
+// proved tells whether evidence against an address holds without what a local account may have written.
+func (t *Table) proved(l *ledger, e *connwarden.Evidence) bool {
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		if c := &t.cells[i]; t.rules[c.rule].Name == e.Rule {
+			return c.proves(&t.rules[c.rule], e)
+		}
+	}
+	return true
+}
+
+// proves tells whether a cell meets its rule even if all that a local account may have written is left out.
+func (c *cell) proves(r *rules.Rule, e *connwarden.Evidence) bool {
+	return c.local == 0 || e.Count >= uint64(c.local)+r.Count
+}
+
+// ForgetConns forgets what connections proved, before the next look at them is folded.
+func (t *Table) ForgetConns() {
+	forget := func(c *cell) {
+		if t.rules[c.rule].Look == rules.Connections {
+			c.total, c.values, c.samples, c.example = 0, nil, nil, ""
+		}
+	}
+	for i := range t.cells {
+		forget(&t.cells[i])
+	}
+	for _, c := range t.groups {
+		forget(c)
+	}
+}
+
+// Age forgets what lies behind every window: buckets, values and samples of cells, cells and groups without any, addresses
+// that were not seen for a day, events in doubt that no request agreed with. What remains of a cell counts as before.
+func (t *Table) Age(now time.Time) {
+	at := now.Unix()
+	for i := range t.cells {
+		t.age(&t.cells[i], at)
+	}
+	t.ledgers.keep(func(l *ledger) bool { return l.last == 0 || int64(l.last) > at-int64(idle/time.Second) || t.holds(l) })
+	t.pack(func(c *cell) bool { return !c.empty() || t.rules[c.rule].Share > 0 })
+	for k, c := range t.groups {
+		if t.age(c, at); c.empty() {
+			delete(t.groups, k)
+		}
+	}
+	v := t.live
+	for rule, k := range v.fired {
+		if t.groups[k] == nil {
+			delete(v.fired, rule)
+		}
+	}
+	for i := range v.nets {
+		v.nets[i] /= 2
+	}
+	for key, list := range v.doubts {
+		if at-list[len(list)-1].event.Time.Unix() > 2*agreeSeconds {
+			v.waiting -= len(list)
+			delete(v.doubts, key)
+		}
+	}
+}
+
+// holds tells whether an address has a cell that is not empty.
+func (t *Table) holds(l *ledger) bool {
+	for i := l.cell; i >= 0; i = t.cells[i].next {
+		if !t.cells[i].empty() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *cell) empty() bool { return len(c.buckets) == 0 && len(c.values) == 0 && c.total == 0 }
+
+// age drops the buckets, values and samples of a cell that no window reaches any more. Its total stays while anything
+// else does, as the total of the address does to which a share is compared.
+func (t *Table) age(c *cell, now int64) {
+	r := &t.rules[c.rule]
+	if r.Within == 0 {
+		if r.Look != rules.Connections && now-int64(c.last) > int64(instant/time.Second) {
+			c.forget()
+		}
+		return
+	}
+	span, end := parts(r), uint32(max(0, now))/partSeconds(r)
+	n := 0
+	for n < len(c.buckets) && c.buckets[n].number+span < end {
+		n++
+	}
+	c.buckets = append(c.buckets[:0], c.buckets[n:]...)
+	n = 0
+	for n < len(c.values) && c.values[n].bucket+span < end {
+		n++
+	}
+	c.values = append(c.values[:0], c.values[n:]...)
+	if len(c.buckets) == 0 && len(c.values) == 0 {
+		c.forget()
+		return
+	}
+	oldest := uint32(max(0, now)) - min(uint32(max(0, now)), (span+1)*partSeconds(r))
+	n = 0
+	for n < len(c.samples) && c.samples[n].at < oldest {
+		n++
+	}
+	c.samples = append(c.samples[:0], c.samples[n:]...)
+	c.first = max(c.first, oldest)
+}
+
+func (c *cell) forget() {
+	*c = cell{rule: c.rule, next: c.next, key: c.key}
+}
