@@ -60,6 +60,7 @@ var wordsOldFTP = wording{
 	says(failed, "failed login from %w [%a], %u"),
 	says(limited, "repeated login failures from %w [%a]"),
 	says(limited, "repeated login failures from %a"),
+	says(limited, "repeated login failures from %a (%w)"),
 	says(failed, "FAILED LOGIN %n FROM %a, %u"),
 	says(failed, "FTP LOGIN FAILED FROM %a, %u"),
 	says(failed, "FTP LOGIN FAILED FROM %w [%a], %u"),

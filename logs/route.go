@@ -87,7 +87,7 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", caddyError, caddyJSON, traefikJSON, anyJSON),
+		opensObject: to("mongodb", "nextcloud", journalJSON, caddyError, caddyJSON, traefikJSON, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
 			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to(syslogLog),
@@ -232,6 +232,16 @@ func (p *Parser) message(line []byte) bool {
 	if p.guessed(line) {
 		return true
 	}
+	// What a container's runtime brought, once.
+	if line[0] == '{' || hasT(line) {
+		strip := stripDocker
+		if line[0] != '{' {
+			strip = stripCRI
+		}
+		if inner, ok := strip(p, line); ok && len(inner) > 0 && inner[0] != '{' {
+			return p.nested(inner, nil)
+		}
+	}
 	// "web-1  | …" of Docker Compose.
 	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
 		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
@@ -257,7 +267,7 @@ func (f *Format) Trust() connwarden.Trust {
 	switch name {
 	case nginxError.Name, litespeedError.Name, mysqlSlow.Name:
 		return connwarden.TrustOutside
-	case syslogLog.Name, kernelLog.Name, phpError.Name, phpFPM.Name:
+	case syslogLog.Name, kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
 	}
 	return connwarden.TrustRoot
