@@ -1,0 +1,2 @@
+// Package paper tells a review as one self-contained HTML file.
+package paper
