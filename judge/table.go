@@ -36,19 +36,21 @@ type Table struct {
 	ledgers  ledgers
 	cells    []cell
 	groups   map[groupKey]*cell
-	lost     uint64 // groups and cells that found no room
+	lost     uint64 // cells that found no room
 	patience uint64 // how many are lost before room is made again
-	evicted  uint64
-	agents   []agent
-	names    []string // of sources
-	numbers  map[string]uint16
-	last     string // the source looked up last
-	lastNum  uint16
-	doubts   []Doubt
-	second   *Second // nil in the first look
-	agreed   []bool  // of second.doubts
-	live     *live   // nil: logs are read once
-	scratch  []byte
+	// The same of groups.
+	lostGroups, groupPatience uint64
+	evicted                   uint64
+	agents                    []agent
+	names                     []string // of sources
+	numbers                   map[string]uint16
+	last                      string // the source looked up last
+	lastNum                   uint16
+	doubts                    []Doubt
+	second                    *Second // nil in the first look
+	agreed                    []bool  // of second.doubts
+	live                      *live   // nil: logs are read once
+	scratch                   []byte
 }
 
 type groupKey struct {
@@ -224,12 +226,8 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 	k := groupKey{uint16(number), maphash.Bytes(textSeed, key)}
 	c := t.groups[k]
 	if c == nil {
-		if len(t.groups) >= maxGroups {
-			t.thinGroups()
-			if len(t.groups) >= maxGroups {
-				t.lost++
-				return
-			}
+		if !t.groupRoom() {
+			return
 		}
 		c = &cell{rule: uint16(number), next: -1, key: string(key[:min(len(key), 4*valueText)])}
 		t.groups[k] = c
@@ -351,23 +349,38 @@ func (t *Table) pack(stays func(*cell) bool) {
 	}
 }
 
+// groupRoom is room for groups.
+func (t *Table) groupRoom() bool {
+	if len(t.groups) < maxGroups {
+		return true
+	}
+	if t.lostGroups < t.groupPatience {
+		t.lostGroups++
+		return false
+	}
+	t.thinGroups()
+	t.groupPatience = t.lostGroups + maxGroups/4
+	return len(t.groups) < maxGroups
+}
+
 // thinGroups drops the groups that are farthest from what their rules ask for.
 func (t *Table) thinGroups() {
 	for k, c := range t.groups {
 		if uint64(c.total)*2 <= t.rules[c.rule].Count {
 			delete(t.groups, k)
-			t.lost++
+			t.lostGroups++
 		}
 	}
 }
 
 // Evicted tells how many addresses were given up because the table was full, and how many counts of rules were.
-func (t *Table) Evicted() (addresses, counts uint64) { return t.evicted, t.lost }
+func (t *Table) Evicted() (addresses, counts uint64) { return t.evicted, t.lost + t.lostGroups }
 
 // Merge adds what o counted, which must have the same options and must not be used afterwards.
 func (t *Table) Merge(o *Table) {
 	t.evicted += o.evicted
 	t.lost += o.lost
+	t.lostGroups += o.lostGroups
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
 	for i := range o.ledgers.n {
 		from := o.ledgers.at(i)
