@@ -3,6 +3,7 @@ module github.com/connwarden/connwarden
 go 1.26.0
 
 require (
+	charm.land/bubbletea/v2 v2.0.10 // tui: keys, mouse and the drawing of only what changed
 	github.com/godbus/dbus/v5 v5.2.4 // block/firewalld: how one speaks to firewalld
 	github.com/google/nftables v0.3.0 // block/nft: tables, chains, sets and rules as netlink messages
 	github.com/klauspost/compress v1.20.3 // tail: gzip and zstd, faster than the standard library's gzip
@@ -25,7 +26,6 @@ require (
 
 require (
 	charm.land/bubbles/v2 v2.2.1 // indirect
-	charm.land/bubbletea/v2 v2.0.10 // indirect
 	charm.land/lipgloss/v2 v2.0.6 // indirect
 	github.com/charmbracelet/colorprofile v0.4.3 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20260811164956-006e29f97886 // indirect

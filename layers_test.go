@@ -32,6 +32,7 @@ type row struct {
 }
 
 const (
+	bubbletea = "charm.land/bubbletea/v2"
 	dbus      = "github.com/godbus/dbus/v5"
 	maxmind   = "github.com/oschwald/maxminddb-golang/v2"
 	mdlayher  = "github.com/mdlayher/netlink"
@@ -75,6 +76,7 @@ var rooms = map[string]row{
 	"watch":          {rank: 4, may: []string{"nets", "geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"web":            {rank: 4, may: []string{"report", "web/paper"}},
 	"web/paper":      {rank: 3, pure: true, may: []string{"report"}}, // the report as one file; what the page shares with it
+	"tui":            {rank: 4, may: []string{"report"}, guests: []string{bubbletea, runewidth}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
 
@@ -97,7 +99,7 @@ var rooms = map[string]row{
 
 	"geo/gen":            {rank: 2, tests: true, may: []string{"geo"}},
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
-	"lab/truth":          {rank: 5, tests: true, may: []string{"*"}}, // worlds of known truth, and the court that reviews them
+	"lab/truth":          {rank: 5, tests: true, may: []string{"*"}},        // worlds of known truth, and the court that reviews them
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
 }

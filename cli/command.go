@@ -139,7 +139,7 @@ Without a command it is "connwarden review".`,
 	c.flags.top = -1
 	c.reviewFlags(root)
 	defer tellDefaults(root)
-	root.AddCommand(c.reviewCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.rulesCommand(), c.ipCommand(), c.doctorCommand(), c.configCommand(), c.updateCommand())
+	root.AddCommand(c.reviewCommand(), c.topCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.rulesCommand(), c.ipCommand(), c.doctorCommand(), c.configCommand(), c.updateCommand())
 	root.AddCommand(c.blockCommand(), c.unblockCommand(), c.blocksCommand(), c.allowCommand(), c.disallowCommand(), c.allowedCommand(), c.undoCommand(), c.confirmCommand(), c.syncCommand())
 	root.AddCommand(c.webCommand())
 	return root

@@ -1,0 +1,320 @@
+package tui
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/connwarden/connwarden/report"
+)
+
+// tabs are the names of what is shown, in the order of their keys 1 to 6.
+var tabs = [...]string{"Findings", "Peers", "Connections", "Pages", "Errors", "Blocks"}
+
+const (
+	tabFindings = iota
+	tabPeers
+	tabConns
+	tabPages
+	tabErrors
+	tabBlocks
+)
+
+// table is what a tab holds now, filtered and sorted.
+func (s *screen) table() *table {
+	t := [...]func() *table{s.findings, s.peers, s.conns, s.pages, s.errors, s.blocked}[s.tab]()
+	t.filter(s.filter)
+	t.sort(s.places[s.tab].order)
+	if s.filter != "" && len(t.entries) == 0 {
+		t.empty = []string{"Nothing here holds " + strconv.Quote(report.Clean(s.filter)) + ". Esc shows all."}
+	}
+	return t
+}
+
+// barWidth is that of the command review.
+func (s *screen) barWidth() int {
+	switch {
+	case s.width >= 110:
+		return 20
+	case s.width >= 80:
+		return 12
+	default:
+		return 6
+	}
+}
+
+// verdict is a peer's word as the command review shows it.
+func verdict(word string) cell {
+	switch word {
+	case "malicious":
+		return words(word, red)
+	case "suspicious":
+		return words(word, amber)
+	case "normal":
+		return words("", dim)
+	default:
+		return words(report.Clean(word), dim)
+	}
+}
+
+// waiting says why a tab is empty before there is anything in it.
+func (s *screen) waiting(what string) []string {
+	if why := s.failures[what]; why != "" {
+		return []string{why}
+	}
+	if what == "review" {
+		return []string{"Reading the logs of this machine for the first time."}
+	}
+	return []string{"Asking for the first time."}
+}
+
+// findings are what needs a person, and beneath it how near the machine is to its limits.
+func (s *screen) findings() *table {
+	t := &table{}
+	if s.review == nil {
+		t.empty = s.waiting("review")
+		return t
+	}
+	n := 0
+	for i := range s.review.Findings {
+		f := &s.review.Findings[i]
+		lead, st := strings.TrimSpace(s.pen.dot()), bold
+		if f.Level != "info" {
+			n++
+			lead, st = strconv.Itoa(n), amber
+		}
+		if f.Level == "critical" {
+			st = red
+		}
+		e := entry{key: f.Title, target: f.Addr, lines: [][]span{{{fmt.Sprintf("%-3s", lead), plain}, {report.Clean(f.Title), st}}}}
+		for _, line := range wrap(report.Clean(f.Detail), s.width-gutter-3) {
+			e.lines = append(e.lines, []span{{"   " + line, plain}})
+		}
+		for _, next := range f.Next {
+			e.lines = append(e.lines, []span{{"   " + s.pen.arrow() + " " + report.Clean(next), accent}})
+		}
+		e.lines = append(e.lines, nil)
+		t.entries = append(t.entries, e)
+	}
+	t.empty = wrap("Nothing needs you. "+s.lookedAt(), s.width-gutter)
+	t.below = s.limits()
+	return t
+}
+
+func (s *screen) lookedAt() string {
+	d := s.review
+	var parts []string
+	if d.Conns != nil {
+		parts = append(parts, plural(d.Conns.Total, "connection", "connections"))
+	}
+	if d.Pages != nil {
+		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Pages.Counted, "request", "requests"), plural(uint64(len(d.Pages.Files)), "log", "logs")))
+	}
+	if d.Errors != nil {
+		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
+	}
+	if len(parts) == 0 {
+		return "Nothing could be looked at."
+	}
+	return "Looked at " + strings.Join(parts, ", ") + "."
+}
+
+// limits are the machine's, the nearest first as the review has them, and what could not be seen.
+func (s *screen) limits() [][]span {
+	var out [][]span
+	if len(s.review.Pressure) > 0 {
+		out = append(out, []span{{"LIMITS", bold}})
+		t := &table{cols: []column{{title: "NOW", right: true}, {title: "LIMIT", right: true}, {title: "", drop: 1}, {title: "WHAT"}, {title: "WHY", least: 10, drop: 2}}}
+		for _, p := range s.review.Pressure {
+			st, share, limit := plain, 0.0, ""
+			switch p.Level {
+			case "critical":
+				st = red
+			case "warning":
+				st = amber
+			}
+			if p.Limit > 0 {
+				share, limit = min(p.Value/p.Limit, 1), figure(p.Limit)
+			}
+			t.entries = append(t.entries, entry{cells: []cell{
+				words(figure(p.Value), bold), words(limit, plain), words(s.pen.bar(share, s.barWidth()), st),
+				words(strings.TrimSpace(strings.ReplaceAll(p.What, "_", "-")+" "+report.Clean(p.About)), st), words(report.Clean(p.Why), dim),
+			}})
+		}
+		w := t.widths(s.width - gutter)
+		head, _ := t.head(&s.pen, w, order{})
+		out = append(out, head)
+		for i := range t.entries {
+			out = append(out, t.line(&s.pen, w, t.entries[i].cells, nil))
+		}
+		out = append(out, nil)
+	}
+	if len(s.review.Problems) > 0 {
+		out = append(out, []span{{"Not seen:", dim}})
+		for _, p := range s.review.Problems {
+			for _, line := range wrap(report.Clean(p.What)+": "+report.Clean(p.Why), s.width-gutter-2) {
+				out = append(out, []span{{"  " + line, dim}})
+			}
+		}
+	}
+	return out
+}
+
+// figure is a number that may have a fraction.
+func figure(f float64) string {
+	if f == float64(uint64(f)) {
+		return thousands(uint64(f))
+	}
+	return strconv.FormatFloat(f, 'f', 2, 64)
+}
+
+// peers are the addresses and groups of the review, worst first, with the connections that they have now.
+func (s *screen) peers() *table {
+	t := &table{cols: []column{
+		{title: "SCORE", right: true, drop: 8}, {title: "VERDICT"}, {title: "ADDRESS"}, {title: "OPEN", right: true}, {title: "", drop: 3},
+		{title: "REQUESTS", right: true, drop: 6}, {title: "NETWORK", least: 12, drop: 4}, {title: "CC", drop: 5}, {title: "WHY", least: 16, drop: 2},
+	}}
+	if s.review == nil {
+		t.empty = s.waiting("review")
+		return t
+	}
+	t.empty = []string{"No peer. " + s.lookedAt()}
+	open := s.open()
+	n := s.barWidth() / 2
+	var top uint64
+	for i := range s.review.Peers {
+		top = max(top, slices.Max(append(s.history.of(s.review.Peers[i].Addr, n), 0)))
+	}
+	for i := range s.review.Peers {
+		p := &s.review.Peers[i]
+		now := open(p)
+		e := s.peer(p)
+		e.cells[3], e.cells[4] = number(now, plain), words(s.pen.spark(s.history.of(p.Addr, n), top), plain)
+		t.entries = append(t.entries, e)
+	}
+	for i := range s.review.Groups {
+		if p := &s.review.Groups[i]; p.Verdict != "normal" {
+			e := s.peer(p)
+			e.key, e.cells[6] = p.Kind+" "+p.Addr, words(p.Kind, plain)
+			if p.Kind != "net" {
+				e.target = ""
+				e.explain = s.group(p)
+			}
+			t.entries = append(t.entries, e)
+		}
+	}
+	return t
+}
+
+func (s *screen) peer(p *report.Peer) entry {
+	network, country := "", ""
+	if p.Network != nil {
+		network, country = report.Clean(p.Network.Org), p.Network.Country
+	}
+	score := cell{}
+	if p.Score > 0 {
+		score = number(uint64(p.Score), bold)
+	}
+	return entry{key: p.Addr, target: p.Addr, cells: []cell{
+		score, verdict(p.Verdict), words(report.Clean(p.Addr), bold), {}, {}, number(p.Requests, plain), words(network, plain), words(country, plain), words(s.why(p), plain),
+	}}
+}
+
+// why is what a peer does: the first reason for its verdict, else what it is and what it was answered.
+func (s *screen) why(p *report.Peer) string {
+	var parts []string
+	if b := s.blockOf(p.Addr); b != nil {
+		parts = append(parts, "BLOCKED "+left(s.now, b.Until))
+	}
+	switch {
+	case len(p.Evidence) > 0:
+		parts = append(parts, report.Clean(p.Evidence[0].Why))
+	case p.Bot != nil:
+		parts = append(parts, report.Clean(p.Bot.Claim)+" "+p.Bot.Proof)
+	default:
+		for _, class := range []string{"2xx", "3xx", "4xx", "5xx"} {
+			if n := p.Status[class]; n > 0 {
+				parts = append(parts, class+" "+percent(n, p.Requests))
+			}
+		}
+	}
+	return strings.Join(parts, s.pen.dot())
+}
+
+// open tells how many connections a peer has by the last sample, or by the review where that held no more rows.
+func (s *screen) open() func(*report.Peer) uint64 {
+	if s.live == nil {
+		return func(p *report.Peer) uint64 { return p.Open }
+	}
+	live := make(map[string]uint64, len(s.live.Rows))
+	for _, r := range s.live.Rows {
+		live[r.Key] = r.Count
+	}
+	return func(p *report.Peer) uint64 {
+		n, shown := live[p.Addr]
+		if !shown && s.live.Rest.Rows > 0 {
+			return p.Open
+		}
+		return n
+	}
+}
+
+// blockOf is the block that holds an address.
+func (s *screen) blockOf(addr string) *report.Block {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || s.blocks == nil {
+		return nil
+	}
+	for i := range s.blocks.Blocks {
+		b := &s.blocks.Blocks[i]
+		if p, err := netip.ParsePrefix(b.Target); err == nil && p.Contains(a) && b.State == "in_force" {
+			return b
+		}
+	}
+	return nil
+}
+
+// conns are the connections by address, as they are now.
+func (s *screen) conns() *table {
+	d := s.live
+	if d == nil && s.review != nil {
+		d = s.review.Conns
+	}
+	t := &table{cols: []column{
+		{title: "COUNT", right: true}, {title: "SHARE", right: true, drop: 6}, {title: "", drop: 4}, {title: "ADDRESS"}, {title: "VERDICT"}, {title: "LAST", drop: 5},
+		{title: "IN", right: true, drop: 7}, {title: "OUT", right: true, drop: 8}, {title: "PORTS", least: 9, drop: 3}, {title: "STATES", least: 20, drop: 9},
+	}}
+	switch {
+	case d == nil && !s.opt.Conns:
+		t.empty = []string{"Connections were not looked at: --no-conns."}
+		return t
+	case d == nil:
+		t.empty = s.waiting("conns")
+		return t
+	}
+	t.empty = []string{"No connection, but for those of this machine with itself."}
+	thought := map[string]string{}
+	if s.review != nil {
+		for i := range s.review.Peers {
+			thought[s.review.Peers[i].Addr] = s.review.Peers[i].Verdict
+		}
+	}
+	n := s.barWidth()
+	var top uint64
+	if len(d.Rows) > 0 {
+		top = d.Rows[0].Count
+	}
+	for _, r := range d.Rows {
+		t.entries = append(t.entries, entry{key: r.Key, target: r.Key, cells: []cell{
+			number(r.Count, bold), {text: percent(r.Count, d.Total), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), bold),
+			verdict(thought[r.Key]), words(s.pen.spark(s.history.of(r.Key, n/2), top), plain), number(r.In, plain), number(r.Out, plain),
+			words(counts(r.Ports, r.Count), plain), words(s.states(r.States, r.Count), dim),
+		}})
+	}
+	if d.Rest.Rows > 0 {
+		t.below = [][]span{{{fmt.Sprintf("%s more addresses with %s connections", thousands(d.Rest.Rows), thousands(d.Rest.Count)), dim}}}
+	}
+	return t
+}
