@@ -60,7 +60,7 @@ func read(program, text string, e *connwarden.Event) bool {
 		if s != nil && s.name != "mail" {
 			e.Service = s.name
 		}
-		return readPAM(text, e)
+		return (s != nil || pamFits(program, text)) && readPAM(text, e)
 	case s == nil:
 		return false
 	}

@@ -25,7 +25,7 @@ func Guess(text []byte) (program []byte) {
 		}
 		return nil
 	case '[': // "[NAME] FAIL LOGIN: …"
-		if strings.Contains(s, ": Client \"") && (strings.Contains(s, "] FAIL ") || strings.Contains(s, "] OK ") || strings.Contains(s, "] FTP ")) {
+		if _, what, ok := strings.Cut(s, "] "); ok && (strings.HasPrefix(what, "FAIL ") || strings.HasPrefix(what, "OK ") || strings.HasPrefix(what, "FTP ")) && strings.Contains(what, ": Client \"") {
 			return programVsftpd
 		}
 	}

@@ -67,6 +67,16 @@ func isPAM(program, text string) bool {
 		strings.HasPrefix(text, "PAM ") && strings.Contains(text[:min(len(text), 48)], " more authentication failure")
 }
 
+// pamFits tells of a program that is not known whether PAM speaks of a service of about the same name: of others it might be a client's
+// words.
+func pamFits(program, text string) bool {
+	if program == "pam" { // no tag at all: it is guessed
+		return true
+	}
+	service, ok := between(text, "(", ":")
+	return ok && len(service) > 1 && (strings.HasPrefix(program, service) || strings.HasPrefix(service, program)) || strings.HasSuffix(program, "(pam_unix)")
+}
+
 // plain is the reader of a service whose programs all speak alike.
 func plain(read func(text string, e *connwarden.Event) bool) func(string, string, *connwarden.Event) bool {
 	return func(_, text string, e *connwarden.Event) bool { return read(text, e) }
@@ -93,7 +103,7 @@ var services = []struct {
 	{service{name: "vsftpd", read: plain(readVsftpd)}, "vsftpd"},
 	{service{name: "proftpd", read: plain(readProftpd)}, "proftpd"},
 	{service{name: "pure-ftpd", read: plain(readPureFTPd)}, "pure-ftpd"},
-	{service{name: "webmin", read: plain(readWebmin)}, "webmin miniserv.pl"},
+	{service{name: "webmin", read: plain(readWebmin)}, "webmin miniserv.pl perl"},
 	{service{name: "usermin", read: plain(readWebmin)}, "usermin"},
 	{service{name: "roundcube", read: plain(readRoundcube)}, "roundcube"},
 	{service{name: "wordpress", words: wordsWordPress}, "wordpress wp"},

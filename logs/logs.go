@@ -122,6 +122,7 @@ type Parser struct {
 	forward  []byte    // X-Forwarded-For, Forwarded
 	real     []byte    // CF-Connecting-IP and its like
 	sender   []byte    // the program of the line of syslog in hand
+	alone    bool      // nothing but a time stands before it
 	untagged []byte    // what follows the time of that line
 	surely   bool      // that program stands in a tag with a process id and a colon
 	lead     lead      // the same, as prefix has found it

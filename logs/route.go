@@ -239,7 +239,7 @@ func (p *Parser) message(line []byte) bool {
 			strip = stripCRI
 		}
 		if inner, ok := strip(p, line); ok && len(inner) > 0 && inner[0] != '{' {
-			return p.nested(inner, nil)
+			return p.nested(inner, nil) || p.message(inner)
 		}
 	}
 	// "web-1  | …" of Docker Compose.

@@ -69,6 +69,9 @@ func (p *Parser) readPrefix(line []byte) (text []byte, tagged, timed bool) {
 	if tagged && timed && n > 11 && isDigit(line[0]) && line[10] == ' ' && !p.surely {
 		tagged = daemons.Knows(p.sender)
 	}
+	if tagged && !timed && !p.alone && !p.surely { // a sentence with a colon in it
+		tagged = false
+	}
 	if !tagged {
 		p.sender = nil
 		return b, false, timed
@@ -76,14 +79,32 @@ func (p *Parser) readPrefix(line []byte) (text []byte, tagged, timed bool) {
 	return text, true, timed
 }
 
-// maxLead is how many words may stand before the tag: host, and facility with level.
+// maxLead is how many words may stand before the tag.
 const maxLead = 2
+
+// leads tells whether two words may stand before a tag: a zone and the host, or the host and a facility with its level. Two words of a
+// sentence may not, behind which a client's could begin.
+func leads(first, second []byte) bool {
+	if first[0] == '<' || bytes.IndexByte(second, '.') > 0 || bytes.IndexByte(second, '|') > 0 || second[0] == '<' {
+		return true
+	}
+	for _, c := range first {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return len(first) >= 3 && len(first) <= 5 && (first[0] == 'U' || first[0] == 'G' || first[len(first)-1] == 'T')
+}
 
 // tag finds the program's tag at the front of b, perhaps behind its host and facility, and returns what follows. A tag without a colon must
 // have a process id and be of a known program. p.surely tells that it has a process id and a colon.
 func (p *Parser) tag(b []byte) (text []byte, ok bool) {
 	p.surely = false
-	for range maxLead + 1 {
+	var before [maxLead][]byte
+	for words := 0; ; words++ {
+		if words == 2 && !leads(before[0], before[1]) {
+			return nil, false
+		}
 		n := 0
 		name, id, odd := 0, false, false
 		for ; n < len(b) && b[n] != ' '; n++ {
@@ -121,7 +142,7 @@ func (p *Parser) tag(b []byte) (text []byte, ok bool) {
 		}
 		if end > 0 && end <= 64 && !odd && (colon || id) {
 			if colon || daemons.Knows(b[:end]) {
-				p.sender, p.surely = b[:end], id && colon
+				p.sender, p.surely, p.alone = b[:end], id && colon, words == 0
 				return behindTag(rest), true
 			}
 		}
@@ -131,16 +152,16 @@ func (p *Parser) tag(b []byte) (text []byte, ok bool) {
 		// "sogod [4242]: ".
 		if len(rest) > 4 && rest[1] == '[' && !odd && isDigit(rest[2]) {
 			if n := bytes.Index(rest[:min(len(rest), 16)], []byte("]: ")); n > 0 && daemons.Knows(b[:end]) {
-				p.sender, p.surely = b[:end], true
+				p.sender, p.surely, p.alone = b[:end], true, words == 0
 				return rest[n+3:], true
 			}
 		}
-		if len(rest) < 2 {
+		if len(rest) < 2 || words == maxLead {
 			return nil, false
 		}
+		before[words] = b[:n]
 		b = skipBlank(rest)
 	}
-	return nil, false
 }
 
 // behindTag skips what some systems write between tag and message.
@@ -197,7 +218,7 @@ func (p *Parser) stamp(b []byte) int {
 		}
 	}
 	t, n := s.any(b[open:])
-	if n == 0 {
+	if rest := b[open+n:]; n == 0 || starts(rest, " AM ") || starts(rest, " PM ") {
 		if t, n = s.odd(b[open:]); n == 0 {
 			return 0
 		}

@@ -44,6 +44,12 @@ var oddTimes = func() (list [24][]*strftime) {
 
 // odd reads a time that any does not know, and tells how many bytes it takes.
 func (s *stamps) odd(b []byte) (time.Time, int) {
+	if len(b) < 14 {
+		return time.Time{}, 0
+	}
+	if !isDigit(b[0]) && b[0] != '<' && month(b) == 0 && !isDayName(b) && !starts(b, "UTC ") && !starts(b, "L ") {
+		return time.Time{}, 0
+	}
 	c := 0
 	for i := 7; ; i++ {
 		if i >= len(oddTimes) || i+6 > len(b) {
