@@ -127,7 +127,7 @@ func (k *Keeper) deltas(ctx context.Context, c *Change, b book, out *Outcome) ([
 		}
 		d.add, _ = diff(was, want, g.Properties(), 0)
 		_, d.remove = diff(traces, want, g.Properties(), 0)
-		d.add = append(d.add, again(want, d.add, c, name)...)
+		d.add = append(d.add, again(want, &d, c)...)
 		if touched[name] || len(d.add)+len(d.remove) > 0 {
 			list = append(list, d)
 		}
@@ -178,21 +178,25 @@ func (d *delta) fit(want []Entry, wishes []Wish, out *Outcome) []Entry {
 	return want[:most]
 }
 
-// again are entries that a change asks for and that ought to be in force already: they are added once more, so that what
-// a person asked for is so afterwards.
-func again(want, add []Entry, c *Change, driver string) []Entry {
-	asked := map[connwarden.Scope][]netip.Prefix{}
+// again are entries that ought to be in force already and are added all the same: those that a change asks for, so that
+// what a person asked for is so afterwards, and those about which something is removed, since what was there may have
+// been in their place.
+func again(want []Entry, d *delta, c *Change) []Entry {
+	about := map[connwarden.Scope][]netip.Prefix{}
 	for _, s := range c.Wishes {
-		if s.After != nil && s.After.Driver == driver {
-			asked[s.After.Scope] = append(asked[s.After.Scope], s.After.Target)
+		if s.After != nil && s.After.Driver == d.guard.Name() {
+			about[s.After.Scope] = append(about[s.After.Scope], s.After.Target)
 		}
 	}
+	for _, e := range d.remove {
+		about[e.Scope] = append(about[e.Scope], e.Target)
+	}
 	covers := map[connwarden.Scope]cover{}
-	for scope, targets := range asked {
+	for scope, targets := range about {
 		covers[scope] = coverOf(targets)
 	}
-	in := make(map[EntryKey]bool, len(add))
-	for _, e := range add {
+	in := make(map[EntryKey]bool, len(d.add))
+	for _, e := range d.add {
 		in[e.Key()] = true
 	}
 	var more []Entry

@@ -231,6 +231,15 @@ func TestEscalationAndForgiveness(t *testing.T) {
 	step(10 * time.Minute)
 }
 
+func TestVerdictNeverShortens(t *testing.T) {
+	s := newScene(t)
+	s.blocked(request("198.51.100.7/32", lasting(5*time.Hour)), request("198.51.100.8/32"))
+	s.blocked(request("198.51.100.7/32", byRule, lasting(time.Hour)), request("198.51.100.8/32", byRule, lasting(time.Hour)))
+	s.inForce("198.51.100.7/32@5 198.51.100.8/32")
+	s.blocked(request("198.51.100.7/32", byRule, lasting(7*time.Hour)))
+	s.inForce("198.51.100.7/32@7 198.51.100.8/32")
+}
+
 func TestPardon(t *testing.T) {
 	s := newScene(t)
 	s.blocked(request("2001:db8:7::1/128", byRule))

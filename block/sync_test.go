@@ -148,3 +148,29 @@ func TestFailingFirewallIsMendedBySync(t *testing.T) {
 	s.inForce("192.0.2.7/32 198.51.100.7/32")
 	s.sync(2, 0, 0, 0)
 }
+
+// TestChangeAfterAFailure changes what a failed act left in a form that the journal does not expect.
+func TestChangeAfterAFailure(t *testing.T) {
+	s := newScene(t)
+	s.blocked(request("198.51.100.0/29"))
+	s.fw.Fail = func(string, block.Entry) error { return errors.New("the kernel said no") }
+	if _, err := s.k.Allow(t.Context(), prefixes("198.51.100.2/32"), operator, ""); err == nil {
+		t.Fatal("the firewall failed and nobody says so")
+	}
+	s.fw.Fail = nil
+	s.inForce("198.51.100.0/29")
+	s.blocked(request("198.51.100.1/32"))
+	s.inForce("198.51.100.0/31 198.51.100.3/32 198.51.100.4/30")
+	s.sync(3, 0, 0, 0)
+}
+
+func TestBlockingAgainPutsBack(t *testing.T) {
+	s := newScene(t)
+	s.blocked(request("198.51.100.0/29"))
+	s.fw.Flush(t.Context())
+	s.blocked(request("198.51.100.0/29"))
+	s.inForce("198.51.100.0/29")
+	s.fw.Flush(t.Context())
+	s.blocked(request("198.51.100.1/32"))
+	s.inForce("198.51.100.0/29")
+}
