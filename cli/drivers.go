@@ -14,6 +14,7 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/block/canary"
+	"github.com/connwarden/connwarden/block/cpanel"
 	"github.com/connwarden/connwarden/block/cphulk"
 	"github.com/connwarden/connwarden/block/csf"
 	"github.com/connwarden/connwarden/block/firewalld"
@@ -24,6 +25,7 @@ import (
 	"github.com/connwarden/connwarden/block/nginx"
 	"github.com/connwarden/connwarden/block/null"
 	"github.com/connwarden/connwarden/block/plesk"
+	"github.com/connwarden/connwarden/block/windows"
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/store"
@@ -71,6 +73,20 @@ func drivers() []driver {
 			func(machine) (block.Driver, error) { return opened(plesk.Open(plesk.Options{})) }, false},
 		{"cphulk", func(ctx context.Context, _ machine) (bool, string) { return cphulk.Detect(ctx, cphulk.Options{}) },
 			func(machine) (block.Driver, error) { return opened(cphulk.Open(cphulk.Options{})) }, false},
+		{"cpanel", func(ctx context.Context, m machine) (bool, string) { return cpanel.Detect(ctx, m.cpanel()) },
+			func(m machine) (block.Driver, error) { return opened(cpanel.Open(m.cpanel())) }, false},
+		{"windows", func(ctx context.Context, _ machine) (bool, string) {
+			if runtime.GOOS != "windows" {
+				return false, "not Windows"
+			}
+			return windows.Detect(ctx, windows.Options{})
+		},
+			func(machine) (block.Driver, error) {
+				if runtime.GOOS != "windows" {
+					return nil, &block.Error{Driver: "windows", Op: "open", Err: connwarden.ErrUnsupported}
+				}
+				return opened(windows.Open(windows.Options{}))
+			}, true},
 		{"null", func(context.Context, machine) (bool, string) {
 			return true, "always there; it refuses nothing"
 		},
@@ -121,12 +137,33 @@ func (m machine) htaccess() htaccess.Options {
 		}
 	}
 	var opt htaccess.Options
-	sites := append(slices.Clone(m.sites), blockedSites(m.state)...)
-	slices.Sort(sites)
-	for _, dir := range slices.Compact(sites) {
+	for _, dir := range m.allSites() {
 		opt.Sites = append(opt.Sites, htaccess.Site{Dir: dir, Page: canary.Page{URL: m.pages[dir]}, Form: form})
 	}
 	return opt
+}
+
+// cpanel are the options of that driver: the accounts whose homes, /home/USER as a rule, hold the sites.
+func (m machine) cpanel() cpanel.Options {
+	opt := cpanel.Options{State: filepath.Join(m.state, "cpanel.blocks")}
+	for _, dir := range m.allSites() {
+		parts := strings.Split(dir, "/")
+		if len(parts) < 4 || !strings.HasPrefix(parts[1], "home") {
+			continue
+		}
+		user := parts[2]
+		if !slices.ContainsFunc(opt.Accounts, func(a cpanel.Account) bool { return a.User == user }) {
+			opt.Accounts = append(opt.Accounts, cpanel.Account{User: user, Dir: dir})
+		}
+	}
+	return opt
+}
+
+// allSites are the folders of sites that were named or that the journal knows blocks of.
+func (m machine) allSites() []string {
+	sites := append(slices.Clone(m.sites), blockedSites(m.state)...)
+	slices.Sort(sites)
+	return slices.Compact(sites)
 }
 
 // blockedSites are the folders of sites that the journal knows blocks of.
