@@ -34,7 +34,8 @@ type File struct {
 		Folder *string  `toml:"folder" comment:"rules of one's own"`
 		Off    []string `toml:"off" comment:"names of rules that do not count here"`
 	} `toml:"rules"`
-	Block blockFile `toml:"block"`
+	Block   blockFile   `toml:"block"`
+	Actions actionsFile `toml:"actions"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -49,6 +50,7 @@ type Plan struct {
 	Rules    string   // folder of the user's own
 	RulesOff []string // names
 	Block    blockPlan
+	Actions  actionsPlan
 	StateDir string
 	File     string
 	values   []report.Value

@@ -359,3 +359,6 @@ func (t *Table) age(c *cell, now int64) {
 func (c *cell) forget() {
 	*c = cell{rule: c.rule, next: c.next, key: c.key}
 }
+
+// ScoreOf joins evidence to one score, as a verdict does.
+func ScoreOf(list []connwarden.Evidence) int { return weigh(list) }

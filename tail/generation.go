@@ -68,11 +68,11 @@ func (g *generation) begins(p *Place) bool {
 	}
 	var head [headBytes]byte
 	n, _ := g.f.ReadAt(head[:], 0)
-	return p.heads(head[:n])
+	return p.Fits(head[:n])
 }
 
-// heads tells whether a text that begins with head may be that of the place. Of an empty beginning nothing is known.
-func (p *Place) heads(head []byte) bool {
+// Fits tells whether a text that begins with head may be that of the place. Of an empty beginning nothing is known.
+func (p *Place) Fits(head []byte) bool {
 	return p.Len > 0 && p.Len <= len(head) && sumOf(head[:p.Len]) == p.Head
 }
 
@@ -268,4 +268,16 @@ func (f *Follower) Text(log int, offset int64, limit int, fits func([]byte) bool
 		}
 	}
 	return nil
+}
+
+// EndOf is the place at the end of a log: behind its last whole line.
+func EndOf(name string, opt Options) (Place, error) {
+	g, err := openGeneration(name, opt)
+	if err != nil {
+		return Place{}, fault(name, err)
+	}
+	defer g.f.Close()
+	g.seekEnd()
+	g.seen = g.info.ModTime()
+	return g.place(), nil
 }

@@ -99,7 +99,7 @@ func (t *trail) remember(p Place) {
 
 // wasRead tells whether a text that begins with head is one of those read before.
 func (t *trail) wasRead(head []byte) bool {
-	return slices.ContainsFunc(t.past, func(p Place) bool { return p.heads(head) })
+	return slices.ContainsFunc(t.past, func(p Place) bool { return p.Fits(head) })
 }
 
 // between reads what was written after a place and before the log's present file: the rest of the piece that the place is
@@ -160,7 +160,7 @@ func (t *trail) older(known *Place) (list []older, steady bool) {
 		if err != nil || len(head) == 0 || t.cur.same(g) || len(present) > 0 && (bytes.HasPrefix(head, present) || bytes.HasPrefix(present, head)) {
 			continue // broken, or the present file or a copy of it
 		}
-		last := known.heads(head)
+		last := known.Fits(head)
 		if t.holds(g) || last && t.open(known) || !last && (t.wasRead(head) || file.ModTime().Before(known.At.Add(-clockSlack))) {
 			break // from here on all was read, or will be from the file that is open
 		}

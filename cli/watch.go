@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/live"
+	"github.com/connwarden/connwarden/report"
+)
+
+// Modes of watch.
+const (
+	modeSuggest = "suggest"
+	modeEnforce = "enforce"
+)
+
+// actionsFile is the section [actions] of the configuration.
+type actionsFile struct {
+	Mode  *string `toml:"mode" comment:"what connwarden watch does about harm: suggest says what it would block, enforce blocks"`
+	Local *bool   `toml:"believe_local" comment:"enforce also on lines that local accounts could have written, such as syslog's files"`
+}
+
+// actionsPlan is what watch does about harm.
+type actionsPlan struct {
+	Mode  string
+	Local bool
+}
+
+func (p *Plan) planActions(f *actionsFile, inFile func(string) string) error {
+	p.Actions.Mode = modeSuggest
+	origin := "default"
+	if f.Mode != nil {
+		p.Actions.Mode, origin = *f.Mode, inFile("actions.mode")
+		if p.Actions.Mode != modeSuggest && p.Actions.Mode != modeEnforce {
+			return usage("suggest or enforce", "%s: %q", origin, p.Actions.Mode)
+		}
+	}
+	p.set("actions.mode", p.Actions.Mode, origin)
+	origin = "default"
+	if f.Local != nil {
+		p.Actions.Local, origin = *f.Local, inFile("actions.believe_local")
+	}
+	p.set("actions.believe_local", p.Actions.Local, origin)
+	return nil
+}
+
+// watchFlags are those of the command watch.
+type watchFlags struct {
+	enforce, dryRun, once bool
+	drivers               []string
+}
+
+func (c *command) watchCommand() *cobra.Command {
+	var f watchFlags
+	cmd := &cobra.Command{
+		Use:   "watch [FILE|DIR...]",
+		Short: "The daemon: follow logs and connections, judge, act",
+		Long: `Follows the logs of this machine's servers, or those named, through every kind of rotation, the journal and the
+connections, and judges while it reads.
+
+By default it says what it would block. With --enforce, or mode = "enforce" in the section [actions] of the
+configuration, it blocks who is malicious, for longer each time, through the same guard as connwarden block. It never
+blocks for what a local account or a client could have written into a log alone.
+
+After a stop or a crash it goes on where it was. --once reads what is there since the last time and ends.
+
+Exit codes: 0 stopped; 1 failed; 2 used wrongly.`,
+		Example: "  connwarden watch\n  connwarden watch --enforce --json\n  connwarden watch --once --json /var/log/nginx/access.log",
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.watch(cmd.Context(), f, args) },
+	}
+	fs := cmd.Flags()
+	fs.BoolVar(&f.enforce, "enforce", false, "block, whatever the configuration says")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "block nothing, whatever the configuration says, and remember nothing")
+	fs.BoolVar(&f.once, "once", false, "read what is there, and end")
+	fs.StringSliceVar(&f.drivers, "with", nil, "block with `DRIVER` (default: the firewall that this machine really uses)")
+	fs.BoolVar(&c.flags.noConns, "no-conns", false, "do not look at connections")
+	fs.StringVar(&c.flags.format, "format", "", "format of the named logs: a name, a LogFormat or a log_format `STRING`")
+	return cmd
+}
+
+// stateFile keeps how far logs were read, in the state folder.
+const stateFile = "watch.json"
+
+func (c *command) watch(ctx context.Context, f watchFlags, args []string) error {
+	p, err := c.start()
+	if err != nil {
+		return err
+	}
+	if f.enforce && f.dryRun {
+		return usage("choose one", "--enforce and --dry-run exclude each other")
+	}
+	if c.flags.csv {
+		return usage("use --json", "--csv: messages are not rows")
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	base, err := c.options(p, args, "")
+	if err != nil {
+		return err
+	}
+	set, err := c.loadRules(p)
+	if err != nil {
+		return err
+	}
+	id := c.identity(p)
+	opt := live.Options{
+		Options: base.Options, Rules: set, Networks: id.Networks, Bots: id.Bots, Resolver: id.Resolver, Conns: len(args) == 0 && !c.flags.noConns,
+		Once: f.once, Local: p.Actions.Local, Beat: c.beat(ctx),
+	}
+	if !f.dryRun {
+		opt.History = live.File(filepath.Join(p.StateDir, stateFile))
+	}
+	if !f.dryRun && (f.enforce || p.Actions.Mode == modeEnforce) {
+		walls := c.firewalls(p)
+		if opt.Drivers, err = walls.choose(ctx, splitNames(f.drivers), p.Block.Drivers, false); err != nil {
+			return err
+		}
+		k, err := c.daemon(ctx, p, walls)
+		if err != nil {
+			return err
+		}
+		defer k.close()
+		opt.Keeper, opt.Sync = k, k.every(ctx, opt.Drivers)
+	}
+	out := bufio.NewWriter(c.env.Stdout)
+	text := c.text()
+	var broken error // who reads us is gone
+	opt.Tell = func(m any) {
+		if broken == nil {
+			broken = errors.Join(c.message(out, text, m), out.Flush())
+		}
+	}
+	return errors.Join(live.Run(ctx, opt), broken)
+}
+
+// message writes one message of the pipeline.
+func (c *command) message(w io.Writer, t *report.Text, m any) error {
+	if c.flags.json {
+		return report.JSON(w, m)
+	}
+	line := ""
+	switch m := m.(type) {
+	case *live.Start:
+		line = fmt.Sprintf("follows %d logs; mode %s", m.Logs, m.Mode)
+		if len(m.Drivers) > 0 {
+			line += ", with " + strings.Join(m.Drivers, " ")
+		}
+		return stamped(w, m.Head, line)
+	case *live.Verdict:
+		line = fmt.Sprintf("%s %s %d", m.Addr, strings.ToUpper(m.Verdict), m.Score)
+		for _, e := range m.Evidence {
+			line += "; " + e.Why
+		}
+		if m.Exempt != "" {
+			line += "; must not be blocked: " + m.Exempt
+		}
+		for _, next := range m.Next {
+			line += "\n    -> " + next
+		}
+		return stamped(w, m.Head, line)
+	case *live.Block:
+		line = m.Target + " " + m.Why
+		if m.Undo != "" {
+			line = fmt.Sprintf("%s until %s (%s); to undo: %s", m.Target, until(m.Until), strings.Join(m.Drivers, " "), m.Undo)
+		}
+		return stamped(w, m.Head, line)
+	case *live.Problem:
+		return stamped(w, m.Head, m.What+": "+m.Why)
+	case *live.End:
+		return stamped(w, m.Head, fmt.Sprintf("%d lines read, %d verdicts, %d blocks", m.Lines, m.Verdicts, m.Blocks))
+	}
+	return nil
+}
+
+func stamped(w io.Writer, h live.Head, line string) error {
+	_, err := fmt.Fprintf(w, "%s %-8s %s\n", h.Time.Format("2006-01-02 15:04:05"), h.Type, line)
+	return err
+}
+
+func until(t *time.Time) string {
+	if t == nil {
+		return "it is lifted"
+	}
+	return t.Format("2006-01-02 15:04:05")
+}
+
+// daemon is the keeper of a process that lives on: it holds the lock of the state folder only while it acts, so that the
+// commands have their turn.
+type daemon struct {
+	c *command
+	w *warden
+}
+
+func (c *command) daemon(ctx context.Context, p *Plan, walls *firewalls) (*daemon, error) {
+	w, err := c.warden(ctx, p, walls, writes)
+	if err != nil {
+		return nil, err
+	}
+	w.keeper.Lifts = func() string { return "" } // we do
+	d := &daemon{c, w}
+	d.release()
+	return d, nil
+}
+
+func (d *daemon) release() {
+	if d.w.lock != nil {
+		d.w.lock.Close()
+		d.w.lock = nil
+	}
+}
+
+// Block blocks under the lock.
+func (d *daemon) Block(ctx context.Context, requests ...block.Request) (*block.Outcome, error) {
+	if err := d.w.hold(ctx, filepath.Join(d.w.plan.StateDir, "lock")); err != nil {
+		return nil, err
+	}
+	defer d.release()
+	return d.w.keeper.Block(ctx, requests...)
+}
+
+// Sync compares under the lock.
+func (d *daemon) Sync(ctx context.Context, drivers ...string) (*block.Outcome, []block.Synced, error) {
+	if err := d.w.hold(ctx, filepath.Join(d.w.plan.StateDir, "lock")); err != nil {
+		return nil, nil, err
+	}
+	defer d.release()
+	out, list, err := d.w.keeper.Sync(ctx, drivers...)
+	if out != nil {
+		out.Problems = append(out.Problems, d.w.problems...)
+		d.w.problems = nil
+	}
+	return out, list, err
+}
+
+// every is how often the firewalls are compared with what is wanted: where one ends no block by itself, as precisely as a
+// person expects a block to end.
+func (d *daemon) every(ctx context.Context, drivers []string) time.Duration {
+	for _, name := range drivers {
+		if wall, err := d.w.walls.get(ctx, name); err == nil && !wall.Properties().Expiry {
+			return 10 * time.Second
+		}
+	}
+	return 0
+}
+
+func (d *daemon) close() { d.w.close() }
+
+var _ live.Keeper = (*daemon)(nil)

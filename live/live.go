@@ -1,0 +1,288 @@
+// Package live is the daemon's pipeline: it follows the logs and the journal, looks at the connections, judges while it
+// reads, and tells or acts.
+//
+// One goroutine reads, parses and judges: nothing that comes from a log crosses a channel. Accusations go to a second one,
+// the actor, which owns the firewalls; name servers are asked beside it. Neither waits for who is told. What was
+// read is remembered by place, so that after a stop or a crash no line is missed and none counts twice; what was
+// read before is read again for the longest window, muted.
+//
+// It runs on every system; where one tells of no changes in files they are looked at every second.
+package live
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/bots"
+	"github.com/connwarden/connwarden/gather"
+	"github.com/connwarden/connwarden/geo"
+	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/rules"
+	"github.com/connwarden/connwarden/tail"
+)
+
+// Keeper brings blocks into force; *block.Keeper does. It is called from one goroutine.
+type Keeper interface {
+	Block(ctx context.Context, requests ...block.Request) (*block.Outcome, error)
+	Sync(ctx context.Context, drivers ...string) (*block.Outcome, []block.Synced, error)
+}
+
+// Options say what is followed and what is done. Clock, Host, Zone, Rules and Tell must be set.
+type Options struct {
+	gather.Options
+	Rules    *rules.Set
+	Networks geo.Networks
+	Bots     *bots.Set
+	Resolver *bots.Resolver // nil: no name server is asked
+	Conns    bool           // look at connections
+	Once     bool           // read what is there, and end
+	History  History        // nil: nothing is remembered
+	Keeper   Keeper         // nil: nothing is blocked
+	Drivers  []string       // to block with
+	Sync     time.Duration  // how often the firewalls are compared with what is wanted; 0: every ten minutes
+	// Local acts on what local accounts may have written too.
+	Local bool
+	// Tell is given the messages, *Start first and *End last, from one goroutine at a time. It must not keep them.
+	Tell func(message any)
+	// Beat, if not nil, is called every second while all is well, and once with ready when following has begun.
+	Beat func(ready bool)
+}
+
+// Bounds of time.
+const (
+	saveEvery     = 5 * time.Second
+	discoverEvery = 5 * time.Minute
+	// strangersRest is how soon new files are looked at: a panel makes many logs at once.
+	strangersRest = 10 * time.Second
+	ageEvery      = time.Minute
+	syncEvery     = 10 * time.Minute
+	// sayAgain is after how long an address that goes on is accused anew: its block may be over.
+	sayAgain = 10 * time.Minute
+)
+
+// warden is a run of the pipeline. All fields belong to the goroutine that judges.
+type warden struct {
+	opt     Options
+	table   *judge.Table
+	claims  claims
+	tail    *tail.Follower
+	feeds   []*feed
+	byPath  map[string]*feed
+	sources []*gather.Sources // they hold the files of the feeds
+	actor   *actor
+	said    map[netip.Addr]said
+	groups  map[connwarden.Subject]said
+	now     time.Time
+	lines   uint64
+	bad     uint64
+	cursor  string // of the journal
+	changed bool   // something was read since the state was saved
+	saving  chan error
+	filled  chan *judge.Table
+	journal chan *journalBlock
+	conns   chan *snapshot
+}
+
+// said is what was told of an address or group.
+type said struct {
+	word   string
+	proved bool
+	at     time.Time
+}
+
+// Run follows until ctx is done, or with Once until all was read. The error is about the options, or of the history.
+func Run(ctx context.Context, opt Options) error {
+	w := &warden{
+		opt: opt, byPath: map[string]*feed{}, said: map[netip.Addr]said{}, groups: map[connwarden.Subject]said{}, now: opt.Clock(),
+		saving: make(chan error, 1), filled: make(chan *judge.Table, 1), journal: make(chan *journalBlock), conns: make(chan *snapshot),
+	}
+	w.saving <- nil
+	w.table = w.newTable()
+	w.actor = newActor(&w.opt, &w.claims)
+	var err error
+	w.tail, err = tail.NewFollower(tail.FollowOptions{Trouble: w.trouble})
+	if err != nil {
+		return err
+	}
+	defer w.tail.Close()
+	state := &State{}
+	if opt.History != nil {
+		if state, err = opt.History.Load(ctx); err != nil {
+			return err
+		}
+	}
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	w.actor.start(inner)
+	if err := w.begin(ctx, inner, state); err != nil {
+		w.actor.stop()
+		return err
+	}
+	defer func() {
+		for _, s := range w.sources {
+			s.Close()
+		}
+	}()
+	if opt.Once {
+		w.once()
+	} else {
+		w.loop(ctx)
+	}
+	stop()
+	w.actor.stop()
+	err = w.save(context.WithoutCancel(ctx), true)
+	w.opt.Tell(&End{Head: head("end", w.opt.Clock()), Lines: w.lines, Unparsed: w.bad, Verdicts: w.actor.verdicts, Blocks: w.actor.blocks})
+	return err
+}
+
+func (w *warden) newTable() *judge.Table {
+	opt := judge.Options{Rules: w.opt.Rules}
+	if w.opt.Bots != nil {
+		opt.Claim = w.claims.claim
+	}
+	if n := w.opt.Networks; n != nil {
+		opt.ASN = func(a netip.Addr) uint32 {
+			known, _ := n.Lookup(a)
+			return known.ASN
+		}
+	}
+	t := judge.New(opt)
+	t.Follow()
+	return t
+}
+
+// once reads all there is.
+func (w *warden) once() {
+	for more := true; more; {
+		more = w.read()
+	}
+	w.flush()
+	w.judge()
+}
+
+func (w *warden) loop(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	saved, aged, discovered := w.now, w.now, w.now
+	strangers := false
+	if w.opt.Beat != nil {
+		w.opt.Beat(true)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.tail.Ready():
+			w.now = w.opt.Clock()
+			w.read()
+			w.judge()
+		case b := <-w.journal:
+			w.now = w.opt.Clock()
+			w.entries(b)
+			w.judge()
+		case s := <-w.conns:
+			w.now = w.opt.Clock()
+			w.fold(s)
+			w.judge()
+		case t := <-w.filled:
+			w.table.Merge(t)
+		case <-tick.C:
+			w.now = w.opt.Clock()
+			w.tail.Tick(w.now)
+			w.actor.tick()
+			strangers = w.tail.Strangers() || strangers
+			if rest := w.now.Sub(discovered); rest >= discoverEvery || strangers && rest >= strangersRest {
+				strangers, discovered = false, w.now
+				w.discover(ctx)
+			}
+			if w.now.Sub(aged) >= ageEvery {
+				aged = w.now
+				w.age()
+			}
+			if w.now.Sub(saved) >= saveEvery {
+				saved = w.now
+				if err := w.save(ctx, false); err != nil {
+					w.problem("history", err.Error())
+				}
+			}
+			if w.opt.Beat != nil {
+				w.opt.Beat(false)
+			}
+		}
+	}
+}
+
+// read hands a turn of each log that has something to its parser.
+func (w *warden) read() (more bool) {
+	return w.tail.Read(w.now, w.piece)
+}
+
+func (w *warden) age() {
+	w.table.Age(w.now)
+	for a, s := range w.said {
+		if w.now.Sub(s.at) >= sayAgain {
+			delete(w.said, a)
+		}
+	}
+	for g, s := range w.groups {
+		if w.now.Sub(s.at) >= sayAgain {
+			delete(w.groups, g)
+		}
+	}
+}
+
+func (w *warden) problem(what, why string) { w.actor.problem(what, why) }
+
+// trouble is told why a log cannot be read.
+func (w *warden) trouble(log int, err error) {
+	if err != nil && !errors.Is(err, connwarden.ErrNotFound) {
+		w.problem(w.feeds[log].source.Log.Shown, gather.Reason(err))
+	}
+}
+
+// judge accuses whom the rules speak against since it last did.
+func (w *warden) judge() {
+	peers, groups := w.table.Touched(w.now)
+	for i := range peers {
+		v := &peers[i]
+		word := connwarden.Word(v.Score)
+		if word == connwarden.VerdictNormal && v.Score < worthAsking {
+			continue
+		}
+		s := said{word, weighs(v), w.now}
+		if old, ok := w.said[v.Addr]; ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word) && (old.proved || !s.proved) {
+			continue
+		}
+		w.said[v.Addr] = s
+		w.quote(v)
+		w.actor.accuse(accusation{judged: *v, peer: w.table.Peer(v.Addr)})
+	}
+	for i := range groups {
+		v := &groups[i]
+		word := connwarden.Word(v.Score)
+		if word == connwarden.VerdictNormal {
+			continue
+		}
+		if old, ok := w.groups[v.Subject]; ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word) {
+			continue
+		}
+		w.groups[v.Subject] = said{word: word, at: w.now}
+		w.quote(v)
+		w.actor.accuse(accusation{judged: *v})
+	}
+	w.actor.wake()
+}
+
+// worthAsking is the score from which an address that claims to be a crawler may be worth a look: an impostor's rises.
+const worthAsking = 30
+
+// weighs tells whether what is proved of an address is enough to act on.
+func weighs(v *judge.Judged) bool {
+	proved := v.Verdict
+	proved.Evidence = append([]connwarden.Evidence(nil), v.Proved...)
+	return judge.ScoreOf(proved.Evidence) >= connwarden.ScoreMalicious
+}
