@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -22,7 +21,7 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	case forced != nil:
 		one.Format, one.Known = forced, true
 	case !one.Named && one.Log.Format != "":
-		f, err := logs.Lookup(one.Log.Format)
+		f, err := configured(&one.Log)
 		switch {
 		case err == nil && f.Kind == kindOf(one.Log.Kind):
 			// What a daemon's own log is usually like is a guess of ours, worse than one from its lines.
@@ -35,7 +34,7 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	}
 	if one.Known {
 		if one.Named {
-			one.Log.Trust = trust(one.Format.Name)
+			one.Log.Trust = one.Format.Trust()
 		}
 		kind := one.Format.Kind
 		if one.Named && !want(kind) && len(head) > 0 {
@@ -62,26 +61,20 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	return true
 }
 
+// configured compiles the format that a server's configuration gives a log.
+func configured(l *host.LogFile) (*logs.Format, error) {
+	if l.Kind == host.Error && l.Service == "apache" {
+		return logs.ErrorLogFormat(l.Format)
+	}
+	return logs.Lookup(l.Format)
+}
+
 // kindOf is what the lines of a log that the machine knows are to the room logs.
 func kindOf(k host.Kind) logs.Kind {
 	if k == host.Access {
 		return logs.Access
 	}
 	return logs.Error
-}
-
-// trust tells who can write a line of a log that somebody named, by its format: of nginx's error log a client, of syslog
-// and of PHP's a local account, of all others the daemon alone. Of logs that were found the machine tells better.
-func trust(format string) connwarden.Trust {
-	carrier, _, _ := strings.Cut(format, "/")
-	switch carrier {
-	case "nginx_error":
-		return connwarden.TrustOutside
-	case "syslog", "kernel", "php_error":
-		return connwarden.TrustLocal
-	default:
-		return connwarden.TrustRoot
-	}
 }
 
 var (

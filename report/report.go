@@ -148,10 +148,25 @@ type ErrorRow struct {
 	First   *time.Time `json:"first"`
 	Last    *time.Time `json:"last"`
 	IPs     uint64     `json:"ips"`
-	Sites   []string   `json:"sites,omitempty"`
+	Clients []Part     `json:"clients"` // the addresses behind most of it
+	Sites   []Part     `json:"sites"`   // likewise
+	Minutes []Minute   `json:"minutes"` // the latest minutes that had any
 	Sample  *Sample    `json:"sample"`
 	Meaning string     `json:"meaning"`
 	Remedy  string     `json:"remedy"`
+}
+
+// Part is how much of a row one name has. Beyond two dozen different names a count may be Over too high.
+type Part struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+	Over  uint64 `json:"over,omitempty"`
+}
+
+// Minute is how many entries one minute had.
+type Minute struct {
+	Start time.Time `json:"start"`
+	Count uint64    `json:"count"`
 }
 
 // Sample is a line shown as it stands in its source.

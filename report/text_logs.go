@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -143,6 +144,28 @@ func levelStyle(level string) style {
 	}
 }
 
+// shownParts is how many names a line tells.
+const shownParts = 3
+
+// parts names the largest parts of a row.
+func parts(list []Part, of uint64) string {
+	var words []string
+	for _, p := range list[:min(len(list), shownParts)] {
+		words = append(words, Clean(p.Name))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	text := strings.Join(words, ", ")
+	if of == 0 {
+		return " " + text
+	}
+	if of > uint64(len(words)) {
+		text += ", …"
+	}
+	return " (" + text + ")"
+}
+
 func (t *Text) errorBlock(r ErrorRow) {
 	head := fmt.Sprintf("%7s  ", thousands(r.Count))
 	about := r.Service
@@ -157,11 +180,14 @@ func (t *Text) errorBlock(r ErrorRow) {
 	if r.First != nil && r.Last != nil {
 		when = append(when, Span(*r.First, *r.Last))
 	}
+	if most := slices.MaxFunc(append(r.Minutes, Minute{}), func(a, b Minute) int { return cmp.Compare(a.Count, b.Count) }); most.Count > 1 && len(r.Minutes) > 1 {
+		when = append(when, fmt.Sprintf("at most %s a minute, at %s", thousands(most.Count), most.Start.Format("15:04")))
+	}
 	if r.IPs > 0 {
-		when = append(when, plural(r.IPs, "address", "addresses"))
+		when = append(when, plural(r.IPs, "address", "addresses")+parts(r.Clients, r.IPs))
 	}
 	if len(r.Sites) > 0 {
-		when = append(when, "on "+Clean(strings.Join(r.Sites[:min(3, len(r.Sites))], ", ")))
+		when = append(when, "on"+parts(r.Sites, 0))
 	}
 	if len(when) > 0 {
 		t.words(in, strings.Join(when, t.dot()), dim)

@@ -72,7 +72,16 @@ func errorsDocument(sum *fold, by faults.By, top int, files []report.File, zone 
 		row := report.ErrorRow{
 			Key: report.Clean(r.Key), Code: report.Clean(r.Code), Service: r.Service, Level: r.Level.String(), Count: r.Count,
 			Share: report.Share(r.Count, d.Counted), First: report.When(in(r.First, zone)), Last: report.When(in(r.Last, zone)), IPs: uint64(r.IPs),
-			Meaning: report.Clean(r.Meaning()), Remedy: report.Clean(r.Remedy()),
+			Meaning: report.Clean(r.Meaning()), Remedy: report.Clean(r.Remedy()), Clients: []report.Part{}, Sites: []report.Part{}, Minutes: []report.Minute{},
+		}
+		for _, c := range r.Clients {
+			row.Clients = append(row.Clients, report.Part{Name: c.Name.String(), Count: c.Count, Over: c.Over})
+		}
+		for _, n := range r.Names {
+			row.Sites = append(row.Sites, report.Part{Name: report.Clean(n.Name), Count: n.Count, Over: n.Over})
+		}
+		for _, m := range r.Minutes {
+			row.Minutes = append(row.Minutes, report.Minute{Start: in(m.Start, zone), Count: m.Count})
 		}
 		if r.Sample.From.Name != "" {
 			row.Sample = &report.Sample{File: r.Sample.From.Name, Offset: r.Sample.From.Offset, Text: report.Clean(r.Sample.Text)}
