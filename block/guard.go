@@ -73,7 +73,14 @@ func NewRules(spares []Spare, limits Limits) *Rules {
 		limits.PerMinute = PerMinute
 	}
 	r := &Rules{limits: limits}
+	r.Renew(spares)
+	return r
+}
+
+// Renew replaces what is known of the machine: who is logged in and which addresses it has changes while a daemon runs.
+func (r *Rules) Renew(spares []Spare) {
 	var all, always []netip.Prefix
+	r.spares = nil
 	for _, s := range slices.Concat(theMachine, spares) {
 		s.Prefix = Canonical(s.Prefix)
 		r.spares = append(r.spares, s)
@@ -83,7 +90,6 @@ func NewRules(spares []Spare, limits Limits) *Rules {
 		}
 	}
 	r.spared, r.always = coverOf(all), coverOf(always)
-	return r
 }
 
 // allow takes over the allow list that is in force.

@@ -19,6 +19,8 @@ import (
 type Keeper struct {
 	Journal Journal
 	Rules   *Rules
+	// Facts, if not nil, is asked before each act, but not twice within ten seconds, whom the rules are to spare.
+	Facts func() ([]Spare, []connwarden.Problem)
 	// Open opens a driver by its name. The keeper puts its guard around it.
 	Open  func(ctx context.Context, name string) (Driver, error)
 	Clock func() time.Time
@@ -32,7 +34,11 @@ type Keeper struct {
 	Plan bool
 
 	guards map[string]*Guard
+	asked  time.Time // when Facts was
 }
+
+// factsAge is how old facts may be: logging in takes longer than that.
+const factsAge = 10 * time.Second
 
 // Request is one block that is asked for.
 type Request struct {
@@ -123,14 +129,22 @@ func (b *book) outcome() *Outcome { return &Outcome{Problems: b.told} }
 
 func (k *Keeper) open(ctx context.Context) (b book, err error) {
 	b.now = k.now()
+	if age := b.now.Sub(k.asked); k.Facts != nil && (k.asked.IsZero() || age < 0 || age >= factsAge) {
+		k.asked = b.now
+		spares, problems := k.Facts()
+		k.Rules.Renew(spares)
+		b.told = problems
+	}
 	if b.pardons, err = k.Journal.Pardons(ctx); err != nil {
 		return b, err
 	}
 	if k.Spool.Name != "" && !k.Plan {
-		if b.told, err = k.takeIn(ctx, b); err != nil {
+		told, err := k.takeIn(ctx, b)
+		if err != nil {
 			return b, err
 		}
-		if b.told != nil {
+		if told != nil {
+			b.told = append(b.told, told...)
 			if b.pardons, err = k.Journal.Pardons(ctx); err != nil {
 				return b, err
 			}

@@ -231,6 +231,28 @@ func TestEscalationAndForgiveness(t *testing.T) {
 	step(10 * time.Minute)
 }
 
+// TestFactsAreAskedAgain logs an administrator in while the keeper lives.
+func TestFactsAreAskedAgain(t *testing.T) {
+	s := newScene(t)
+	var spares []block.Spare
+	asked := 0
+	s.k.Facts = func() ([]block.Spare, []connwarden.Problem) {
+		asked++
+		return spares, nil
+	}
+	s.blocked(request("198.51.100.7/32"), request("198.51.100.8/32"))
+	spares = []block.Spare{{Prefix: prefix("198.51.100.7/32"), Who: "where an administrator is logged in from"}}
+	s.pass(9 * time.Second)
+	s.blocked(request("198.51.100.9/32"))
+	s.pass(time.Second)
+	s.refused(s.block(request("198.51.100.7/32")), "where an administrator is logged in from")
+	s.sync(2, 0, 1, 0)
+	s.inForce("198.51.100.8/32 198.51.100.9/32")
+	if asked != 2 {
+		t.Errorf("asked %d times, want 2", asked)
+	}
+}
+
 func TestVerdictNeverShortens(t *testing.T) {
 	s := newScene(t)
 	s.blocked(request("198.51.100.7/32", lasting(5*time.Hour)), request("198.51.100.8/32"))

@@ -117,7 +117,7 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.leave()
 	out, err := w.block(ctx, f.dryRun, requests)
 	if out == nil {
 		return err

@@ -117,7 +117,7 @@ func (c *command) act(ctx context.Context, dry bool, done string, do func(contex
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.leave()
 	out, err := do(ctx, w)
 	if out == nil {
 		return err
@@ -147,7 +147,7 @@ func (c *command) allowed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.leave()
 	if w.emergency != nil {
 		return w.emergency.Why
 	}

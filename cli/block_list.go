@@ -47,7 +47,7 @@ func (c *command) blocks(ctx context.Context, export string, args []string) erro
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.leave()
 	var held []block.Held
 	var problems []connwarden.Problem
 	if w.emergency != nil {

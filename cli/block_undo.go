@@ -93,7 +93,7 @@ func (c *command) sync(ctx context.Context, f blockFlags) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.leave()
 	if w.emergency != nil {
 		return w.emergency.Why
 	}

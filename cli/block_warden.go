@@ -25,6 +25,8 @@ type warden struct {
 	plan      *Plan
 	walls     *firewalls
 	rules     *block.Rules
+	facts     func() ([]block.Spare, []connwarden.Problem)
+	store     *store.Store // nil when there is none yet, or it cannot be used
 	keeper    *block.Keeper
 	emergency *block.Emergency // not nil when the journal cannot be used
 	problems  []connwarden.Problem
@@ -51,9 +53,10 @@ func (c *command) warden(ctx context.Context, p *Plan, walls *firewalls, want ac
 			return nil, err
 		}
 	}
-	var problems []connwarden.Problem
-	w.rules, problems = c.rules(p)
-	w.problems = append(w.problems, problems...)
+	limits := p.Block.Limits
+	limits.Exempt = exempt(p.StateDir)
+	w.rules = block.NewRules(nil, limits)
+	w.facts = func() ([]block.Spare, []connwarden.Problem) { return c.facts(p) }
 	var journal block.Journal = &block.MemoryJournal{}
 	if want != reads || store.Exists(p.StateDir) {
 		s, err := store.Open(ctx, p.StateDir)
@@ -68,10 +71,10 @@ func (c *command) warden(ctx context.Context, p *Plan, walls *firewalls, want ac
 			w.emergency = w.without(err, c.env.Now)
 			return w, nil
 		}
-		journal = s // never closed: see store.Store.Close
+		journal, w.store = s, s
 	}
 	w.keeper = &block.Keeper{
-		Journal: journal, Rules: w.rules, Open: walls.get, Clock: c.env.Now, Steps: p.Block.Escalation, Pardon: p.Block.Pardon,
+		Journal: journal, Rules: w.rules, Facts: w.facts, Open: walls.get, Clock: c.env.Now, Steps: p.Block.Escalation, Pardon: p.Block.Pardon,
 		Lifts: func() string { return lifts(p.StateDir) }, Spool: w.spool(), Plan: want == reads,
 	}
 	return w, nil
@@ -83,6 +86,9 @@ func (w *warden) spool() block.Spool {
 
 // without is what an operator has when the journal cannot be used.
 func (w *warden) without(why error, clock func() time.Time) *block.Emergency {
+	spares, problems := w.facts()
+	w.rules.Renew(spares)
+	w.problems = append(w.problems, problems...)
 	return &block.Emergency{Why: why, Spool: w.spool(), Rules: w.rules, Open: w.walls.get, Clock: clock}
 }
 
@@ -97,7 +103,9 @@ func (w *warden) lost(err error) bool {
 	return true
 }
 
-func (w *warden) close() {
+// leave ends the work of a command whose process ends with it: the journal is not closed, which would wait for the disk
+// (see store.Store.Close).
+func (w *warden) leave() {
 	if w.keeper != nil {
 		w.keeper.Close()
 	}
@@ -107,6 +115,14 @@ func (w *warden) close() {
 	if w.lock != nil {
 		w.lock.Close()
 	}
+}
+
+// close ends the work of a process that lives on.
+func (w *warden) close() {
+	if w.store != nil {
+		w.store.Close()
+	}
+	w.leave()
 }
 
 // lockPatience is how long a command waits for another one; a sync of 50,000 blocks takes a second or two.
@@ -146,16 +162,13 @@ func (w *warden) hold(ctx context.Context, name string) error {
 	}
 }
 
-// rules are who must never be blocked: what the machine says, what the configuration adds, and whoever publishes that
-// he is a search engine's crawler or a proxy.
-func (c *command) rules(p *Plan) (*block.Rules, []connwarden.Problem) {
+// facts are who must never be blocked: what the machine says and what the configuration adds.
+func (c *command) facts(p *Plan) ([]block.Spare, []connwarden.Problem) {
 	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now()})
 	for _, prefix := range p.Block.Never {
 		spares = append(spares, block.Spare{Prefix: prefix, Who: "on the list " + p.Block.NeverFrom})
 	}
-	limits := p.Block.Limits
-	limits.Exempt = exempt(p.StateDir)
-	return block.NewRules(spares, limits), problems
+	return spares, problems
 }
 
 // exempt says of crawlers that proved themselves by their published addresses, and of content delivery networks, why they
