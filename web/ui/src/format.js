@@ -62,6 +62,9 @@ export function left(until, now) {
   return pair(Math.floor(s / 24), 'd', s % 24, 'h')
 }
 
+// sentence begins with a capital and ends with a stop.
+export const sentence = (s) => (s ? s[0].toUpperCase() + s.slice(1) + (s.endsWith('.') ? '' : '.') : '')
+
 export const shown = (target) => target?.replace(/^([^:]*)\/32$/, '$1').replace(/\/128$/, '') ?? ''
 
 export function place(n) {
