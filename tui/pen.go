@@ -3,6 +3,7 @@ package tui
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 
@@ -118,10 +119,11 @@ func (p *pen) bar(share float64, n int) string {
 	return strings.Repeat("█", e/8) + eighths[e%8]
 }
 
-// spark draws values against one scale, the latest on the right. Nothing is drawn for nothing.
-func (p *pen) spark(values []uint64, top uint64) string {
+// spark draws values against one scale over n columns, the latest on the right. Nothing is drawn for nothing.
+func (p *pen) spark(values []uint64, top uint64, n int) string {
 	levels := []rune(p.glyph("▁▂▃▄▅▆▇█", ".:-=+*%#"))
 	var b strings.Builder
+	b.WriteString(strings.Repeat(" ", max(n-len(values), 0)))
 	for _, v := range values {
 		switch {
 		case v == 0:
@@ -133,30 +135,51 @@ func (p *pen) spark(values []uint64, top uint64) string {
 	return b.String()
 }
 
-// fold breaks painted lines that are wider than the screen, so that commands can be read whole.
+// fold breaks painted lines that are wider than the screen, after a space where one is near, so that commands can be read
+// whole.
 func fold(text string, width int) []string {
 	var out []string
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		n, from, last := 0, 0, ""
-		for i := 0; i < len(line); {
-			if line[i] == '\x1b' {
-				end := i + max(strings.IndexByte(line[i:], 'm'), 0) + 1
-				last, i = line[i:end], end
-				continue
+		for {
+			end, code := foldAt(line, width)
+			if end == len(line) {
+				break
 			}
-			r := []rune(line[i:min(len(line), i+4)])[0]
-			w := runewidth.RuneWidth(r)
-			if n+w > width {
-				out = append(out, line[from:i]+"\x1b[0m")
-				line, from, n, i = last+line[i:], 0, 0, len(last)
-				continue
+			head := line[:end]
+			if code != "" {
+				head += "\x1b[0m"
 			}
-			n += w
-			i += len(string(r))
+			out, line = append(out, head), code+line[end:]
 		}
-		out = append(out, line[from:])
+		out = append(out, line)
 	}
 	return out
+}
+
+// foldAt is where a painted line is to be broken, and the code of the colour that it has there.
+func foldAt(line string, width int) (end int, code string) {
+	n, space, spaceCode := 0, 0, ""
+	for i := 0; i < len(line); {
+		if line[i] == '\x1b' {
+			next := i + strings.IndexByte(line[i:], 'm') + 1
+			if code = line[i:next]; code == "\x1b[0m" {
+				code = ""
+			}
+			i = next
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(line[i:])
+		if n += runewidth.RuneWidth(r); n > width {
+			if space > 0 {
+				return space, spaceCode
+			}
+			return i, code
+		}
+		if i += size; r == ' ' && n > width/2 {
+			space, spaceCode = i, code
+		}
+	}
+	return len(line), ""
 }
 
 // columns is the width of a clean text on a terminal.

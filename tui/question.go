@@ -165,6 +165,9 @@ func (q *question) lines(s *screen) []string {
 	line := func(spans ...span) string { return p.draw(spans, s.width, false) }
 	var out []string
 	switch {
+	case q.done != nil && acts(q.done) > 0 && q.err == nil:
+		out = append(out, line(span{"Done.", bold}))
+	case q.done != nil:
 	case q.verb == undo && q.change > 0:
 		out = append(out, line(span{fmt.Sprintf("Undo change %d?", q.change), bold}))
 	case q.verb == undo:
@@ -191,7 +194,7 @@ func (q *question) lines(s *screen) []string {
 		act(q.plan, "would "+q.future())
 		if q.doable() {
 			back := "connwarden undo"
-			out = append(out, "", line(span{"  " + p.arrow() + " " + back, accent}, span{" takes it back, or u here", dim}))
+			out = append(out, "", line(span{"  " + p.arrow() + " " + back, accent}, span{" takes it back (u)", dim}))
 		}
 	case q.err == nil:
 		out = append(out, line(span{"Asking the firewall what it would do.", plain}))

@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/report"
 )
 
@@ -128,7 +129,7 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 	line := func(spans ...span) { out = append(out, s.pen.draw(spans, s.width, false)) }
 	lane := max(s.width/2, 20) - gutter
 	if now := s.history.of(h.target, lane); s.live != nil && len(now) > 0 && slices.Max(now) > 0 {
-		line(span{"  ", plain}, span{fmt.Sprintf("%*s", lane, s.pen.spark(now, slices.Max(now))), accent}, span{"  " + plural(now[len(now)-1], "connection", "connections") + " open now", plain})
+		line(span{"  ", plain}, span{s.pen.spark(now, slices.Max(now), lane), dim}, span{"  " + plural(now[len(now)-1], "connection", "connections") + " open now", plain})
 	}
 	var peers []report.Peer
 	for i := range doc.Addrs {
@@ -141,8 +142,8 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 	at := func(t time.Time) int {
 		return max(min(int(float64(lane)*float64(t.Sub(from))/float64(to.Sub(from))), lane-1), 0)
 	}
-	if counted, most := perColumn(h.minutes, from, lane, at); most > 0 {
-		line(span{"  ", plain}, span{fmt.Sprintf("%-*s", lane, s.pen.spark(counted, slices.Max(counted))), plain}, span{"  " + plural(most, "request", "requests") + " in its busiest minute", plain})
+	if counted, most := perColumn(h.minutes, lane, at); most > 0 {
+		line(span{"  ", plain}, span{s.pen.spark(counted, most, lane), plain}, span{"  " + plural(most, "request", "requests") + " in its busiest minute", plain})
 	}
 	for i := range peers {
 		for _, e := range peers[i].Evidence {
@@ -151,7 +152,7 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 			}
 			a, b := at(*e.First), at(*e.Last)
 			mark := strings.Repeat(" ", a) + strings.Repeat(s.pen.glyph("━", "="), b-a+1)
-			line(span{"  ", plain}, span{fmt.Sprintf("%-*s", lane, mark), amber}, span{fmt.Sprintf("  %d %s", e.Score, report.Clean(e.Rule)), plain})
+			line(span{"  ", plain}, span{fmt.Sprintf("%-*s", lane, mark), verdict(connwarden.Word(e.Score)).style}, span{fmt.Sprintf("  %d %s", e.Score, report.Clean(e.Rule)), plain})
 		}
 	}
 	left, right := since(&from), since(&to)
@@ -182,8 +183,8 @@ func stretch(peers []report.Peer, doc *report.IPs) (from, to time.Time) {
 	return from, to
 }
 
-// perColumn shares counts by minute out to the columns of the axis; most is the busiest minute's.
-func perColumn(d *report.Pages, from time.Time, lane int, at func(time.Time) int) (counts []uint64, most uint64) {
+// perColumn is for each column of the axis the busiest minute that it shows a part of; most is the busiest of all.
+func perColumn(d *report.Pages, lane int, at func(time.Time) int) (counts []uint64, most uint64) {
 	counts = make([]uint64, lane)
 	if d == nil {
 		return counts, 0
@@ -193,7 +194,10 @@ func perColumn(d *report.Pages, from time.Time, lane int, at func(time.Time) int
 		if err != nil {
 			continue
 		}
-		counts[at(t)] += r.Count
+		first, end := at(t), at(t.Add(time.Minute))
+		for i := first; i < max(end, first+1); i++ {
+			counts[i] = max(counts[i], r.Count)
+		}
 		most = max(most, r.Count)
 	}
 	return counts, most
@@ -208,12 +212,6 @@ func (s *screen) fault(r *report.ErrorRow) func(int) []string {
 			count += ", " + report.Span(*r.First, *r.Last)
 		}
 		out = append(out, s.paragraph(count, plain, width)...)
-		if r.IPs > 0 {
-			out = append(out, s.paragraph("From "+plural(r.IPs, "address", "addresses")+".", plain, width)...)
-		}
-		if len(r.Sites) > 0 {
-			out = append(out, s.paragraph("Sites: "+report.Clean(strings.Join(r.Sites, ", ")), plain, width)...)
-		}
 		for _, text := range []string{r.Meaning, r.Remedy} {
 			if text != "" {
 				out = append(out, "")
@@ -224,8 +222,34 @@ func (s *screen) fault(r *report.ErrorRow) func(int) []string {
 			out = append(out, "")
 			out = append(out, s.line(r.Sample, width)...)
 		}
-		return out
+		out = append(out, s.shares("ADDRESS", r.IPs, r.Clients, r.Count)...)
+		return append(out, s.shares("SITE", 0, r.Sites, r.Count)...)
 	}
+}
+
+// shares tells who has how much of a row. all is how many different ones there are, 0 when nobody counted.
+func (s *screen) shares(title string, all uint64, parts []report.Part, whole uint64) []string {
+	if len(parts) == 0 {
+		return nil
+	}
+	t := &table{cols: []column{{title: "COUNT", right: true}, {}, {title: title, least: 8}}}
+	for _, p := range parts {
+		count := number(p.Count, bold)
+		if p.Over > 0 {
+			count.text = "~" + count.text
+		}
+		t.entries = append(t.entries, entry{cells: []cell{count, words(s.pen.bar(float64(p.Count)/float64(max(whole, 1)), s.barWidth()), plain), words(report.Clean(p.Name), plain)}})
+	}
+	w := t.widths(s.width)
+	head, _ := t.head(&s.pen, w, order{})
+	out := []string{"", s.pen.draw(head, s.width, false)}
+	for i := range t.entries {
+		out = append(out, s.pen.draw(t.line(&s.pen, w, t.entries[i].cells, nil), s.width, false))
+	}
+	if more := all - min(all, uint64(len(parts))); more > 0 {
+		out = append(out, s.pen.draw([]span{{thousands(more) + " more", dim}}, s.width, false))
+	}
+	return out
 }
 
 // group explains the verdict on what is no address.

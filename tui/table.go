@@ -10,8 +10,9 @@ import (
 type column struct {
 	title string
 	right bool
-	least int // the width under which its cells are not cut; 0: never cut (numbers, addresses)
-	drop  int // when the table is too wide the column with the highest number goes first; 0: never
+	least int  // the width under which its cells are not cut; 0: never cut (numbers, addresses)
+	drop  int  // when the table is too wide the column with the highest number goes first; 0: never
+	worth bool // sorted by the values of its cells, as what is aligned right is
 }
 
 // cell is a field of a row. value is what it is sorted by; without one its text is.
@@ -77,7 +78,7 @@ func (t *table) sort(o order) {
 	slices.SortStableFunc(t.entries, func(a, b entry) int {
 		x, y := a.cells[i], b.cells[i]
 		n := cmp.Compare(x.text, y.text)
-		if t.cols[i].right {
+		if t.cols[i].right || t.cols[i].worth {
 			n = cmp.Compare(y.value, x.value)
 		}
 		if o.up {

@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -92,8 +94,10 @@ func (s *screen) findings() *table {
 		for _, line := range wrap(report.Clean(f.Detail), s.width-gutter-3) {
 			e.lines = append(e.lines, []span{{"   " + line, plain}})
 		}
-		for _, next := range f.Next {
-			e.lines = append(e.lines, []span{{"   " + s.pen.arrow() + " " + report.Clean(next), accent}})
+		for _, next := range f.Next { // whole: it is there to be typed
+			for _, line := range fold(s.pen.arrow()+" "+report.Clean(next), max(s.width-gutter-3, 10)) {
+				e.lines = append(e.lines, []span{{"   " + line, accent}})
+			}
 		}
 		e.lines = append(e.lines, nil)
 		t.entries = append(t.entries, e)
@@ -114,6 +118,9 @@ func (s *screen) lookedAt() string {
 	}
 	if d.Errors != nil {
 		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
+	}
+	if d.Events != nil && d.Events.Counted > 0 {
+		parts = append(parts, plural(d.Events.Counted, "event of logins and mail", "events of logins and mail"))
 	}
 	if len(parts) == 0 {
 		return "Nothing could be looked at."
@@ -151,6 +158,13 @@ func (s *screen) limits() [][]span {
 		}
 		out = append(out, nil)
 	}
+	if e := s.review.Events; e != nil && e.Counted > 0 {
+		out = append(out, []span{{"LOGINS AND MAIL  " + thousands(e.Counted), bold}})
+		for _, line := range wrap(s.kinds(e.Kinds), s.width-gutter-2) {
+			out = append(out, []span{{"  " + line, plain}})
+		}
+		out = append(out, nil)
+	}
 	if len(s.review.Problems) > 0 {
 		out = append(out, []span{{"Not seen:", dim}})
 		for _, p := range s.review.Problems {
@@ -160,6 +174,16 @@ func (s *screen) limits() [][]span {
 		}
 	}
 	return out
+}
+
+// kinds names events by kind, most first.
+func (s *screen) kinds(m map[string]uint64) string {
+	words := slices.Collect(maps.Keys(m))
+	slices.SortFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	for i, w := range words {
+		words[i] = thousands(m[w]) + " " + report.Clean(strings.ReplaceAll(w, "_", " "))
+	}
+	return strings.Join(words, s.pen.dot())
 }
 
 // figure is a number that may have a fraction.
@@ -173,8 +197,8 @@ func figure(f float64) string {
 // peers are the addresses and groups of the review, worst first, with the connections that they have now.
 func (s *screen) peers() *table {
 	t := &table{cols: []column{
-		{title: "SCORE", right: true, drop: 8}, {title: "VERDICT"}, {title: "ADDRESS"}, {title: "OPEN", right: true}, {title: "", drop: 3},
-		{title: "REQUESTS", right: true, drop: 6}, {title: "NETWORK", least: 12, drop: 4}, {title: "CC", drop: 5}, {title: "WHY", least: 16, drop: 2},
+		{title: "VERDICT", worth: true}, {title: "ADDRESS"}, {title: "OPEN", right: true, drop: 1}, {title: "", drop: 6}, {title: "REQUESTS", right: true, drop: 5},
+		{title: "WHY", least: 16, drop: 4}, {title: "CC", drop: 7}, {title: "NETWORK", least: 12, drop: 8},
 	}}
 	if s.review == nil {
 		t.empty = s.waiting("review")
@@ -187,17 +211,19 @@ func (s *screen) peers() *table {
 	for i := range s.review.Peers {
 		top = max(top, slices.Max(append(s.history.of(s.review.Peers[i].Addr, n), 0)))
 	}
+	longest := 15 // of an IPv4 address
 	for i := range s.review.Peers {
 		p := &s.review.Peers[i]
+		longest = max(longest, len(p.Addr))
 		now := open(p)
 		e := s.peer(p)
-		e.cells[3], e.cells[4] = number(now, plain), words(s.pen.spark(s.history.of(p.Addr, n), top), plain)
+		e.cells[2], e.cells[3] = number(now, plain), words(s.pen.spark(s.history.of(p.Addr, n), top, n), dim)
 		t.entries = append(t.entries, e)
 	}
 	for i := range s.review.Groups {
 		if p := &s.review.Groups[i]; p.Verdict != "normal" {
 			e := s.peer(p)
-			e.key, e.cells[6] = p.Kind+" "+p.Addr, words(p.Kind, plain)
+			e.key, e.cells[1].text = p.Kind+" "+p.Addr, s.pen.cut(p.Kind+" "+e.cells[1].text, longest)
 			if p.Kind != "net" {
 				e.target = ""
 				e.explain = s.group(p)
@@ -213,12 +239,12 @@ func (s *screen) peer(p *report.Peer) entry {
 	if p.Network != nil {
 		network, country = report.Clean(p.Network.Org), p.Network.Country
 	}
-	score := cell{}
-	if p.Score > 0 {
-		score = number(uint64(p.Score), bold)
+	judged := verdict(p.Verdict)
+	if judged.value = float64(p.Score); p.Score > 0 && judged.text != "" && s.width >= 50 {
+		judged.text += " " + strconv.Itoa(p.Score)
 	}
 	return entry{key: p.Addr, target: p.Addr, cells: []cell{
-		score, verdict(p.Verdict), words(report.Clean(p.Addr), bold), {}, {}, number(p.Requests, plain), words(network, plain), words(country, plain), words(s.why(p), plain),
+		judged, words(report.Clean(p.Addr), bold), {}, {}, number(p.Requests, plain), words(s.why(p), plain), words(country, plain), words(network, dim),
 	}}
 }
 
@@ -283,8 +309,8 @@ func (s *screen) conns() *table {
 		d = s.review.Conns
 	}
 	t := &table{cols: []column{
-		{title: "COUNT", right: true}, {title: "SHARE", right: true, drop: 6}, {title: "", drop: 4}, {title: "ADDRESS"}, {title: "VERDICT"}, {title: "LAST", drop: 5},
-		{title: "IN", right: true, drop: 7}, {title: "OUT", right: true, drop: 8}, {title: "PORTS", least: 9, drop: 3}, {title: "STATES", least: 20, drop: 9},
+		{title: "COUNT", right: true}, {title: "SHARE", right: true, drop: 5}, {title: "", drop: 4}, {title: "ADDRESS"}, {title: "VERDICT"}, {title: "", drop: 9},
+		{title: "IN", right: true, drop: 6}, {title: "OUT", right: true, drop: 7}, {title: "PORTS", least: 9, drop: 3}, {title: "STATES", least: 20, drop: 8},
 	}}
 	switch {
 	case d == nil && !s.opt.Conns:
@@ -309,7 +335,7 @@ func (s *screen) conns() *table {
 	for _, r := range d.Rows {
 		t.entries = append(t.entries, entry{key: r.Key, target: r.Key, cells: []cell{
 			number(r.Count, bold), {text: percent(r.Count, d.Total), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), bold),
-			verdict(thought[r.Key]), words(s.pen.spark(s.history.of(r.Key, n/2), top), plain), number(r.In, plain), number(r.Out, plain),
+			verdict(thought[r.Key]), words(s.pen.spark(s.history.of(r.Key, n/2), top, n/2), dim), number(r.In, plain), number(r.Out, plain),
 			words(counts(r.Ports, r.Count), plain), words(s.states(r.States, r.Count), dim),
 		}})
 	}

@@ -93,9 +93,9 @@ func (s *screen) errors() *table {
 
 func level(word string) style {
 	switch word {
-	case "emerg", "alert", "crit", "critical", "fatal", "panic":
+	case "critical", "alert", "emergency":
 		return red
-	case "error", "warning", "warn":
+	case "error", "warning":
 		return amber
 	default:
 		return dim
@@ -113,7 +113,7 @@ func (s *screen) blocked() *table {
 		t.empty = s.waiting("blocks")
 		return t
 	}
-	t.empty = []string{"Nothing is blocked."}
+	t.empty = []string{"Nothing is blocked by connwarden."}
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		hits := cell{}

@@ -97,6 +97,9 @@ func (s *screen) age() span {
 	if !ok {
 		return span{"reading logs", dim}
 	}
+	if s.now.Sub(at) < time.Second {
+		return span{"logs read now", dim}
+	}
 	return span{"logs read " + brief(s.now.Sub(at)) + " ago", dim}
 }
 
@@ -105,13 +108,13 @@ func (s *screen) figures() string {
 	var out []span
 	switch {
 	case s.live != nil:
-		n := min(s.barWidth()*2, historyLength)
+		n := s.barWidth()
 		all := s.history.all(n)
 		var top uint64
 		for _, v := range all {
 			top = max(top, v)
 		}
-		out = append(out, span{thousands(s.live.Total), bold}, span{" connections ", plain}, span{s.pen.spark(all, top), accent}, span{"  ", plain})
+		out = append(out, span{thousands(s.live.Total), bold}, span{" connections ", plain}, span{s.pen.spark(all, top, n), dim}, span{"  ", plain})
 	case s.failures["conns"] != "":
 		out = append(out, span{"connections: " + s.failures["conns"], amber}, span{"  ", plain})
 	}
@@ -262,7 +265,7 @@ func (s *screen) body(f *frame, room int) {
 		if owner[i] >= 0 {
 			f.hits = append(f.hits, hit{y: len(f.lines), to: s.width, tab: -1, entry: owner[i]})
 		}
-		f.lines = append(f.lines, s.pen.draw([]span{{mark, accent}}, gutter, false)+s.pen.draw(lines[i], s.width-gutter, shaded))
+		f.lines = append(f.lines, s.pen.draw([]span{{mark, accent}}, min(gutter, s.width), false)+s.pen.draw(lines[i], s.width-gutter, shaded))
 	}
 }
 
@@ -333,12 +336,14 @@ func (s *screen) keys(pairs ...string) string {
 	var out []span
 	x := 0
 	for i := 0; i+1 < len(pairs); i += 2 {
-		n := columns(pairs[i]) + 1 + columns(pairs[i+1]) + gap
-		if x+n-gap > s.width {
+		n := columns(pairs[i]) + 1 + columns(pairs[i+1])
+		if i > 0 {
+			n += gap
+		}
+		if x += n; x > s.width {
 			break
 		}
-		x += n
-		out = append(out, span{pairs[i], accent}, span{" " + pairs[i+1] + strings.Repeat(" ", gap), plain})
+		out = append(out, span{strings.Repeat(" ", min(i, 1)*gap), plain}, span{pairs[i], accent}, span{" " + pairs[i+1], plain})
 	}
 	return s.pen.draw(out, s.width, false)
 }
