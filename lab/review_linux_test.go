@@ -101,6 +101,7 @@ func answer[T any](t *testing.T, r lab.Result) T {
 
 // The world of the review: who does what, so that the truth is known.
 const (
+	hurried       = "203.0.113.15"   // asks faster than a limit allows
 	loginAttacker = "198.51.100.7"   // 60 passwords for wp-login.php, 200 each
 	pingAttacker  = "198.51.100.8"   // 120 calls of xmlrpc.php, all refused
 	farAttacker   = "2001:db8:1::66" // 40 calls of xmlrpc.php, 200 each
@@ -177,9 +178,9 @@ func live(t *testing.T, l *lab.Lab) sent {
 	for range 4 {
 		do(api("203.0.113.14", "/app/orders"), http.StatusBadGateway)
 	}
-	do(api("203.0.113.15", "/search?q=a"), http.StatusOK)
+	do(api(hurried, "/search?q=a"), http.StatusOK)
 	for range 9 {
-		do(api("203.0.113.15", "/search?q=b"), http.StatusServiceUnavailable)
+		do(api(hurried, "/search?q=b"), http.StatusServiceUnavailable)
 	}
 	for name, n := range logged {
 		l.AwaitLines("var/log/"+name, n)
@@ -348,14 +349,15 @@ func wantPeers(t *testing.T, peers []peer) {
 			t.Errorf("%s has %d requests, want %d", addr, p.Requests, count)
 		}
 		if !slices.ContainsFunc(p.Evidence, func(e evidence) bool {
-			return e.Count == count && e.Rule != "" && strings.Contains(e.Why, "POST") &&
+			return e.Count == count && e.Rule != "" && (strings.Contains(e.Why, "POST") || strings.Contains(e.Why, "failed logins")) &&
 				len(e.Samples) > 0 && strings.Contains(e.Samples[0].Text, addr) && e.Samples[0].File != ""
 		}) {
 			t.Errorf("no evidence against %s counts its %d POSTs and shows one: %+v", addr, count, p.Evidence)
 		}
 	}
 	for i, p := range peers {
-		customer := strings.HasPrefix(p.Addr, "203.0.113.")
+		// Who is refused by a limit nine times at once is worth a look; all others of this network are customers.
+		customer := strings.HasPrefix(p.Addr, "203.0.113.") && p.Addr != hurried
 		if customer && (p.Verdict != "normal" || i < worst) {
 			t.Errorf("customer %s is %s: %+v", p.Addr, p.Verdict, p.Evidence)
 		}
