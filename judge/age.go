@@ -9,8 +9,9 @@ import (
 
 // live is what a table needs besides that follows logs for ever. A table that follows gives the verdicts of one that reads
 // afterwards, with these differences: broad rules begin to count an address once its busiest minute makes it possible
-// that it reaches a quarter of what they ask for, so that they fire up to a quarter later; what is in doubt waits for
-// a request that agrees for some seconds and not for ever; and what lies behind every window is forgotten.
+// that it reaches what they ask for, so that one of a minute fires up to a half later and one of ten minutes a tenth;
+// what is in doubt waits for a request that agrees for some seconds and not for ever; and what lies behind every window is
+// forgotten.
 type live struct {
 	broad   []int // rules by address
 	byNet   []int // and by network
@@ -37,8 +38,8 @@ const (
 	failedSlots = 1 << 14
 	// maxDoubts bounds the events that wait for a request.
 	maxDoubts = 1 << 12
-	// broadShare is the part of a broad rule's count that must be possible before an address is counted.
-	broadShare = 4
+	// netShare is the part of a rule's count that a network must have come to before it is counted.
+	netShare = 4
 	// idle is after how long an address is forgotten that was not seen: the longest window.
 	idle = 24 * time.Hour
 	// instant is how long one reading that needs no other (a rule without a window) speaks against an address.
@@ -68,10 +69,10 @@ func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 	*slot = sum16(*slot, 1)
 	busy := false
 	for _, i := range v.broad {
-		busy = busy || l.most(t.rules[i].Within) >= t.rules[i].Count/broadShare
+		busy = busy || l.most(t.rules[i].Within) >= t.rules[i].Count
 	}
 	for _, i := range v.byNet {
-		busy = busy || uint64(*slot) >= t.rules[i].Count/broadShare
+		busy = busy || uint64(*slot) >= t.rules[i].Count/netShare
 	}
 	if !busy {
 		return
@@ -84,10 +85,10 @@ func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 			got.value = t.requestValue(rule.Distinct, r)
 		}
 		if rule.By == rules.ByNet {
-			if uint64(*slot) >= rule.Count/broadShare {
+			if uint64(*slot) >= rule.Count/netShare {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
-		} else if l.most(rule.Within) >= rule.Count/broadShare {
+		} else if l.most(rule.Within) >= rule.Count {
 			l = t.count(l, addr, h.Rule, rule, &got)
 		}
 	}

@@ -132,8 +132,8 @@ func Run(ctx context.Context, opt Options) error {
 	} else {
 		w.loop(ctx)
 	}
-	stop()
 	w.actor.stop()
+	stop()
 	err = w.save(context.WithoutCancel(ctx), true)
 	w.opt.Tell(&End{Head: head("end", w.opt.Clock()), Lines: w.lines, Unparsed: w.bad, Verdicts: w.actor.verdicts, Blocks: w.actor.blocks})
 	return err
