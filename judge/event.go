@@ -20,7 +20,7 @@ func (t *Table) Event(e *connwarden.Event) {
 		return
 	}
 	if e.From.Trust == connwarden.TrustOutside {
-		t.doubt(e, hits)
+		t.doubt(e)
 		return
 	}
 	got := reading{at: seconds(e.Time), from: &e.From, addr: e.Client, text: e.User}
@@ -101,7 +101,7 @@ type Doubt struct {
 // agreeSeconds is how far apart the two lines may be: an error is written when it happens, a request when it ends.
 const agreeSeconds = 5
 
-func (t *Table) doubt(e *connwarden.Event, hits []rules.Hit) {
+func (t *Table) doubt(e *connwarden.Event) {
 	if t.live == nil && len(t.doubts) == maxClaims {
 		t.lost++
 		return
