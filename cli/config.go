@@ -192,6 +192,9 @@ func (c *command) plan() (*Plan, error) {
 	if err := p.planBlock(&f.Block, c.driverNames(), inFile); err != nil {
 		return nil, err
 	}
+	if err := p.planActions(&f.Actions, inFile); err != nil {
+		return nil, err
+	}
 
 	p.StateDir, origin = stateDir(c.env.Getenv)
 	p.set("state_dir", p.StateDir, origin)

@@ -10,6 +10,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -50,6 +51,8 @@ type Options struct {
 	Tell func(message any)
 	// Beat, if not nil, is called every second while all is well, and once with ready when following has begun.
 	Beat func(ready bool)
+
+	pace time.Duration // tests set it: between two rounds of what is done by the clock, and how often the state is saved
 }
 
 // Bounds of time.
@@ -165,7 +168,7 @@ func (w *warden) once() {
 }
 
 func (w *warden) loop(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(cmp.Or(w.opt.pace, time.Second))
 	defer tick.Stop()
 	saved, aged, discovered := w.now, w.now, w.now
 	strangers := false
@@ -203,7 +206,7 @@ func (w *warden) loop(ctx context.Context) {
 				aged = w.now
 				w.age()
 			}
-			if w.now.Sub(saved) >= saveEvery {
+			if w.now.Sub(saved) >= cmp.Or(w.opt.pace, saveEvery) {
 				saved = w.now
 				if err := w.save(ctx, false); err != nil {
 					w.problem("history", err.Error())
