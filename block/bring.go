@@ -311,7 +311,7 @@ func drivers(lists ...[]Wish) []string {
 // entries are what a driver is to hold for wishes: without what must not be blocked, no two overlapping, merged if they
 // would not fit otherwise. spared, if not nil, is told of wishes that the guard keeps out of force, wholly or in part.
 func (k *Keeper) entries(g *Guard, wishes []Wish, now time.Time, spared func(w *Wish, why string, whole bool)) []Entry {
-	var in []Entry
+	in := make([]Entry, 0, len(wishes))
 	for i := range wishes {
 		w := &wishes[i]
 		if w.Driver != g.Name() || !w.Wanted(now) {

@@ -118,19 +118,28 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 	if target.Bits() < widest {
 		return fmt.Sprintf("it is wider than /%d", widest)
 	}
-	parts := Subtract(target, r.allowed.overlapping(target))
+	allowed := r.allowed.overlapping(target)
+	if len(allowed) == 0 {
+		return r.part(target)
+	}
+	parts := Subtract(target, allowed)
 	if len(parts) == 0 {
 		return r.allowance(target)
 	}
-	for _, part := range parts {
-		if len(r.spared.overlapping(part)) > 0 {
-			return r.reason(part, false)
-		}
-		if why := r.exempt(part); why != "" {
+	for _, p := range parts {
+		if why := r.part(p); why != "" {
 			return why
 		}
 	}
 	return ""
+}
+
+// part says why a target must not be blocked of which nothing is allowed.
+func (r *Rules) part(p netip.Prefix) string {
+	if len(r.spared.overlapping(p)) > 0 {
+		return r.reason(p, false)
+	}
+	return r.exempt(p)
 }
 
 // maxAsked bounds how many answers of Exempt are remembered.

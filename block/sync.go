@@ -97,7 +97,15 @@ func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *O
 			return err
 		}
 	}
+	if settled(all, s.Driver, b.now) && len(d.open) == 0 {
+		return nil
+	}
 	return k.Journal.Settle(ctx, Settlement{Driver: s.Driver, Now: b.now, Open: d.open})
+}
+
+// settled tells whether the journal has nothing to learn: as a rule a sync finds everything as it was.
+func settled(all []Wish, driver string, now time.Time) bool {
+	return !slices.ContainsFunc(all, func(w Wish) bool { return w.Driver == driver && (w.State != StateInForce || w.Expired(now)) })
 }
 
 // lazily leaves ends alone that are as late as the firewall allows, until half of that is over.

@@ -102,6 +102,15 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 	if f.site != "" {
 		walls.machine.sites = append(walls.machine.sites, f.site)
 	}
+	want := writesAnyhow
+	if f.dryRun {
+		want = reads
+	}
+	w, err := c.warden(ctx, p, walls, want) // and its lock before a driver is opened: some remember what they read then
+	if err != nil {
+		return err
+	}
+	defer w.leave()
 	names, err := walls.choose(ctx, splitNames(f.with), p.Block.Drivers, f.site != "")
 	if err != nil {
 		return err
@@ -109,15 +118,6 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 	if err := c.scope(ctx, walls, names, requests); err != nil {
 		return err
 	}
-	want := writesAnyhow
-	if f.dryRun {
-		want = reads
-	}
-	w, err := c.warden(ctx, p, walls, want)
-	if err != nil {
-		return err
-	}
-	defer w.leave()
 	out, err := w.block(ctx, f.dryRun, requests)
 	if out == nil {
 		return err

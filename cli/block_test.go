@@ -159,3 +159,47 @@ func TestKilledBesideTheFirewall(t *testing.T) {
 		})
 	}
 }
+
+// TestManyAtOnce runs processes side by side: each has its turn, and nothing is lost.
+func TestManyAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	env := append(os.Environ(), "CONNWARDEN_STATE_DIR="+filepath.Join(dir, "state"), "WALL="+filepath.Join(dir, "wall"))
+	const many = 8
+	failed := make(chan error, many)
+	for i := range many {
+		go func() {
+			cmd := exec.Command("connwarden", "block", fmt.Sprintf("198.51.100.%d", i))
+			cmd.Env = env
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("%w\n%s", err, out)
+			}
+			failed <- err
+		}()
+	}
+	for range many {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	cmd := exec.Command("connwarden", "blocks", "--json")
+	cmd.Env = env
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d report.Blocks
+	if err := json.Unmarshal(out, &d); err != nil {
+		t.Fatal(err)
+	}
+	numbers := map[int64]bool{}
+	for _, b := range d.Blocks {
+		numbers[b.Change] = true
+		if b.State != "in_force" {
+			t.Errorf("%s is %s", b.Target, b.State)
+		}
+	}
+	if len(d.Blocks) != many || len(numbers) != many {
+		t.Errorf("%d blocks by %d changes, want %d", len(d.Blocks), len(numbers), many)
+	}
+}

@@ -178,6 +178,7 @@ func exempt(dir string) func(netip.Prefix) string {
 		set, _ := bots.Load(dir) // what is wrong with a refreshed list is told by the commands that judge
 		return set
 	})
+	go crawlers() // the lists take two milliseconds to unpack, while the journal is opened
 	networks := sync.OnceValue(func() *block.Ranges {
 		return block.NewRanges(nets.CDN().Prefixes())
 	})

@@ -105,6 +105,9 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 		if err != nil {
 			return nil, err
 		}
+		if len(list) == cap(list) {
+			list = slices.Grow(list, len(list)+few) // by twice: rows are large, and may be many
+		}
 		list = append(list, v)
 	}
 	return list, rows.Err()
