@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -77,9 +78,18 @@ func (c *command) blocks(ctx context.Context, export string, args []string) erro
 		}
 		add(&d.Blocks, h, counts[h.Driver])
 	}
-	d.Problems = reported(problems)
+	d.Problems = reported(append(problems, rootsOwn(p.StateDir, c.env.Getenv("CONNWARDEN_STATE_DIR") != "")...))
 	if export == "csv" {
 		return report.NewCSV(c.env.Stdout).Blocks(d)
 	}
 	return c.print(d, func(t *report.Text, w io.Writer) error { return t.Blocks(w, d) }, func(v *report.CSV) error { return v.Blocks(d) })
+}
+
+// rootsOwn tells who is not root that the machine's own blocks are in another folder.
+func rootsOwn(dir string, named bool) []connwarden.Problem {
+	const machines = "/var/lib/connwarden"
+	if _, err := os.Stat(machines); err != nil || dir == machines || os.Geteuid() <= 0 || named {
+		return nil
+	}
+	return []connwarden.Problem{{What: machines, Why: "what root blocked is root's to see: try it as root (sudo)"}}
 }

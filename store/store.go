@@ -42,10 +42,10 @@ type Store struct {
 
 var _ block.Journal = (*Store)(nil)
 
-// Exists tells whether a state folder has a database.
+// Exists tells whether a state folder has a database, or may have one that cannot be seen.
 func Exists(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, Name))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Open opens the database of a state folder and makes both if they are missing, readable by their owner alone. A
