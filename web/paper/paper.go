@@ -35,10 +35,11 @@ var (
 
 // Rows of the tables. A file is read by people, and mailed.
 const (
-	tableRows = 200
-	casesMost = 100 // peers whose evidence is shown
-	barsWide  = 960.0
-	barsHigh  = 120.0
+	tableRows  = 200
+	normalRows = 20  // give the measure of what is usual
+	casesMost  = 100 // peers whose evidence is shown
+	barsWide   = 960.0
+	barsHigh   = 120.0
 )
 
 var sheet = template.Must(template.New("sheet").Funcs(template.FuncMap{
@@ -50,7 +51,7 @@ var sheet = template.Must(template.New("sheet").Funcs(template.FuncMap{
 		return report.Size(n)
 	},
 	"percent": percent, "width": width, "classes": classes, "states": states, "span": span, "when": when, "place": place, "plural": plural, "sentence": sentence,
-	"ports": ports, "country": country, "harmful": harmful, "grave": grave,
+	"ports": ports, "country": country, "harmful": harmful, "grave": grave, "repeats": repeats,
 }).Parse(markup))
 
 // Sheet is what is told.
@@ -138,7 +139,10 @@ func (v *view) fill() {
 			v.Verdict[p.Addr] = p.Verdict
 		}
 		if len(p.Evidence) > 0 && len(v.Cases) < casesMost && harmful(p.Verdict) {
-			v.Cases = append(v.Cases, *p)
+			one := *p
+			one.Evidence = slices.Clone(p.Evidence)
+			slices.SortStableFunc(one.Evidence, func(a, b report.Evidence) int { return b.Score - a.Score })
+			v.Cases = append(v.Cases, one)
 		}
 		c := country(p)
 		j, known := at[c]
@@ -167,7 +171,15 @@ func (v *view) fill() {
 		return b.Peers - a.Peers
 	})
 	v.Lands = v.Lands[:min(len(v.Lands), tableRows)]
-	v.Peers = r.Peers[:min(len(r.Peers), tableRows)]
+	normal := 0
+	for i := range r.Peers {
+		if r.Peers[i].Verdict == "normal" {
+			normal++
+		}
+		if normal <= normalRows && len(v.Peers) < tableRows {
+			v.Peers = append(v.Peers, r.Peers[i])
+		}
+	}
 	if v.Timeline != nil && v.Timeline.Len() > 0 {
 		v.Chart = draw(v.Timeline)
 	}
@@ -392,4 +404,11 @@ func grave(level string) string {
 	default:
 		return "dim"
 	}
+}
+
+// repeats tells whether the lines of a reason were shown for an earlier one of the same peer.
+func repeats(p report.Peer, i int) bool {
+	same := func(a, b report.Sample) bool { return a.File == b.File && a.Offset == b.Offset && a.Text == b.Text }
+	lines := p.Evidence[i].Samples
+	return len(lines) > 0 && slices.ContainsFunc(p.Evidence[:i], func(e report.Evidence) bool { return slices.EqualFunc(e.Samples, lines, same) })
 }

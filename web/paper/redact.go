@@ -25,11 +25,11 @@ func Redact(d *report.Review) *report.Review {
 	out.Groups = []report.Peer{} // their names are accounts, agents and networks
 	if d.Conns != nil {
 		c := *d.Conns
-		c.Rows = r.conns(c.Rows, c.By)
+		c.Rows = r.conns(c.Rows)
 		c.Problems = r.problems(c.Problems)
 		out.Conns = &c
 	}
-	out.Ports = r.conns(d.Ports, "port")
+	out.Ports = r.conns(d.Ports)
 	if d.Pages != nil {
 		p := *d.Pages
 		p.Rows = slices.Clone(p.Rows)
@@ -45,6 +45,10 @@ func Redact(d *report.Review) *report.Review {
 		for i := range e.Rows {
 			row := &e.Rows[i]
 			row.Key, row.Meaning, row.Remedy = r.text(row.Key), r.text(row.Meaning), r.text(row.Remedy)
+			row.Clients = slices.Clone(row.Clients)
+			for j := range row.Clients {
+				row.Clients[j].Name = r.text(row.Clients[j].Name)
+			}
 			if row.Sample != nil {
 				row.Sample = &report.Sample{File: row.Sample.File, Line: row.Sample.Line, Offset: row.Sample.Offset}
 			}
@@ -123,7 +127,10 @@ func (r *redactor) why(e *report.Evidence) string {
 }
 
 func seconds(f float64) string {
-	if f >= 60 {
+	switch {
+	case f >= 2*3600:
+		return fmt.Sprintf("%g h", round(f/3600))
+	case f >= 60:
 		return fmt.Sprintf("%g min", round(f/60))
 	}
 	return fmt.Sprintf("%g s", round(f))
@@ -159,13 +166,11 @@ func (r *redactor) findings(d, out *report.Review) []report.Finding {
 	return list
 }
 
-func (r *redactor) conns(rows []report.ConnRow, by string) []report.ConnRow {
+func (r *redactor) conns(rows []report.ConnRow) []report.ConnRow {
 	rows = slices.Clone(rows)
 	for i := range rows {
 		c := &rows[i]
-		if by != "port" && by != "state" {
-			c.Key = r.name(c.Key)
-		}
+		c.Key = r.name(c.Key)
 		if c.Truncated {
 			c.Key = "an address that was cut off"
 		}
