@@ -131,10 +131,11 @@ func (s *screen) lookedAt() string {
 // limits are the machine's, the nearest first as the review has them, and what could not be seen.
 func (s *screen) limits() [][]span {
 	var out [][]span
-	if len(s.review.Pressure) > 0 {
+	pressing := slices.DeleteFunc(slices.Clone(s.review.Pressure), func(p report.Pressure) bool { return p.Value == 0 })
+	if len(pressing) > 0 {
 		out = append(out, []span{{"LIMITS", bold}})
 		t := &table{cols: []column{{title: "NOW", right: true}, {title: "LIMIT", right: true}, {title: "", drop: 1}, {title: "WHAT"}, {title: "WHY", least: 10, drop: 2}}}
-		for _, p := range s.review.Pressure {
+		for _, p := range pressing {
 			st, share, limit := plain, 0.0, ""
 			switch p.Level {
 			case "critical":

@@ -10,6 +10,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -47,14 +50,15 @@ type Options struct {
 	ASCII bool // nothing beyond ASCII of our own
 }
 
-// Run shows the screen on a terminal until the user leaves it or ctx ends, and then puts the terminal back as it was.
-// env is the environment, as os.Environ gives it.
+// Run shows the screen on a terminal until the user leaves it, ctx ends or the process is told to, and then puts the
+// terminal back as it was. env is the environment, as os.Environ gives it.
 func Run(ctx context.Context, opt Options, in io.Reader, out io.Writer, env []string) error {
-	ctx, stop := context.WithCancel(ctx)
+	// The toolkit's own handler would wait for ever where ctx ends by the same signal.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p := tea.NewProgram(newScreen(ctx, opt), tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(env), tea.WithFPS(framesPerSecond))
+	p := tea.NewProgram(newScreen(ctx, opt), tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(env), tea.WithFPS(framesPerSecond))
 	_, err := p.Run()
-	if errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
+	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		return nil
 	}
 	return err
