@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
@@ -131,8 +130,8 @@ func (c *command) stream(ctx context.Context, d *desk, samples int) error {
 
 // ended is an error, unless the user ended the program.
 func ended(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // what was under way then fails, which is what was wanted
 	}
 	return err
 }

@@ -89,7 +89,10 @@ func (x *terminal) sees(text string) string {
 	return screen
 }
 
-func (x *terminal) keys(keys ...string) { x.Helper(); x.tmux(append([]string{"send-keys"}, keys...)...) }
+func (x *terminal) keys(keys ...string) {
+	x.Helper()
+	x.tmux(append([]string{"send-keys"}, keys...)...)
+}
 
 // ended waits until the program has ended well, and holds that the terminal is as it was.
 func (x *terminal) ended() {

@@ -64,6 +64,9 @@ func (p *pen) paint(b *strings.Builder, text string, st style, selected bool) {
 	if p.color {
 		row = 0
 	}
+	if selected && st == dim {
+		st = plain // what is dim on a lit row is hard to read
+	}
 	code := styleCodes[row][st]
 	if selected {
 		on := "7"

@@ -192,9 +192,12 @@ func (q *question) lines(s *screen) []string {
 		out = append(out, line(span{"Doing it.", plain}))
 	case q.plan != nil:
 		act(q.plan, "would "+q.future())
-		if q.doable() {
-			back := "connwarden undo"
-			out = append(out, "", line(span{"  " + p.arrow() + " " + back, accent}, span{" takes it back (u)", dim}))
+		switch {
+		case !q.doable():
+		case q.verb == undo: // connwarden undo alone would then take back the change before
+			out = append(out, "", line(span{"  What takes this back is told when it is done.", dim}))
+		default:
+			out = append(out, "", line(span{"  " + p.arrow() + " connwarden undo", accent}, span{" takes it back (u)", dim}))
 		}
 	case q.err == nil:
 		out = append(out, line(span{"Asking the firewall what it would do.", plain}))

@@ -114,7 +114,7 @@ func (s *screen) figures() string {
 		for _, v := range all {
 			top = max(top, v)
 		}
-		out = append(out, span{thousands(s.live.Total), bold}, span{" connections ", plain}, span{s.pen.spark(all, top, n), dim}, span{"  ", plain})
+		out = append(out, span{thousands(s.live.Total), bold}, span{" connections ", plain}, span{fmt.Sprintf("%-*s", n, s.pen.spark(all, top, 0)), dim}, span{"  ", plain})
 	case s.failures["conns"] != "":
 		out = append(out, span{"connections: " + s.failures["conns"], amber}, span{"  ", plain})
 	}
