@@ -99,7 +99,7 @@ func (d *fakeDesk) Rules(context.Context) (*report.Rules, error) {
 func (d *fakeDesk) Blocks(context.Context) (*report.Blocks, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return &report.Blocks{Schema: report.SchemaBlocks, Time: noon, Blocks: slices.Clone(d.blocks), Refused: []report.Refused{}, Problems: []report.Problem{}}, nil
+	return &report.Blocks{Schema: report.SchemaBlocks, Time: noon, Blocks: append([]report.Block{}, d.blocks...), Refused: []report.Refused{}, Problems: []report.Problem{}}, nil
 }
 
 func (d *fakeDesk) Allowed(context.Context) (*report.AllowedList, error) {

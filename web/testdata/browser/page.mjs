@@ -1,0 +1,300 @@
+// Looks at the page in a real browser. Usage: node page.mjs '{"chromium":…,"url":…,"mode":…}'; prints "ok NAME" or
+// "not ok NAME: why" for each thing that it tried.
+import axe from 'axe-core'
+import { appendFileSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+
+const job = JSON.parse(process.argv[2])
+const browser = await chromium.launch({ executablePath: job.chromium, args: ['--no-sandbox', '--disable-background-networking'] })
+const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
+await context.grantPermissions(['clipboard-read', 'clipboard-write']).catch(() => {})
+const page = await context.newPage()
+const complaints = []
+page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()))
+page.on('pageerror', (e) => complaints.push(e.message))
+
+async function look(name, steps) {
+  try {
+    await steps()
+    console.log(`ok ${name}`)
+  } catch (e) {
+    console.log(`not ok ${name}: ${String(e.message ?? e).replaceAll('\n', ' | ')}`)
+  }
+}
+function want(condition, what) {
+  if (!condition) throw new Error(what)
+}
+const go = (path) => page.evaluate((p) => (location.hash = p), path)
+// visit opens a view and waits until what the fake desk writes everywhere is in sight.
+async function visit(view) {
+  await go(`#/${view}`)
+  if (view === 'networks') await page.getByRole('button', { name: 'networks' }).click()
+  await page.waitForFunction(() => document.querySelector('main').innerText.includes('<img'), null, { timeout: 5000 }).catch(() => {
+    throw new Error(`${view} does not show it`)
+  })
+}
+const words = () => page.locator('main').innerText()
+const quiet = () => want(complaints.length === 0, complaints.splice(0).join(' | '))
+
+async function accessible(name) {
+  await look(`axe ${name}`, async () => {
+    await page.evaluate(axe.source)
+    const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
+    const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+    want(grave.length === 0, grave.map((v) => `${v.id} (${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message)}`).join('; ')})`).join(' | '))
+  })
+}
+
+const modes = {
+  // A fake desk: 50,000 peers with hostile text in every field.
+  async fake() {
+    await look('opens without a word about its policy', async () => {
+      await page.goto(job.url)
+      await page.waitForSelector('.findings')
+      want(!page.url().includes('token'), `the token stays in the address: ${page.url()}`)
+      quiet()
+    })
+    await look('hostile text stays text', async () => {
+      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
+        await visit(view)
+        want((await page.evaluate(() => document.querySelectorAll('main img, main script').length)) === 0, `${view} made markup of it`)
+      }
+      want((await page.evaluate(() => window.hacked)) === undefined, 'a script ran')
+      quiet()
+    })
+    await look('fifty thousand peers scroll and filter', async () => {
+      await go('#/peers')
+      await page.getByText('50,000 of 50,000 peers').waitFor()
+      want((await page.locator('.grid [role=row]').count()) < 150, 'it draws all rows')
+      await page.locator('.grid').evaluate((e) => (e.scrollTop = e.scrollHeight))
+      await page.getByText('10.0.195.79').waitFor()
+      await page.keyboard.press('/')
+      await page.keyboard.type('10.0.3.')
+      await page.getByText('256 of 50,000 peers').waitFor()
+      await page.locator('#filter').fill('nobody at all')
+      await page.getByText('None of 50,000 peers fits').waitFor()
+      await page.locator('#filter').fill('')
+      await page.getByRole('button', { name: /^malicious/ }).click()
+      await page.getByText('3 of 50,000 peers').waitFor()
+      await page.getByRole('button', { name: 'Sent' }).click()
+      want((await page.locator('.grid .space [role=row]').first().innerText()).includes('10.0.0.2'), 'not sorted by bytes')
+      quiet()
+    })
+    await look('the keyboard leads into a dossier and back', async () => {
+      await page.locator('.grid').focus()
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('Enter')
+      await page.getByRole('button', { name: 'Never block…' }).waitFor()
+      want(page.url().endsWith('#/ip/10.0.0.1'), page.url())
+      want((await words()).includes('access.log'), 'no lines of evidence')
+      await page.keyboard.press('?')
+      await page.getByRole('heading', { name: 'Keys' }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('Backspace')
+      await page.waitForFunction(() => location.hash === '#/peers')
+      quiet()
+    })
+    await look('a block is shown before it is made, and undone', async () => {
+      await go('#/ip/10.0.0.0')
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByText('wall: add 10.0.0.0 for 1h').waitFor()
+      await page.getByLabel('1 day').check()
+      await page.getByText('wall: add 10.0.0.0 for 1d').waitFor()
+      await page.getByLabel('Why').fill("it's noise")
+      await page.getByText(`connwarden block 10.0.0.0 --for 1d --why 'it'\\''s noise'`).waitFor()
+      await page.getByRole('button', { name: 'Block for 1 day' }).click()
+      await page.getByText('Blocked: 10.0.0.0').waitFor()
+      await page.getByText('10.0.0.0 is listed').waitFor()
+      await go('#/blocks')
+      await page.getByRole('button', { name: 'Unblock…' }).waitFor()
+      await page.getByRole('button', { name: 'Undo', exact: true }).click()
+      await page.getByText('Taken back: 10.0.0.0').waitFor()
+      await page.getByText('Nobody is blocked.').waitFor()
+      quiet()
+    })
+    await look('a refusal tells why and cannot be pressed', async () => {
+      await go('#/ip/192.0.2.250')
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByText('Nothing. it is this machine').waitFor()
+      want(await page.getByRole('button', { name: 'Block for 1 hour' }).isDisabled(), 'it can be pressed')
+      await page.keyboard.press('Escape')
+      quiet()
+    })
+    for (const scheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme: scheme })
+      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
+        await visit(view)
+        await accessible(`${view}, ${scheme}`)
+      }
+      await go('#/ip/10.0.0.0')
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByText('wall: add 10.0.0.0').waitFor()
+      await accessible(`the dialog, ${scheme}`)
+      await page.keyboard.press('Escape')
+    }
+    await look('fits a phone', async () => {
+      await page.setViewportSize({ width: 390, height: 844 })
+      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
+        if (view === 'peers') await go('#/peers').then(() => page.waitForSelector('.space .row')) // its columns with texts are hidden there
+        else await visit(view)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        want(wide <= 390, `${view} is ${wide} wide`)
+      }
+    })
+    await look('another origin is refused', async () => {
+      const other = await context.newPage() // with the cookie of the page
+      await other.goto(job.other)
+      const got = await other.evaluate(async (url) => {
+        const tried = {}
+        const attempt = async (name, f) => (tried[name] = await f().then((x) => String(x), () => 'refused'))
+        await attempt('read', async () => (await fetch(`${url}/api/review`, { credentials: 'include' })).status)
+        await attempt('change', async () => (await fetch(`${url}/api/block`, { method: 'POST', credentials: 'include', headers: { 'Content-Type': 'application/json', 'X-Connwarden': 'page' }, body: '{"target":"203.0.113.99"}' })).status)
+        await attempt('blind', async () => (await fetch(`${url}/api/block`, { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{"target":"203.0.113.99"}' })).type)
+        const loads = (tag, src) => new Promise((yes) => {
+          const e = document.createElement(tag)
+          e.onload = () => yes('loaded')
+          e.onerror = () => yes('refused')
+          e.src = src
+          document.body.append(e)
+        })
+        tried.script = await loads('script', `${url}/page.js`)
+        tried.image = await loads('img', `${url}/icon.svg`)
+        tried.stream = await new Promise((yes) => {
+          const s = new EventSource(`${url}/api/events`, { withCredentials: true })
+          s.onopen = () => yes('opened')
+          s.onerror = () => (s.close(), yes('refused'))
+        })
+        return tried
+      }, job.origin)
+      want(Object.entries(got).every(([name, g]) => g === 'refused' || (name === 'blind' && g === 'opaque')), JSON.stringify(got))
+      const state = await (await context.request.get(`${job.origin}/api/blocks`)).json()
+      want(!JSON.stringify(state).includes('203.0.113.99'), 'a block was made from another origin')
+      const framed = await other.evaluate((url) => new Promise((yes) => {
+        const f = document.createElement('iframe')
+        f.onload = () => yes(f.contentDocument === null)
+        f.src = url
+        document.body.append(f)
+      }), job.origin)
+      want(framed, 'the page lets itself be framed')
+    })
+  },
+
+  // The password of a page that is served elsewhere.
+  async door() {
+    await look('the password opens the page', async () => {
+      await page.goto(job.url)
+      await page.getByLabel('Password').fill('wrong')
+      await page.getByRole('button', { name: 'Open' }).click()
+      await page.getByText('That is not the password.').waitFor()
+      await accessible('the door')
+      await page.getByLabel('Password').fill(job.password)
+      await page.getByRole('button', { name: 'Open' }).click()
+      await page.waitForSelector('.findings')
+    })
+  },
+
+  // The real program over logs that grow.
+  async real() {
+    await look('refuses who has no token', async () => {
+      const answer = await context.request.get(job.origin)
+      want(answer.status() === 401, String(answer.status()))
+    })
+    await look('tells the attack', async () => {
+      await page.goto(job.url)
+      await page.getByText('things need you').waitFor()
+      want((await words()).includes('Guesses passwords through XML-RPC'), await words())
+      await page.locator('.chart rect.malicious').first().waitFor({ state: 'attached' })
+      quiet()
+    })
+    await look('what comes while it is open is shown', async () => {
+      appendFileSync(job.log, job.more)
+      await page.getByText(job.attacker).first().waitFor({ timeout: 20000 })
+      await page.locator(`.findings .title:has-text("${job.attacker}")`).waitFor({ timeout: 20000 })
+      quiet()
+    })
+    await look('freezing holds it still', async () => {
+      await page.keyboard.press('p')
+      await page.getByText('Frozen at').waitFor()
+      await page.keyboard.press('p')
+    })
+    await look('a finding leads to the dossier', async () => {
+      await page.locator('.findings a.button').first().click()
+      await page.getByRole('heading', { name: 'Evidence' }).waitFor()
+      want((await words()).includes('POST /xmlrpc.php'), 'no lines')
+      quiet()
+    })
+    await look('blocks through the guard and takes it back', async () => {
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.locator('.plan code').first().waitFor()
+      await page.getByRole('button', { name: 'Block for 1 hour' }).click()
+      await page.getByText('Blocked: 13.14.15.16').waitFor()
+      await go('#/blocks')
+      await page.getByRole('button', { name: 'Unblock…' }).waitFor()
+      await page.keyboard.press('u')
+      await page.getByText('Taken back: 13.14.15.16').waitFor()
+      await go('#/ip/127.0.0.1')
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByText('Nothing. it is where you are looking from').waitFor()
+      await page.keyboard.press('Escape')
+      quiet()
+    })
+    await look('pages are filtered as on the command line', async () => {
+      await go('#/pages')
+      await page.locator('#filter').fill('status=403')
+      await page.getByRole('button', { name: 'Filter' }).click()
+      await page.waitForFunction(() => document.querySelectorAll('main tbody tr').length === 1)
+      await page.locator('#filter').fill('nonsense ~~')
+      await page.getByRole('button', { name: 'Filter' }).click()
+      await page.getByRole('alert').waitFor()
+      complaints.splice(0) // the browser notes the refusal
+    })
+    await look('says when the program is gone', async () => {
+      process.kill(job.pid, 'SIGTERM')
+      await page.getByText('connwarden web does not answer').waitFor()
+      complaints.splice(0)
+    })
+  },
+
+  // The report as a file.
+  async report() {
+    await look('the report opens, sorts and prints', async () => {
+      await page.goto(job.url)
+      await page.locator('section[aria-label=Peers]').getByRole('button', { name: 'Requests' }).click()
+      const first = async () => Number((await page.locator('section[aria-label=Peers] tbody tr:first-child td:nth-child(3)').innerText()).replaceAll(',', ''))
+      const most = await first()
+      await page.locator('section[aria-label=Peers]').getByRole('button', { name: 'Requests' }).click()
+      want(most > (await first()), 'not sorted')
+      want((await page.pdf({ format: 'A4' })).length > 10000, 'an empty PDF')
+      quiet()
+    })
+    await accessible('the report')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await accessible('the report, dark')
+  },
+
+  // Pictures for docs.
+  async screens() {
+    for (const [name, width, height, scheme] of [['light', 1440, 900, 'light'], ['dark', 1440, 900, 'dark'], ['phone', 390, 844, 'light']]) {
+      const shot = await (await browser.newContext({ viewport: { width, height }, colorScheme: scheme })).newPage()
+      await shot.goto(job.url)
+      await shot.waitForSelector('.chart rect')
+      for (const [view, path, mark] of [['overview', '', '.chart rect'], ['dossier', 'ip/13.14.15.16', '.evidence pre'], ['peers', 'peers', '.space .row']]) {
+        await shot.evaluate((p) => (location.hash = `#/${p}`), path)
+        await shot.waitForSelector(mark)
+        await shot.waitForSelector(view === 'dossier' ? '.chart rect' : mark)
+        await shot.screenshot({ path: `${job.screens}/${view}-${name}.png`, fullPage: view !== 'peers' && name !== 'phone' })
+      }
+      if (name === 'light') {
+        await shot.evaluate(() => (location.hash = '#/ip/13.14.15.16'))
+        await shot.getByRole('button', { name: 'Block…', exact: true }).click()
+        await shot.locator('.plan code').first().waitFor()
+        await shot.screenshot({ path: `${job.screens}/block-light.png` })
+      }
+    }
+    console.log('ok screens')
+  },
+}
+
+page.setDefaultTimeout(10000)
+await modes[job.mode]()
+await browser.close()
