@@ -61,6 +61,7 @@ type program struct {
 	pending    [texts][]literal
 	conditions []condition
 	forms      [texts]form
+	known      [texts]map[string]int // leaves by what they compare: rules share them
 }
 
 // Set is rules that are compiled together.
@@ -114,7 +115,7 @@ func compile(list []Rule) (*Set, error) {
 		p := &s.programs[l]
 		for slot := range p.pending {
 			p.literals[slot] = newLiterals(p.pending[slot])
-			p.pending[slot] = nil
+			p.pending[slot], p.known[slot] = nil, nil
 		}
 	}
 	return s, nil
@@ -219,6 +220,10 @@ func prefixOf(v string) (netip.Prefix, error) {
 
 // text makes a leaf of one comparison of a text and registers what it looks for.
 func (p *program) text(f *field, t *where.Term) (node, error) {
+	key := t.Op + "\x00" + strings.Join(t.Values, "\x00")
+	if leaf, ok := p.known[f.slot][key]; ok {
+		return node{op: opText, slot: f.slot, leaf: leaf}, nil
+	}
 	n := node{op: opText, slot: f.slot, leaf: len(p.leaves[f.slot])}
 	var made leaf
 	for _, v := range t.Values {
@@ -247,6 +252,10 @@ func (p *program) text(f *field, t *where.Term) (node, error) {
 		}
 	}
 	p.leaves[f.slot] = append(p.leaves[f.slot], made)
+	if p.known[f.slot] == nil {
+		p.known[f.slot] = map[string]int{}
+	}
+	p.known[f.slot][key] = n.leaf
 	return n, nil
 }
 

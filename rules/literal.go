@@ -230,21 +230,25 @@ func better(a, b []string) []string {
 	return a
 }
 
-// lightest is the weight of the text that stands in most texts by chance: its length, and more for the characters that
-// ordinary paths and queries do not have.
+// lightest is the weight of the text that stands in most texts by chance: little for what every address has, more for
+// letters, most for what ordinary paths and queries do not have. 0 of no texts.
 func lightest(list []string) int {
-	least := 1 << 30
-	for _, s := range list {
-		weight := len(s)
-		for i := range len(s) {
-			if strings.IndexByte("'\"<>(){}[]|;$`\\@#^!\r\n\x00", s[i]) >= 0 {
-				weight += 3
+	least := 0
+	for i, s := range list {
+		weight := 1
+		for j := range len(s) {
+			switch c := s[j]; {
+			case strings.IndexByte("'\"<>(){}[]|;$`\\@#^!?%\r\n\x00", c) >= 0:
+				weight += 4
+			case c >= 'a' && c <= 'z':
+				weight += 2
+			case strings.IndexByte("/:.-_=&", c) < 0:
+				weight++
 			}
 		}
-		least = min(least, weight)
-	}
-	if len(list) == 0 {
-		return 0
+		if i == 0 || weight < least {
+			least = weight
+		}
 	}
 	return least
 }
