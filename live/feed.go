@@ -2,9 +2,10 @@ package live
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -20,7 +21,8 @@ import (
 type feed struct {
 	source *gather.Source
 	from   *gather.Sources
-	parser *logs.Parser // nil until there is something to read
+	parser *logs.Parser // nil while there is nothing to read
+	used   bool         // since it was last looked at whether it is idle
 }
 
 // begin finds the logs, takes up where the state left off, and starts what runs beside.
@@ -29,9 +31,8 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	if opt.Now.IsZero() && !w.opt.Once {
 		opt.Now = w.now
 	}
-	longest := w.longest()
-	if !w.opt.Once {
-		opt.Since = func(now time.Time) time.Time { return now.Add(-longest) }
+	if !w.opt.Once { // what was written before is read beside, by backfill
+		opt.Since = func(now time.Time) time.Time { return now }
 	}
 	var p gather.Problems
 	sources, err := gather.Open(ctx, &opt, func(logs.Kind) bool { return true }, &p)
@@ -47,9 +48,9 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	if len(opt.Files) == 0 && !w.opt.Once {
 		journal, journalErr = opt.Host.Journal()
 	}
-	jobs := w.adopt(sources, state, journalErr == nil)
+	muted := w.adopt(sources, state, journalErr == nil)
 	if journalErr == nil {
-		go w.followJournal(inner, journal, cmp.Or(state.Cursor, ""))
+		go w.followJournal(inner, journal, state.Cursor)
 	}
 	mode := "suggest"
 	if w.opt.Keeper != nil {
@@ -69,8 +70,15 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	if w.opt.Conns && !w.opt.Once {
 		go w.look(inner)
 	}
-	if len(jobs) > 0 {
-		go w.backfill(inner, sources, jobs)
+	if !w.opt.Once {
+		b := &backfill{w: w, sources: sources, list: muted, since: w.now.Add(-w.longest()), table: w.newTable()}
+		if journalErr == nil {
+			b.journal, b.until = &journal, w.now
+			if state.Cursor != "" {
+				b.until = state.Saved
+			}
+		}
+		go b.run(inner)
 	}
 	return nil
 }
@@ -83,53 +91,40 @@ func (w *warden) longest() (d time.Duration) {
 	return d
 }
 
-// past is a stretch of a log that was read before.
-type past struct {
-	source *gather.Source
-	to     int64 // 0: its end
-}
-
-// adopt follows the logs that were found, from where the state says or else from their ends, and returns what of them
-// was written before that and within the longest window.
-func (w *warden) adopt(sources *gather.Sources, state *State, journal bool) (muted []past) {
-	pieces := map[string]*gather.Source{} // rotated ones, by path
+// adopt follows the logs that were found, from where the state says or else from their ends. It returns them with these
+// places.
+func (w *warden) adopt(sources *gather.Sources, state *State, journal bool) (list []past) {
+	pieces := pieces(sources)
 	for _, one := range sources.List {
-		pieces[one.Log.Path] = one
-	}
-	for _, one := range sources.List {
-		for _, path := range tail.Rotated(one.Log.Path) {
-			delete(pieces, path) // of what is left each is a log itself
-		}
-	}
-	for _, one := range sources.List {
-		if pieces[one.Log.Path] != one {
-			continue
-		}
-		if !one.File.Plain() || journal && one.Log.Service == syslogService || one.Log.From == fromJournal {
-			if !w.opt.Once {
-				muted = append(muted, past{one, 0})
-				continue
-			}
-		}
 		known, ok := state.Logs[one.Log.Path]
 		switch {
-		case ok:
-			muted = append(muted, before(sources, one, &known)...)
-		case w.opt.Once:
-		default:
+		case pieces[one.Log.Path] && !ok && (!w.opt.Once || len(state.Logs) > 0), one.Log.From == fromJournal, !one.File.Plain():
+			continue
+		case journal && one.Log.Service == syslogService:
+			continue
+		case !ok && !w.opt.Once:
 			known, _ = tail.EndOf(one.Log.Path, w.tailOptions(one))
-			if one.From < known.Offset {
-				muted = append(muted, past{one, known.Offset})
-			}
-			for _, path := range tail.Rotated(one.Log.Path) {
-				if piece := find(sources, path); piece != nil {
-					muted = append(muted, past{piece, 0})
-				}
-			}
 		}
 		w.follow(sources, one, &known)
+		list = append(list, past{one, known})
 	}
-	return muted
+	return list
+}
+
+// pieces are the paths of those logs that are older pieces of others among them.
+func pieces(sources *gather.Sources) map[string]bool {
+	paths := make([]string, len(sources.List))
+	for i, one := range sources.List {
+		paths[i] = one.Log.Path
+	}
+	slices.Sort(paths)
+	found := map[string]bool{}
+	for _, one := range sources.List {
+		for _, path := range tail.RotatedAmong(one.Log.Path, paths) {
+			found[path] = true
+		}
+	}
+	return found
 }
 
 // Words of the room gather.
@@ -137,42 +132,6 @@ const (
 	syslogService = "syslog"
 	fromJournal   = "journalctl"
 )
-
-func find(sources *gather.Sources, path string) *gather.Source {
-	for _, one := range sources.List {
-		if one.Log.Path == path {
-			return one
-		}
-	}
-	return nil
-}
-
-// before is what of a log and its rotated pieces was read before a place.
-func before(sources *gather.Sources, one *gather.Source, known *tail.Place) (list []past) {
-	found := false
-	visit := func(piece *gather.Source) {
-		head, _ := piece.File.Head(headSize)
-		switch {
-		case found:
-			list = append(list, past{piece, 0})
-		case known.Fits(head):
-			found = true
-			if piece.From < known.Offset {
-				list = append(list, past{piece, known.Offset})
-			}
-		}
-	}
-	visit(one)
-	for _, path := range tail.Rotated(one.Log.Path) {
-		if piece := find(sources, path); piece != nil {
-			visit(piece)
-		}
-	}
-	return list
-}
-
-// headSize is what a place knows the beginning of a log by.
-const headSize = 256
 
 func (w *warden) tailOptions(one *gather.Source) tail.Options {
 	return tail.Options{NoFollow: !one.Named && one.Log.Trust == connwarden.TrustLocal}
@@ -196,9 +155,9 @@ func (w *warden) discover(ctx context.Context) {
 		w.problem("logs", err.Error())
 		return
 	}
-	added := false
+	added, pieces := false, pieces(sources)
 	for _, one := range sources.List {
-		if w.byPath[one.Log.Path] == nil && one.File.Plain() && one.Log.From != fromJournal && one.Log.Service != syslogService {
+		if !pieces[one.Log.Path] && w.byPath[one.Log.Path] == nil && one.File.Plain() && one.Log.From != fromJournal && one.Log.Service != syslogService {
 			w.follow(sources, one, &tail.Place{})
 			added = true
 		}
@@ -219,7 +178,7 @@ func (w *warden) piece(p *tail.Piece) {
 		}
 		f.parser = f.from.Parser(f.source, connwarden.AllFields)
 	}
-	w.changed = true
+	w.changed, f.used = true, true
 	if p.Last {
 		f.parser.Flush(w.table)
 		return
@@ -228,6 +187,18 @@ func (w *warden) piece(p *tail.Piece) {
 	f.parser.Flush(w.table) // who writes an entry of several lines writes it at once
 	w.lines += uint64(stats.Lines)
 	w.bad += uint64(stats.Unparsed)
+}
+
+// rest gives the parsers up that had nothing to read lately: thousands of logs are quiet most of the time. Those of W3C's
+// formats stay, who know from a line at the top of the file what its columns are.
+func (w *warden) rest() {
+	for _, f := range w.feeds {
+		if f.parser != nil && !f.used && !strings.HasPrefix(f.parser.Format().Name, "w3c") && !strings.HasPrefix(f.parser.Format().Name, "iis") {
+			f.source.Format = f.parser.Format()
+			f.parser = nil
+		}
+		f.used = false
+	}
 }
 
 // recognise looks at a log that had nothing to be recognised by when it was found.
@@ -279,30 +250,7 @@ func (w *warden) quote(v *judge.Judged) {
 	}
 }
 
-// backfill reads what was read before, into a table of its own that is merged when it is full: so nothing that it says is
-// told, and it does not matter that it comes late.
-func (w *warden) backfill(ctx context.Context, sources *gather.Sources, list []past) {
-	table := w.newTable()
-	parsers := make([]*logs.Parser, len(list))
-	jobs := make([]tail.Job, len(list))
-	for i, p := range list {
-		parsers[i] = sources.Parser(p.source, connwarden.AllFields)
-		jobs[i] = tail.Job{File: p.source.File, From: p.source.From, To: p.to, Whole: true}
-	}
-	tail.Scan(ctx, jobs, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
-		if b.Last {
-			parsers[b.Job].Flush(table)
-			return
-		}
-		parsers[b.Job].Parse(connwarden.Source{Name: list[b.Job].source.Log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, table)
-	})
-	select {
-	case w.filled <- table:
-	case <-ctx.Done():
-	}
-}
-
-// shown is an address's network as it is told.
+// network is an address's as it is told.
 func network(n interface {
 	Lookup(netip.Addr) (connwarden.Network, bool)
 }, a netip.Addr) *report.Network {

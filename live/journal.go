@@ -42,15 +42,8 @@ func (w *warden) followJournal(ctx context.Context, j host.Journal, cursor strin
 		case <-ctx.Done():
 		}
 	}
-	sort := func(e *tail.Entry) int {
-		writer := host.Writer{Identifier: e.Identifier, Unit: e.Unit, Exe: e.Exe, Transport: e.Transport, UID: e.UID}
-		if j.Trust(writer) == connwarden.TrustRoot {
-			return 0
-		}
-		return 1
-	}
 	for ctx.Err() == nil {
-		err := tail.FollowJournal(ctx, tail.JournalOptions{Program: j.Program, After: cursor, Want: j.Wants}, sort, func(text int, lines []byte, at string) {
+		err := tail.FollowJournal(ctx, tail.JournalOptions{Program: j.Program, After: cursor, Want: j.Wants}, writer(&j), func(text int, lines []byte, at string) {
 			cursor = at
 			send(&journalBlock{text: text, lines: lines, cursor: at})
 		})
@@ -62,6 +55,16 @@ func (w *warden) followJournal(ctx context.Context, j host.Journal, cursor strin
 		case <-time.After(journalRest):
 		case <-ctx.Done():
 		}
+	}
+}
+
+// writer tells which of the texts an entry belongs to.
+func writer(j *host.Journal) func(*tail.Entry) int {
+	return func(e *tail.Entry) int {
+		if j.Trust(host.Writer{Identifier: e.Identifier, Unit: e.Unit, Exe: e.Exe, Transport: e.Transport, UID: e.UID}) == connwarden.TrustRoot {
+			return 0
+		}
+		return 1
 	}
 }
 

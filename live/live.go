@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -172,6 +173,7 @@ func (w *warden) loop(ctx context.Context) {
 	defer tick.Stop()
 	saved, aged, discovered := w.now, w.now, w.now
 	strangers := false
+	debug.FreeOSMemory() // finding and recognising took more than following does
 	if w.opt.Beat != nil {
 		w.opt.Beat(true)
 	}
@@ -193,6 +195,7 @@ func (w *warden) loop(ctx context.Context) {
 			w.judge()
 		case t := <-w.filled:
 			w.table.Merge(t)
+			debug.FreeOSMemory()
 		case <-tick.C:
 			w.now = w.opt.Clock()
 			w.tail.Tick(w.now)
@@ -226,6 +229,7 @@ func (w *warden) read() (more bool) {
 
 func (w *warden) age() {
 	w.table.Age(w.now)
+	w.rest()
 	for a, s := range w.said {
 		if w.now.Sub(s.at) >= sayAgain {
 			delete(w.said, a)

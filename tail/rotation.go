@@ -2,10 +2,13 @@ package tail
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -208,4 +211,30 @@ func (f *Follower) unpack(t *trail, file *File, from int64, visit func(*Piece)) 
 	if err := results[0].Err; err != nil {
 		f.trouble(t, err)
 	}
+}
+
+// RotatedAmong lists those of the given paths that are older pieces of the log path, newest first, by their names alone,
+// as Rotated does with those of a folder. paths must be sorted.
+func RotatedAmong(path string, paths []string) []string {
+	base := filepath.Base(path)
+	stem := path[:len(path)-len(filepath.Ext(base))]
+	type old struct {
+		path string
+		age  age
+	}
+	var found []old
+	i, _ := slices.BinarySearch(paths, stem)
+	for ; i < len(paths) && strings.HasPrefix(paths[i], stem); i++ {
+		if a, ok := rotatedAge(base, filepath.Base(paths[i])); ok {
+			found = append(found, old{paths[i], a})
+		}
+	}
+	slices.SortFunc(found, func(a, b old) int {
+		return cmp.Or(cmp.Compare(a.age.kind, b.age.kind), cmp.Compare(a.age.order, b.age.order), cmp.Compare(a.path, b.path))
+	})
+	list := make([]string, len(found))
+	for i, f := range found {
+		list[i] = f.path
+	}
+	return list
 }
