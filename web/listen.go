@@ -129,7 +129,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config) er
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = h.Close()
 	}
-	<-ended
+	if e := <-ended; err == nil && !errors.Is(e, http.ErrServerClosed) {
+		err = e
+	}
 	return err
 }
 

@@ -199,8 +199,16 @@ func serve(t *testing.T, desk Desk, change func(*Options)) (*httptest.Server, *S
 	return h, s
 }
 
-// call makes a request with headers, name after value, and returns the answer with its body.
-func call(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
+// answer is what came back, without the body.
+type answer struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+	Cookies    []*http.Cookie
+}
+
+// call makes a request with headers, value after name, and returns the answer and its body.
+func call(t *testing.T, method, url, body string, headers ...string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -219,7 +227,7 @@ func call(t *testing.T, method, url, body string, headers ...string) (*http.Resp
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body)
-	return resp, string(b)
+	return answer{resp.StatusCode, resp.Status, resp.Header, resp.Cookies()}, string(b)
 }
 
 const bearer = "Bearer the-token"
@@ -247,7 +255,7 @@ func TestTokenBecomesCookie(t *testing.T) {
 	if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/" {
 		t.Fatalf("%s to %q", r.Status, r.Header.Get("Location"))
 	}
-	c := r.Cookies()[0]
+	c := r.Cookies[0]
 	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Secure || strings.Contains(c.Value, "token") || len(c.Value) < 40 {
 		t.Errorf("cookie %v", c)
 	}
@@ -309,17 +317,17 @@ func TestPassword(t *testing.T) {
 	if r, body := call(t, "GET", h.URL+"/", "", "Accept", "text/html"); r.StatusCode != http.StatusUnauthorized || !strings.Contains(body, `type="password"`) {
 		t.Errorf("the door: %s %s", r.Status, body)
 	}
-	if r, _ := call(t, "POST", h.URL+"/login", "password=wrong", form...); r.StatusCode != http.StatusUnauthorized || len(r.Cookies()) > 0 {
+	if r, _ := call(t, "POST", h.URL+"/login", "password=wrong", form...); r.StatusCode != http.StatusUnauthorized || len(r.Cookies) > 0 {
 		t.Errorf("the wrong password: %s", r.Status)
 	}
 	if r, _ := call(t, "POST", h.URL+"/login", "password=correct+horse+battery", "Origin", "http://evil.example", "Content-Type", form[3]); r.StatusCode != http.StatusForbidden {
 		t.Errorf("from another origin: %s", r.Status)
 	}
 	r, _ := call(t, "POST", h.URL+"/login", "password=correct+horse+battery", form...)
-	if r.StatusCode != http.StatusSeeOther || len(r.Cookies()) != 1 {
+	if r.StatusCode != http.StatusSeeOther || len(r.Cookies) != 1 {
 		t.Fatalf("the password: %s", r.Status)
 	}
-	c := r.Cookies()[0]
+	c := r.Cookies[0]
 	if r, _ := call(t, "GET", h.URL+"/api/review", "", "Cookie", c.Name+"="+c.Value); r.StatusCode != http.StatusOK {
 		t.Errorf("with the cookie: %s", r.Status)
 	}
