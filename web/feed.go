@@ -131,8 +131,8 @@ type counter interface {
 	Pages(ctx context.Context, q PagesQuery) (*report.Pages, error)
 }
 
-// longestFilter is how many bytes of addresses are asked for in a timeline: some 700 of them.
-const longestFilter = 12 << 10
+// timelineRows bounds what is counted for a timeline: bars times addresses.
+const timelineRows = 60_000
 
 // MakeTimeline counts the requests behind a review by time and verdict: two looks at the access logs. It is nil when
 // the review counted none.
@@ -145,14 +145,18 @@ func MakeTimeline(ctx context.Context, desk counter, d *report.Review, since str
 	if err != nil {
 		return nil, fmt.Errorf("count requests by %s: %w", step, err)
 	}
-	filter, verdicts := paper.Accused(d.Peers, longestFilter)
+	filter, verdicts, accused := paper.Accused(d.Peers, timelineRows/max(len(all.Rows), 1))
 	var some *report.Pages
 	if filter != "" {
 		if some, err = desk.Pages(ctx, PagesQuery{By: step + ",ip", Where: filter, Since: since}); err != nil {
 			return nil, fmt.Errorf("count requests by %s and address: %w", step, err)
 		}
 	}
-	return paper.NewTimeline(step, all, some, verdicts), nil
+	t := paper.NewTimeline(step, all, some, verdicts)
+	if t != nil {
+		t.Accused, t.Told = accused, len(verdicts)
+	}
+	return t, nil
 }
 
 // follow hands every new review to c, in which only the newest waits, until leave is called. A feed that nobody

@@ -55,12 +55,19 @@ func TestAccused(t *testing.T) {
 		{Addr: "192.0.2.3", Verdict: "normal", Requests: 9}, {Addr: "192.0.2.2", Verdict: "bot", Requests: 9}, {Addr: "192.0.2.1", Verdict: "malicious", Requests: 1},
 		{Addr: "192.0.2.4", Verdict: "malicious"}, // of its connections alone
 	}
-	filter, verdicts := Accused(peers, 1000)
-	if filter != "ip=192.0.2.1,192.0.2.2" || len(verdicts) != 2 {
-		t.Errorf("filter %q for %v", filter, verdicts)
+	filter, verdicts, all := Accused(peers, 1000)
+	if filter != "ip=192.0.2.1,192.0.2.2" || len(verdicts) != 2 || all != 2 {
+		t.Errorf("filter %q for %v of %d", filter, verdicts, all)
 	}
-	if filter, _ := Accused(peers, 14); filter != "ip=192.0.2.1" {
-		t.Errorf("a filter of at most 14 bytes: %q", filter)
+	if filter, _, all := Accused(peers, 1); filter != "ip=192.0.2.1" || all != 2 {
+		t.Errorf("a filter of one address: %q of %d", filter, all)
+	}
+	var many []report.Peer
+	for i := range 5000 {
+		many = append(many, report.Peer{Addr: fmt.Sprintf("2001:db8:ffff:ffff:ffff:ffff:ffff:%x", i), Verdict: "bot", Requests: 1})
+	}
+	if filter, _, all := Accused(many, 1<<20); len(filter) > 12<<10 || all != 5000 {
+		t.Errorf("a filter of %d bytes for %d", len(filter), all)
 	}
 }
 

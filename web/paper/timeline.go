@@ -22,6 +22,10 @@ type Timeline struct {
 	Start  time.Time           `json:"start"`
 	Step   float64             `json:"step"`   // seconds of a bar
 	Counts map[string][]uint64 `json:"counts"` // by verdict, one number a bar; a verdict without requests is left out
+
+	// Of Accused addresses the requests of the Told busiest are told apart; those of the others are among the normal.
+	Accused int `json:"accused"`
+	Told    int `json:"told"`
 }
 
 // Len is the number of bars.
@@ -128,20 +132,22 @@ func moment(key string) time.Time {
 	return t
 }
 
-// Accused picks the addresses whose requests are told apart in a timeline: those that are not normal, the busiest of the
-// worst first, as a filter of pages that is at most most bytes long ("ip=192.0.2.1,192.0.2.2"; "" when there is none),
-// and their verdicts.
-func Accused(peers []report.Peer, most int) (filter string, verdicts map[string]string) {
+// Accused picks the addresses whose requests are told apart in a timeline: those that are not normal, the worst first,
+// at most most of them and with a filter of pages that is at most 12 KiB long ("ip=192.0.2.1,192.0.2.2"; "" when there
+// is none); their verdicts; and how many there are in all.
+func Accused(peers []report.Peer, most int) (filter string, verdicts map[string]string, all int) {
+	const longest = 12 << 10 // of the 16 KiB that a filter may have
 	verdicts = map[string]string{}
 	var b strings.Builder
 	for _, v := range Verdicts[:len(Verdicts)-1] {
 		for i := range peers {
 			p := &peers[i]
-			if p.Verdict != v || p.Requests == 0 || verdicts[p.Addr] != "" {
+			if p.Verdict != v || p.Requests == 0 {
 				continue
 			}
-			if b.Len()+len(p.Addr)+4 > most {
-				return b.String(), verdicts
+			all++
+			if len(verdicts) >= most || b.Len()+len(p.Addr)+4 > longest {
+				continue
 			}
 			if b.Len() == 0 {
 				b.WriteString("ip=" + p.Addr)
@@ -151,7 +157,7 @@ func Accused(peers []report.Peer, most int) (filter string, verdicts map[string]
 			verdicts[p.Addr] = v
 		}
 	}
-	return b.String(), verdicts
+	return b.String(), verdicts, all
 }
 
 // On returns t on the axis of another timeline with the same step, so that both can be read one above the other.

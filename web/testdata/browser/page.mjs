@@ -217,6 +217,13 @@ const modes = {
       await page.getByText('Frozen at').waitFor()
       await page.keyboard.press('p')
     })
+    await look('another span is another review', async () => {
+      await page.getByLabel('Looks back').selectOption('15m')
+      await page.waitForFunction(() => document.querySelector('.chart .axis span')?.textContent.startsWith('13:4'))
+      await page.getByLabel('Looks back').selectOption('')
+      await page.waitForFunction(() => document.querySelector('.chart .axis span')?.textContent.startsWith('13:03'))
+      quiet()
+    })
     await look('a finding leads to the dossier', async () => {
       await page.locator('.findings a.button').first().click()
       await page.getByRole('heading', { name: 'Evidence' }).waitFor()
