@@ -139,18 +139,17 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 		opt.Keeper, opt.Sync = k, k.every(ctx, opt.Drivers)
 	}
 	out := bufio.NewWriter(c.env.Stdout)
-	text := c.text()
 	var broken error // who reads us is gone
 	opt.Tell = func(m any) {
 		if broken == nil {
-			broken = errors.Join(c.message(out, text, m), out.Flush())
+			broken = errors.Join(c.message(out, m), out.Flush())
 		}
 	}
 	return errors.Join(live.Run(ctx, opt), broken)
 }
 
 // message writes one message of the pipeline.
-func (c *command) message(w io.Writer, t *report.Text, m any) error {
+func (c *command) message(w io.Writer, m any) error {
 	if c.flags.json {
 		return report.JSON(w, m)
 	}

@@ -141,6 +141,7 @@ func (w *warden) follow(sources *gather.Sources, one *gather.Source, from *tail.
 	f := &feed{source: one, from: sources}
 	w.feeds = append(w.feeds, f) // before Add: its number is its place in the list
 	w.byPath[one.Log.Path] = f
+	w.byName[one.Log.Shown] = len(w.feeds) - 1
 	w.tail.Add(one.Log.Path, w.tailOptions(one), from)
 }
 
@@ -240,11 +241,8 @@ func (w *warden) quote(v *judge.Judged) {
 	for i := range v.Evidence {
 		for j := range v.Evidence[i].Samples {
 			s := &v.Evidence[i].Samples[j]
-			for n, f := range w.feeds {
-				if f.source.Log.Shown == s.From.Name {
-					s.Text = string(w.tail.Text(n, s.From.Offset, sampleText, fits))
-					break
-				}
+			if n, ok := w.byName[s.From.Name]; ok {
+				s.Text = string(w.tail.Text(n, s.From.Offset, sampleText, fits))
 			}
 		}
 	}

@@ -76,6 +76,7 @@ type warden struct {
 	tail    *tail.Follower
 	feeds   []*feed
 	byPath  map[string]*feed
+	byName  map[string]int    // numbers of feeds, by the names that readings bear
 	sources []*gather.Sources // they hold the files of the feeds
 	actor   *actor
 	said    map[netip.Addr]said
@@ -101,7 +102,7 @@ type said struct {
 // Run follows until ctx is done, or with Once until all was read. The error is about the options, or of the history.
 func Run(ctx context.Context, opt Options) error {
 	w := &warden{
-		opt: opt, byPath: map[string]*feed{}, said: map[netip.Addr]said{}, groups: map[connwarden.Subject]said{}, now: opt.Clock(),
+		opt: opt, byPath: map[string]*feed{}, byName: map[string]int{}, said: map[netip.Addr]said{}, groups: map[connwarden.Subject]said{}, now: opt.Clock(),
 		saving: make(chan error, 1), filled: make(chan *judge.Table, 1), journal: make(chan *journalBlock), conns: make(chan *snapshot),
 	}
 	w.saving <- nil

@@ -19,16 +19,15 @@ import (
 // One goroutine waits for the descriptor; the events are read by [Follower.Read], so that they join in the kernel while
 // lines are judged.
 type notices struct {
-	f       *Follower
-	in      *os.File
-	ack     chan struct{}
-	done    chan struct{}
-	buf     []byte
-	files   map[int32]*trail
-	dirs    map[int32]string
-	names   map[string]*trail // whole path, of what is followed and of what links lead to
-	folder  map[string]int32
-	refused error // why there is no room for more watches
+	f      *Follower
+	in     *os.File
+	ack    chan struct{}
+	done   chan struct{}
+	buf    []byte
+	files  map[int32]*trail
+	dirs   map[int32]string
+	names  map[string]*trail // whole path, of what is followed and of what links lead to
+	folder map[string]int32
 }
 
 const (
