@@ -25,6 +25,7 @@ type webFlags struct {
 	password string
 	cert     string
 	key      string
+	metrics  string
 }
 
 // defaultListen is where the page is served unless that port is taken.
@@ -55,6 +56,7 @@ Exit codes: 0 stopped; 1 failed; 2 used wrongly.`,
 	fs.StringVar(&f.password, "password-file", "", "ask for the password in the first line of `FILE` instead of the token")
 	fs.StringVar(&f.cert, "tls-cert", "", "speak TLS with the certificate in `FILE`")
 	fs.StringVar(&f.key, "tls-key", "", "and its key in `FILE`")
+	fs.StringVar(&f.metrics, "metrics", "", "serve /metrics for Prometheus at `ADDR` too, to whoever reaches it, without a token")
 	fs.StringVar(&c.flags.since, "since", "", "begin at `TIME` (default: 1h back; for named logs their first line)")
 	fs.StringVar(&c.flags.from, "from", "", "read connections from saved text in `FILE` instead of the kernel")
 	fs.BoolVar(&c.flags.withConns, "conns", false, "look at the live connections even when logs are named")
@@ -96,11 +98,31 @@ func (c *command) web(ctx context.Context, f webFlags, args []string) error {
 	if password == "" && place.Network != "unix" {
 		opt.Token = web.Secret()
 	}
+	var figures net.Listener
+	if f.metrics != "" {
+		if figures, err = (&net.ListenConfig{}).Listen(ctx, "tcp", f.metrics); err != nil {
+			l.Close()
+			return fmt.Errorf("--metrics: %w", err)
+		}
+		defer figures.Close()
+	}
 	if err := c.tellPage(l.Addr(), place, &opt, conf); err != nil {
 		l.Close()
 		return err
 	}
-	return web.New(opt).Serve(ctx, l, conf)
+	s := web.New(opt)
+	if figures == nil {
+		return s.Serve(ctx, l, conf)
+	}
+	ctx, end := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		defer end() // neither without the other
+		done <- s.ServeMetrics(ctx, figures)
+	}()
+	err = s.Serve(ctx, l, conf)
+	end()
+	return errors.Join(err, <-done)
 }
 
 // shortestPassword is refused below: whoever reaches the page from afar can try, if only ten times a minute.

@@ -87,7 +87,7 @@ func TestPageActsAsTheCommandsDo(t *testing.T) {
 	t.Setenv("WALL", filepath.Join(dir, "wall"))
 	t.Setenv("LOGNAME", "anna")
 	t.Setenv("SSH_CONNECTION", "198.51.100.77 50000 192.0.2.10 22")
-	address := startPage(t, "--listen", "127.0.0.1:0", accessLog(t))
+	address := startPage(t, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", accessLog(t))
 	origin, token, ok := strings.Cut(address, "/?token=")
 	if !ok || !strings.HasPrefix(origin, "http://127.0.0.1:") || len(token) < 40 {
 		t.Fatalf("it prints %q", address)

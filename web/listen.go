@@ -104,14 +104,18 @@ func (l *named) Close() error {
 // maxConnections bounds what strangers can make us keep open.
 const maxConnections = 256
 
-// Serve answers on l until ctx ends, over TLS if conf is not nil. It closes l.
+// Serve answers on l until ctx ends, over TLS if conf is not nil. It closes l and, in the end, the server itself.
 func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config) error {
+	return s.serve(ctx, l, conf, s)
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener, conf *tls.Config, handler http.Handler) error {
 	l = &few{Listener: l, free: make(chan struct{}, maxConnections), done: make(chan struct{})}
 	if conf != nil {
 		l = tls.NewListener(l, conf)
 	}
 	h := &http.Server{
-		Handler: s, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug), // what strangers do wrong
 	}
 	ended := make(chan error, 1)

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,6 +22,14 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Write([]byte(n.metrics())) //nolint:errcheck // a client that left needs no answer
+}
+
+// ServeMetrics answers /metrics alone, to whoever asks, on a listener that only those can reach who may know: figures,
+// no address among them. It ends with ctx and closes l.
+func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", s.metrics)
+	return s.serve(ctx, l, nil, mux)
 }
 
 func (n *snapshot) metrics() string {

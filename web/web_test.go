@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -181,6 +182,26 @@ func TestSocketNeedsNoToken(t *testing.T) {
 	h, _ := serve(t, &fakeDesk{review: manyPeers(3)}, func(o *Options) { o.Token = "" })
 	if r, _ := call(t, "GET", h.URL+"/api/review", ""); r.StatusCode != http.StatusOK {
 		t.Error(r.Status)
+	}
+}
+
+func TestMetricsOnTheirOwn(t *testing.T) {
+	_, s := serve(t, &fakeDesk{review: manyPeers(3)}, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeMetrics(ctx, l) }()
+	for path, want := range map[string]int{"/metrics": 200, "/api/review": 404, "/": 404} {
+		if r, body := call(t, "GET", "http://"+l.Addr().String()+path, "", "Host", "web3.example:9100"); r.StatusCode != want || strings.Contains(body, "10.0.0.0") {
+			t.Errorf("%s: %s", path, r.Status)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
