@@ -25,7 +25,7 @@ func (c *command) topCommand() *cobra.Command {
 address, b blocks it after showing exactly what would be done, u takes that back, ? lists the keys.
 
 Connections are counted twice a second, once a second above 10,000; logs are read again every few seconds, over the last
-hour or from --since. The age of what is shown stands at the top right.
+hour or from --since; both more seldom where that takes long. The age of what is shown stands at the top right.
 
 With --json it needs no terminal and prints one object a line: the connections at every sample, and the review whenever
 there is a new one.
@@ -108,11 +108,12 @@ func (c *command) stream(ctx context.Context, d *desk, samples int) error {
 			}
 		}
 		if d.live() && pace.SampleDue(now) {
+			begin := c.env.Now()
 			s, err := d.Conns(ctx, "ip", tui.SampleRows)
 			if err != nil {
 				return ended(ctx, err)
 			}
-			pace.Sampled(now, s.Total)
+			pace.Sampled(begin, c.env.Now(), s.Total)
 			if err := report.JSON(c.env.Stdout, s); err != nil {
 				return err
 			}

@@ -281,21 +281,25 @@ func TestPace(t *testing.T) {
 	if !p.SampleDue(now) || !p.ReviewDue(now) {
 		t.Error("nothing is due at the beginning")
 	}
-	p.Sampled(now, 10_000)
+	p.Sampled(now, now, 10_000)
 	if p.SampleDue(now.Add(Beat/4)) || !p.SampleDue(now.Add(Beat)) {
 		t.Error("few connections are sampled at each beat")
 	}
-	p.Sampled(now, 10_001)
+	p.Sampled(now, now, 10_001)
 	if p.SampleDue(now.Add(Beat)) || !p.SampleDue(now.Add(2*Beat)) {
 		t.Error("many are sampled at every second beat")
+	}
+	p.Sampled(now, now.Add(100*time.Millisecond), 10_000)
+	if p.SampleDue(now.Add(4*time.Second)) || !p.SampleDue(now.Add(6*time.Second)) {
+		t.Error("a sample of a tenth of a second is taken again after 5 seconds")
 	}
 	p.Reviewed(now, now.Add(time.Millisecond))
 	if p.ReviewDue(now.Add(3*time.Second)) || !p.ReviewDue(now.Add(5*time.Second)) {
 		t.Error("a short review is made again after 4 seconds")
 	}
 	p.Reviewed(now, now.Add(time.Second))
-	if p.ReviewDue(now.Add(40*time.Second)) || !p.ReviewDue(now.Add(41*time.Second)) {
-		t.Error("a review of a second is made again after 40")
+	if p.ReviewDue(now.Add(80*time.Second)) || !p.ReviewDue(now.Add(81*time.Second)) {
+		t.Error("a review of a second is made again after 80")
 	}
 }
 

@@ -10,34 +10,39 @@ const SampleRows = 200
 
 const (
 	manyConns   = 10_000          // above which connections are sampled at every second beat only
-	reviewPause = 4 * time.Second // between two reviews
-	reviewShare = 40              // a review that takes long is made again that many times its own duration later
+	leastReview = 4 * time.Second // between two reviews
+
+	// What takes long is done again that many times its own duration later: samples take a fiftieth of a core at most,
+	// and reviews an eightieth of the cores that they run on.
+	sampleShare = 50
+	reviewShare = 80
 )
 
 // Pace tells what is due, so that looking costs the machine little however much there is to see. For the zero value
 // everything is.
 type Pace struct {
-	sampled, reviewed time.Time
-	many              bool
-	cost              time.Duration // of the last review
+	sampled, reviewed        time.Time
+	samplePause, reviewPause time.Duration
 }
 
-// SampleDue tells whether the connections are to be counted now: at each beat, above 10,000 at every second one.
+// SampleDue tells whether the connections are to be counted now: at each beat, above 10,000 at every second one, and more
+// seldom where that takes the kernel long.
 func (p *Pace) SampleDue(now time.Time) bool {
-	pause := Beat / 2 // a beat that comes early is one, too
-	if p.many {
-		pause += Beat
+	return now.Sub(p.sampled) >= p.samplePause-Beat/2 // a beat that comes early is one, too
+}
+
+// Sampled notes when the connections were counted, from begin to end, and how many there are.
+func (p *Pace) Sampled(begin, end time.Time, total uint64) {
+	p.sampled, p.samplePause = end, max(Beat, end.Sub(begin)*sampleShare)
+	if total > manyConns {
+		p.samplePause = max(p.samplePause, 2*Beat)
 	}
-	return now.Sub(p.sampled) >= pause
 }
 
-// Sampled notes that the connections were counted, and how many there are.
-func (p *Pace) Sampled(at time.Time, total uint64) { p.sampled, p.many = at, total > manyConns }
-
-// ReviewDue tells whether the logs are to be read now: every few seconds, and later when that takes long.
-func (p *Pace) ReviewDue(now time.Time) bool {
-	return now.Sub(p.reviewed) >= max(reviewPause, p.cost*reviewShare)
-}
+// ReviewDue tells whether the logs are to be read now: every few seconds, and more seldom where that takes long.
+func (p *Pace) ReviewDue(now time.Time) bool { return now.Sub(p.reviewed) >= p.reviewPause }
 
 // Reviewed notes when a review began and ended.
-func (p *Pace) Reviewed(begin, end time.Time) { p.reviewed, p.cost = end, end.Sub(begin) }
+func (p *Pace) Reviewed(begin, end time.Time) {
+	p.reviewed, p.reviewPause = end, max(leastReview, end.Sub(begin)*reviewShare)
+}

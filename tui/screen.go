@@ -53,13 +53,14 @@ type screen struct {
 type (
 	beatMsg   time.Time
 	sampleMsg struct {
-		doc *report.Conns
-		err error
+		doc        *report.Conns
+		err        error
+		begin, end time.Time
 	}
 	reviewMsg struct {
-		doc   *report.Review
-		err   error
-		begin time.Time
+		doc        *report.Review
+		err        error
+		begin, end time.Time
 	}
 	blocksMsg struct {
 		doc *report.Blocks
@@ -100,13 +101,13 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if s.answered("conns", msg.err) && !s.frozen {
 			s.live = msg.doc
 			s.history.add(msg.doc)
-			s.pace.Sampled(s.now, msg.doc.Total)
+			s.pace.Sampled(msg.begin, msg.end, msg.doc.Total)
 		}
 	case reviewMsg:
 		if s.answered("review", msg.err) && !s.frozen {
 			s.review = msg.doc
 		}
-		s.pace.Reviewed(msg.begin, s.opt.Clock())
+		s.pace.Reviewed(msg.begin, msg.end)
 	case blocksMsg:
 		if s.answered("blocks", msg.err) {
 			s.blocks = msg.doc
@@ -168,8 +169,9 @@ func (s *screen) sample() tea.Cmd {
 	}
 	s.busy["conns"] = true
 	return func() tea.Msg {
+		begin := s.opt.Clock()
 		d, err := s.opt.Desk.Conns(s.ctx, "ip", SampleRows)
-		return sampleMsg{d, err}
+		return sampleMsg{d, err, begin, s.opt.Clock()}
 	}
 }
 
@@ -178,7 +180,7 @@ func (s *screen) look() tea.Cmd {
 	return func() tea.Msg {
 		begin := s.opt.Clock()
 		d, err := s.opt.Desk.Review(s.ctx, s.opt.Since)
-		return reviewMsg{d, err, begin}
+		return reviewMsg{d, err, begin, s.opt.Clock()}
 	}
 }
 

@@ -342,5 +342,5 @@ func (s *screen) help(width int) []string {
 		}
 	}
 	out = append(out, "")
-	return append(out, s.paragraph("Connections are sampled twice a second, once a second above 10,000; logs are read again every few seconds, and the age of that is at the top right. OPEN and the row of bars beside it are the last samples, all rows to one scale.", dim, width)...)
+	return append(out, s.paragraph("Connections are sampled twice a second, once a second above 10,000; logs are read again every few seconds, and more seldom where that takes long; their age is at the top right. OPEN and the row of bars beside it are the last samples, all rows to one scale.", dim, width)...)
 }
