@@ -159,7 +159,19 @@ func (q *question) keys() []string {
 	return pairs
 }
 
-// lines are the question, what would be done line by line, and what takes it back.
+// back is what takes back what would be done: always in view, however long the plan.
+func (q *question) back(p *pen) []span {
+	switch {
+	case q.done != nil || q.busy || !q.doable():
+		return nil
+	case q.verb == undo: // connwarden undo alone would then take back the change before
+		return []span{{"What takes this back is told when it is done.", dim}}
+	default:
+		return []span{{p.arrow() + " connwarden undo", accent}, {" takes it back (u)", dim}}
+	}
+}
+
+// lines are the question and what would be done line by line, or was.
 func (q *question) lines(s *screen) []string {
 	p := &s.pen
 	line := func(spans ...span) string { return p.draw(spans, s.width, false) }
@@ -192,13 +204,6 @@ func (q *question) lines(s *screen) []string {
 		out = append(out, line(span{"Doing it.", plain}))
 	case q.plan != nil:
 		act(q.plan, "would "+q.future())
-		switch {
-		case !q.doable():
-		case q.verb == undo: // connwarden undo alone would then take back the change before
-			out = append(out, "", line(span{"  What takes this back is told when it is done.", dim}))
-		default:
-			out = append(out, "", line(span{"  " + p.arrow() + " connwarden undo", accent}, span{" takes it back (u)", dim}))
-		}
 	case q.err == nil:
 		out = append(out, line(span{"Asking the firewall what it would do.", plain}))
 	}

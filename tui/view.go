@@ -322,6 +322,9 @@ func (s *screen) footer() []string {
 		t := s.table()
 		out = append(out, s.pen.draw([]span{{"/", accent}, {report.Clean(s.filter), bold}, {s.pen.glyph("▏", "_"), accent}, {fmt.Sprintf("  %s", plural(uint64(len(t.entries)), "row", "rows")), dim}, {"  enter keeps  esc shows all", dim}}, s.width, false))
 	case s.ask != nil:
+		if back := s.ask.back(&s.pen); back != nil {
+			out = append(out, s.pen.draw(back, s.width, false))
+		}
 		out = append(out, s.keys(s.ask.keys()...))
 	case s.sheet != nil:
 		out = append(out, s.keys(s.sheet.keys()...))
