@@ -43,6 +43,7 @@ func (s *screen) frame() frame {
 	f.lines = append(f.lines, s.masthead(), s.figures())
 	s.tabLine(&f)
 	foot := s.footer()
+	foot = foot[max(len(foot)-s.height, 0):]
 	room := s.height - len(f.lines) - len(foot)
 	switch {
 	case s.ask != nil:
