@@ -9,9 +9,18 @@ import (
 func (a *actor) signedIn(path string) {
 	a.page(path, a.chance(0.5))
 	a.pause(2*time.Second, 20*time.Second)
-	a.referer = "https://" + a.site.host + path
-	a.post(path, 302)
+	a.submit(path, 302)
 	a.page("/my-account/", true)
+}
+
+// submit sends the form of a page, as a browser does: it says from which page, unless its owner told it not to.
+func (a *actor) submit(path string, status int) {
+	was := a.referer
+	if a.referer = "-"; !a.private {
+		a.referer = "https://" + a.site.host + path
+	}
+	a.post(path, status)
+	a.referer = was
 }
 
 // login is where customers of the site sign in, and what it says to a wrong password.
@@ -31,7 +40,7 @@ var customerKinds = []Kind{
 		for range a.from(3, 5) {
 			a.page(path, true)
 			a.pause(3*time.Second, 30*time.Second)
-			a.post(path, wrong)
+			a.submit(path, wrong)
 			a.pause(2*time.Second, 15*time.Second)
 		}
 		a.signedIn(path)
@@ -42,13 +51,13 @@ var customerKinds = []Kind{
 		a.page(path, a.chance(0.5))
 		for range a.from(3, 5) {
 			a.pause(3*time.Second, 30*time.Second)
-			a.post(path, wrong)
+			a.submit(path, wrong)
 			if a.chance(0.5) {
 				a.get(a.asset(), 304)
 			}
 		}
-		if a.chance(0.5) {
-			a.post("/wp-login.php?action=lostpassword", a.absent(302))
+		if a.isWordPress() && a.chance(0.5) {
+			a.post("/wp-login.php?action=lostpassword", 302)
 		}
 	}},
 	{Name: "password-manager", Role: Innocent, play: func(w *World) { // several sites of a house, one after the other
@@ -56,7 +65,7 @@ var customerKinds = []Kind{
 		path, wrong := a.login()
 		for range a.from(1, 4) {
 			if a.chance(0.3) {
-				a.post(path, wrong)
+				a.submit(path, wrong)
 				a.pause(time.Second, 4*time.Second)
 			}
 			a.signedIn(path)
@@ -69,13 +78,13 @@ var customerKinds = []Kind{
 		for range a.from(150, 400) {
 			a.agent = a.browser()
 			for a.chance(0.2) {
-				a.post(path, wrong)
+				a.submit(path, wrong)
 				a.pause(time.Second, 5*time.Second)
 			}
 			if a.chance(0.5) {
 				a.signedIn(path)
 			} else {
-				a.post(path, 302)
+				a.submit(path, 302)
 				a.page("/my-account/", true)
 			}
 			a.pause(0, 30*time.Second)

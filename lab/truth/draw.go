@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/connwarden/connwarden/bots"
 	"github.com/connwarden/connwarden/nets"
 )
 
@@ -83,7 +85,7 @@ func (w *World) stranger() netip.Addr {
 			binary.BigEndian.PutUint32(b[:], w.Uint32())
 			a = netip.AddrFrom4(b)
 		}
-		if usable(a) && w.truth[key(a)] == nil && !published.Contains(a) && !nets.CDN().Contains(a) {
+		if _, known := operators().At(a); usable(a) && !known && w.truth[key(a)] == nil && !nets.CDN().Contains(a) {
 			return a
 		}
 	}
@@ -148,14 +150,11 @@ var ranges = func() map[string][]netip.Prefix {
 	return m
 }()
 
-// published are all of them.
-var published = func() *nets.Set {
-	var all []netip.Prefix
-	for _, list := range ranges {
-		all = append(all, list...)
-	}
-	return nets.New(all...)
-}()
+// operators are the whole of what is published.
+var operators = sync.OnceValue(func() *bots.Set {
+	set, _ := bots.Load("")
+	return set
+})
 
 // known is an address out of a published list that nobody has yet.
 func (w *World) known(name string) netip.Addr {

@@ -159,6 +159,13 @@ var spamKinds = []Kind{
 			a.pause(time.Second, 25*time.Second)
 		}
 	}},
+	{Name: "forum-spam", play: func(w *World) { // of a program that tells in the address how it went
+		a := w.actor(5 * time.Minute)
+		for range a.from(1, 4) {
+			a.get(a.article()+"+++++++++++++++++++++Result:+chosen+nickname+%22"+a.word()+"%22;"+a.pick("+registered;", "+sent;", "+success+(from+first+page);"), a.choose(404, 200, 301))
+			a.pause(2*time.Second, 40*time.Second)
+		}
+	}},
 	{Name: "referrer-spam", play: func(w *World) {
 		a := w.actor(6 * time.Hour)
 		a.referer = "http://" + a.pick("semalt.com/project_crawl.php?u=http://x", "buttons-for-website.com/", "best-seo-offer.com/try.php", "www.ilovevitaly.com/", "forum.topic1234567.darodar.com/", "100dollars-seo.com", "free-share-buttons.com", "trafficmonetize.org/", "success-seo.com/try.php",

@@ -18,9 +18,9 @@ var ownerKinds = []Kind{
 		a := w.actor(5 * time.Hour)
 		a.page("/wp-login.php", false)
 		if a.chance(0.4) {
-			a.guess()
+			a.submit("/wp-login.php", 200)
 		}
-		a.post("/wp-login.php", 302)
+		a.submit("/wp-login.php", 302)
 		a.referer = "https://" + a.site.host + "/wp-admin/post.php?post=5&action=edit"
 		for range a.from(40, 200) {
 			switch a.IntN(6) {
@@ -50,7 +50,7 @@ var ownerKinds = []Kind{
 			base, login = "/admin/sales/order/view/order_id/", "/admin/"
 		}
 		a.page(login, false)
-		a.post(login, a.choose(302, 303))
+		a.submit(login, a.choose(302, 303))
 		for range a.from(30, 150) {
 			a.page(base+a.word(), true)
 			if a.chance(0.4) {

@@ -46,6 +46,23 @@ var scanKinds = []Kind{
 			a.pause(50*time.Millisecond, 2*time.Second)
 		}
 	}},
+	{Name: "missing-logins", play: func(w *World) { // of systems that the site is not made with
+		a := w.guesser(5 * time.Minute)
+		list := []string{"/bitrix/admin/", "/typo3/", "/ucp.php", "/node/add", "/administrator/index.php", "/administrator/", "/admin.php", "/user/register"}
+		if !a.isWordPress() {
+			list = append(list, "/wp-login.php", "/wp-admin/", "/blog/wp-admin/", "/wordpress/wp-login.php", "/wp-login.php?action=register")
+		}
+		if a.made(joomla, drupal) {
+			list = []string{"/wp-login.php", "/wp-admin/", "/bitrix/admin/", "/wp-login.php?action=register"}
+		}
+		if a.chance(0.3) {
+			a.referer = "http://" + a.site.host + a.pick("/", "/"+a.slug())
+		}
+		for _, p := range a.some(a.from(1, 3), list) {
+			a.get(p, a.site.missing)
+			a.pause(2*time.Second, 20*time.Second)
+		}
+	}},
 	{Name: "known-holes-one", play: func(w *World) { w.scan("holes", 1, 1, time.Second, time.Minute) }},
 	{Name: "known-holes-many", play: func(w *World) { w.scan("holes", 8, 50, 50*time.Millisecond, 3*time.Second) }},
 	{Name: "routers", play: func(w *World) { w.scan("routers", 1, 5, time.Second, time.Minute) }},

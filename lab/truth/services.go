@@ -145,6 +145,24 @@ var serviceKinds = []Kind{
 			a.pause(time.Second, 10*time.Minute)
 		}
 	}},
+	{Name: "update-client", Role: Innocent, play: func(w *World) { // asks for ever for a file that was moved
+		a := w.actor(7 * time.Hour)
+		a.agent = a.pick("Chef Client/10.18.2 (ruby-1.9.3-p327; ohai-6.16.0; x86_64-linux; +http://opscode.com)", "Debian APT-HTTP/1.3 (2.6.1)", "curl/7.88.1", "pip/23.0.1", "Go-http-client/1.1")
+		path := "/files/" + a.slug() + a.pick(".jar", ".deb", ".tar.gz", ".php", "")
+		for range a.from(20, 90) {
+			a.get(path, 404)
+			a.pause(5*time.Second, 5*time.Minute)
+		}
+	}},
+	{Name: "clumsy-scraper", Role: Innocent, play: func(w *World) { // takes for links what are none
+		a := w.actor(2 * time.Hour)
+		a.agent = a.pick("Mozilla/5.0 (compatible; "+a.word()+"/1.0)", "Java/1.7.0_51", a.browser())
+		for range a.from(3, 12) {
+			a.get(a.article(), 200)
+			a.get(a.pick("/scripts//%22file://$file/%22", "/scripts//%22$%7BWEBLOC%7D/view.php?file=$%7Blinkto%7D%5C%22", a.article()+"%20format(%22truetype%22", "/files/tool-%25", a.article()+"www."+a.word()+".example/~"+a.word(), "/javascript:void(0)", "/javascript:;", a.article()+"mailto:info@"+a.site.host, "/+", a.article()+"%3E", "/blog/httorg/style.css?p://www."+a.site.host+"/about/", "/undefined", "/null", a.article()+"undefined", "/[object%20Object]", "/%7B%7Burl%7D%7D"), 404)
+			a.pause(2*time.Second, 2*time.Minute)
+		}
+	}},
 	{Name: "certificate", Role: Innocent, play: func(w *World) {
 		a := w.actor(time.Minute)
 		a.agent = "Mozilla/5.0 (compatible; Let's Encrypt validation server; +https://www.letsencrypt.org)"

@@ -11,7 +11,7 @@ type machine struct {
 	redHat bool
 	time   string // the layout of a line's time, "" is syslog's own
 	sshd   string // the program that logs logins
-	port   int
+	old    bool   // OpenSSH before 7.4, which says less at the end
 	mail   string // postfix or exim
 	files  string // vsftpd, proftpd or pure-ftpd
 }
@@ -26,6 +26,8 @@ func (w *World) newMachine() machine {
 	}
 	if w.chance(0.4) {
 		m.sshd = "sshd-session" // from 9.8 on
+	} else {
+		m.old = w.chance(0.2)
 	}
 	return m
 }
@@ -55,7 +57,12 @@ func (a *actor) refused(user string, there bool) {
 	who := user
 	if !there {
 		who = "invalid user " + user
-		a.ssh("Invalid user %s from %s", user, peer)
+		if a.machine.old {
+			a.ssh("Invalid user %s from %s", user, a.addr)
+			a.ssh("input_userauth_request: invalid user %s [preauth]", user)
+		} else {
+			a.ssh("Invalid user %s from %s", user, peer)
+		}
 		a.ssh("pam_unix(sshd:auth): check pass; user unknown")
 		a.ssh("pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=%s", a.addr)
 	} else {
@@ -65,6 +72,8 @@ func (a *actor) refused(user string, there bool) {
 	a.ssh("Failed password for %s from %s ssh2", who, peer)
 	a.pause(0, 2*time.Second)
 	switch kind := "authenticating user"; {
+	case a.machine.old:
+		a.ssh(a.pick("Received disconnect from %s: 11: Bye Bye [preauth]", "Connection closed by %s [preauth]"), a.addr)
 	case a.chance(0.5):
 		if !there {
 			kind = "invalid user"
@@ -174,6 +183,17 @@ var shellKinds = []Kind{
 	{Name: "ssh-spread-account", Mass: true, play: func(w *World) { // one account of the house
 		user := w.word()
 		w.spread(w.from(50, 400), 20*time.Minute, 3*time.Hour, func(a *actor) { a.refused(user, true) })
+	}},
+	{Name: "ssh-once", play: func(w *World) { // one of those who come once and never again
+		a := w.actor(time.Minute)
+		user := a.pick(commonNames...)
+		switch a.IntN(3) {
+		case 0:
+			user = "root"
+		case 1:
+			user += fmt.Sprint(a.from(1, 99))
+		}
+		a.refused(user, exists(user))
 	}},
 	{Name: "ssh-handshakes", play: func(w *World) {
 		a := w.actor(2 * time.Hour)
@@ -295,10 +315,15 @@ var shellFriends = []Kind{
 		a := w.actor(8 * time.Hour)
 		step := time.Duration(a.from(1, 5)) * time.Minute
 		for a.at.Before(a.Begin.Add(a.Length)) {
-			if a.chance(0.5) {
+			switch {
+			case a.machine.old:
+				a.ssh("Did not receive identification string from %s", a.addr)
+			case a.chance(0.5):
 				a.ssh("error: kex_exchange_identification: Connection closed by remote host")
+				fallthrough
+			default:
+				a.ssh("Connection closed by %s", a.peer())
 			}
-			a.ssh("Connection closed by %s", a.peer())
 			a.at = a.at.Add(step)
 		}
 	}},

@@ -96,6 +96,7 @@ type actor struct {
 	referer string
 	at      time.Time
 	forged  string // a forwarding header of its own
+	private bool   // a browser that does not tell from where it comes
 }
 
 // actor makes one of the kind that plays, with an address that nobody has, at a moment from which there is room for what takes
@@ -106,7 +107,7 @@ func (w *World) actor(lasts time.Duration) *actor {
 
 func (w *World) actorAt(addr netip.Addr, lasts time.Duration) *actor {
 	w.truth[key(addr)] = w.kind
-	return &actor{World: w, addr: addr, at: w.moment(lasts), agent: w.browser(), user: "-", referer: "-"}
+	return &actor{World: w, addr: addr, at: w.moment(lasts), agent: w.browser(), user: "-", referer: "-", private: w.chance(0.04)}
 }
 
 // pause lets time go by.

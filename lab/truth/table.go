@@ -59,7 +59,7 @@ type Finding struct {
 	Score    int
 	Exempt   string
 	Evidence []report.Evidence
-	Lines    []string // the first that it left, if it was judged wrong
+	Lines    []string // the first that it left, of some that are odd
 }
 
 // Wrong tells whether an attack was overlooked, an innocent accused, or a crawler suspected.
@@ -72,6 +72,11 @@ func (f *Finding) Wrong() bool {
 	default:
 		return f.Verdict == connwarden.VerdictMalicious || f.Verdict == connwarden.VerdictSuspicious
 	}
+}
+
+// Odd tells whether a finding is worth a look: it is wrong, or an innocent is suspected.
+func (f *Finding) Odd() bool {
+	return f.Wrong() || f.Kind.Role == Innocent && f.Verdict == connwarden.VerdictSuspicious
 }
 
 // Judge writes a world into a folder, has it reviewed and returns a finding for every address.
@@ -96,13 +101,16 @@ func (c *Court) Judge(ctx context.Context, w *World, dir string) ([]Finding, err
 		}
 	}
 	found := make([]Finding, 0, len(w.truth))
+	odd := map[string]int{}
 	for a, k := range w.truth {
 		f := Finding{Addr: a, Kind: k, Verdict: connwarden.VerdictNormal}
 		if p := said[a]; p != nil {
 			f.Verdict, f.Score, f.Exempt, f.Evidence = p.Verdict, p.Score, p.Exempt, p.Evidence
 		}
-		if f.Wrong() {
-			f.Lines = w.Lines(a, 6)
+		if f.Odd() {
+			if odd[k.Name]++; odd[k.Name] <= samplesKept {
+				f.Lines = w.Lines(a, 6)
+			}
 		}
 		found = append(found, f)
 	}
@@ -126,7 +134,7 @@ type row struct {
 // words are the columns, worst first.
 var words = []string{connwarden.VerdictMalicious, connwarden.VerdictSuspicious, connwarden.VerdictBot, connwarden.VerdictCrawler, connwarden.VerdictNormal}
 
-// samplesKept is how many wrong findings a kind keeps.
+// samplesKept is how many odd findings a kind keeps.
 const samplesKept = 3
 
 // NewTable returns an empty one.
@@ -149,7 +157,7 @@ func (t *Table) Add(list []Finding) {
 			one.number++
 			one.said[f.Verdict]++
 		}
-		if f.Wrong() && len(r.samples) < samplesKept {
+		if f.Odd() && len(r.samples) < samplesKept {
 			r.samples = append(r.samples, *f)
 		}
 	}
@@ -233,8 +241,8 @@ func (t *Table) Print(w io.Writer) {
 		100*seen, 100*malicious, 100*t.Precision(), innocents, crawlers)
 }
 
-// PrintWrong writes the first wrong findings of every kind, with what spoke for or against them and what they did.
-func (t *Table) PrintWrong(w io.Writer) {
+// PrintOdd writes the first odd findings of every kind, with what spoke for or against them and what they did.
+func (t *Table) PrintOdd(w io.Writer) {
 	for _, r := range t.sorted() {
 		for i := range r.samples {
 			f := &r.samples[i]

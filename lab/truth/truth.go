@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -156,10 +157,11 @@ func (w *World) Write(dir string) ([]string, error) {
 // Lines returns the first lines that an address left, at most n of each log.
 func (w *World) Lines(a netip.Addr, n int) []string {
 	var out []string
+	text := a.String()
 	for _, name := range slices.Sorted(maps.Keys(w.logs)) {
 		left := n
 		for _, l := range w.logs[name] {
-			if left > 0 && bytes.Contains([]byte(l.text), []byte(a.String())) {
+			if left > 0 && strings.Contains(l.text, text) {
 				out = append(out, l.text)
 				left--
 			}

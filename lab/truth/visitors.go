@@ -9,7 +9,9 @@ import (
 func (a *actor) page(path string, before bool) {
 	referer := a.referer
 	a.get(path, 200)
-	a.referer = "https://" + a.site.host + path
+	if !a.private {
+		a.referer = "https://" + a.site.host + path
+	}
 	for range a.from(6, 25) {
 		a.at = a.at.Add(a.between(0, 150*time.Millisecond))
 		status := 200
@@ -216,8 +218,8 @@ var visitorKinds = []Kind{
 			a.page(a.pick("/", a.article()), a.chance(0.3))
 			if a.chance(0.05) && a.isWordPress() {
 				a.get("/wp-login.php", 200)
-				a.guess()
-				a.post("/wp-login.php", 302)
+				a.submit("/wp-login.php", 200)
+				a.submit("/wp-login.php", 302)
 			}
 			a.pause(0, 2*time.Minute)
 		}
