@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,7 @@ var static embed.FS
 //go:embed door.html
 var doorText string
 
-var doorPage = template.Must(template.New("door").Parse(doorText))
+var doorPage = sync.OnceValue(func() *template.Template { return template.Must(template.New("door").Parse(doorText)) })
 
 // styleName is the one file that is given to whoever asks: the door is dressed in it, and it tells nothing.
 const styleName = "/page.css"
@@ -41,7 +42,7 @@ func (s *Server) door(w http.ResponseWriter, code int, wrong string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Referrer-Policy", "same-origin") // with none a form names no origin
 	w.WriteHeader(code)
-	doorPage.Execute(w, struct { //nolint:errcheck // a client that left needs no answer
+	doorPage().Execute(w, struct { //nolint:errcheck // a client that left needs no answer
 		Password bool
 		Wrong    string
 	}{s.opt.Password != "", wrong})

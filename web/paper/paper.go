@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/connwarden/connwarden/report"
 )
@@ -38,17 +39,20 @@ const (
 	casesMost  = 100 // peers whose evidence is shown
 )
 
-var sheet = template.Must(template.New("sheet").Funcs(template.FuncMap{
-	"count": func(n any) string { return thousands(toUint(n)) }, "some": func(n any) string { return nonzero(toUint(n)) },
-	"size": func(n uint64) string {
-		if n == 0 {
-			return ""
-		}
-		return report.Size(n)
-	},
-	"percent": percent, "width": width, "classes": classes, "states": states, "span": span, "when": when, "place": place, "plural": plural, "sentence": sentence,
-	"ports": ports, "country": country, "harmful": harmful, "grave": grave, "repeats": repeats,
-}).Parse(markup))
+// sheet is made when it is first wanted: it takes longer than all else of the program's start.
+var sheet = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("sheet").Funcs(template.FuncMap{
+		"count": func(n any) string { return thousands(toUint(n)) }, "some": func(n any) string { return nonzero(toUint(n)) },
+		"size": func(n uint64) string {
+			if n == 0 {
+				return ""
+			}
+			return report.Size(n)
+		},
+		"percent": percent, "width": width, "classes": classes, "states": states, "span": span, "when": when, "place": place, "plural": plural, "sentence": sentence,
+		"ports": ports, "country": country, "harmful": harmful, "grave": grave, "repeats": repeats,
+	}).Parse(markup))
+})
 
 // Sheet is what is told.
 type Sheet struct {
@@ -66,7 +70,7 @@ func (s *Sheet) Write(w io.Writer) error {
 		Policy: "default-src 'none'; style-src '" + hash(css) + "'; script-src '" + hash(script) + "'; base-uri 'none'; form-action 'none'",
 	}
 	v.fill()
-	return sheet.Execute(w, &v)
+	return sheet().Execute(w, &v)
 }
 
 // hash names a text as a content security policy does.

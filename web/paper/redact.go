@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/connwarden/connwarden/report"
 )
@@ -188,19 +189,24 @@ func (r *redactor) problems(list []report.Problem) []report.Problem {
 	return list
 }
 
+// lazy compiles an expression when it is first wanted.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 var (
-	links   = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
-	mail    = regexp.MustCompile(`[^\s"'<>()=/,;:]+(@|%40)[^\s"'<>()/,;]+`)
-	queries = regexp.MustCompile(`(/[^\s"'?]*)\?[^\s"']*`)
-	network = regexp.MustCompile(`[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*(/\d{1,3})?`)
+	links   = lazy(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
+	mail    = lazy(`[^\s"'<>()=/,;:]+(@|%40)[^\s"'<>()/,;]+`)
+	queries = lazy(`(/[^\s"'?]*)\?[^\s"']*`)
+	network = lazy(`[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*(/\d{1,3})?`)
 )
 
 // text takes addresses, links, mail addresses and queries out of a text.
 func (r *redactor) text(s string) string {
-	s = links.ReplaceAllString(s, "…")
-	s = mail.ReplaceAllString(s, "…")
-	s = queries.ReplaceAllString(s, "$1?…")
-	return network.ReplaceAllStringFunc(s, func(word string) string {
+	s = links().ReplaceAllString(s, "…")
+	s = mail().ReplaceAllString(s, "…")
+	s = queries().ReplaceAllString(s, "$1?…")
+	return network().ReplaceAllStringFunc(s, func(word string) string {
 		if n := r.name(word); n != word {
 			return n
 		}
@@ -220,11 +226,11 @@ func (r *redactor) text(s string) string {
 }
 
 // combined is a line of an access log in the combined form or with more behind it.
-var combined = regexp.MustCompile(`^(\S+) \S+ .{0,64}?\[([^\]"]{1,40})\] "([A-Z]{1,16}) ([^" ]{1,900})( HTTP/[0-9.]+)?" (\d{3}) (\d+|-)(?: "[^"]*" "([^"]*)")?`)
+var combined = lazy(`^(\S+) \S+ .{0,64}?\[([^\]"]{1,40})\] "([A-Z]{1,16}) ([^" ]{1,900})( HTTP/[0-9.]+)?" (\d{3}) (\d+|-)(?: "[^"]*" "([^"]*)")?`)
 
 // line is a line of an access log without what is about persons; "" for any other.
 func (r *redactor) line(s string) string {
-	m := combined.FindStringSubmatch(s)
+	m := combined().FindStringSubmatch(s)
 	if m == nil {
 		return ""
 	}
