@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command watch measures how fast a program that follows logs denies an address: from the moment the last line that it
 // needs is in the log to the kernel's notice that the address is in an nft set.
 //
