@@ -19,17 +19,17 @@ func main() {
 	innocents := flag.Int("innocents", 3, "how often each innocent kind comes")
 	only := flag.String("only", "", "this kind of attack alone")
 	workers := flag.Int("workers", 2, "servers reviewed at a time")
-	wrong := flag.Bool("wrong", false, "show the first wrong verdicts of each kind")
+	odd := flag.Bool("odd", false, "show the first wrong verdicts and suspected innocents of each kind")
 	keep := flag.String("keep", "", "write the logs of the first server into this folder, and stop")
 	flag.Parse()
 	cast := truth.Cast{Attacks: *attacks, Plays: *plays, Innocents: *innocents, Only: *only}
-	if err := run(*worlds, *workers, *seed, cast, *wrong, *keep); err != nil {
+	if err := run(*worlds, *workers, *seed, cast, *odd, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "truth:", err)
 		os.Exit(1)
 	}
 }
 
-func run(worlds, workers int, seed uint64, cast truth.Cast, wrong bool, keep string) error {
+func run(worlds, workers int, seed uint64, cast truth.Cast, odd bool, keep string) error {
 	if keep != "" {
 		_, err := truth.New(seed, cast).Write(keep)
 		return err
@@ -63,8 +63,8 @@ func run(worlds, workers int, seed uint64, cast truth.Cast, wrong bool, keep str
 	close(seeds)
 	wg.Wait()
 	table.Print(os.Stdout)
-	if wrong {
-		table.PrintWrong(os.Stdout)
+	if odd {
+		table.PrintOdd(os.Stdout)
 	}
 	return fail
 }
