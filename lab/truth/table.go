@@ -157,9 +157,13 @@ func (t *Table) Add(list []Finding) {
 			one.number++
 			one.said[f.Verdict]++
 		}
-		if f.Odd() && len(r.samples) < samplesKept {
+		switch {
+		case f.Wrong():
+			r.samples = append([]Finding{*f}, r.samples...)
+		case f.Odd():
 			r.samples = append(r.samples, *f)
 		}
+		r.samples = r.samples[:min(len(r.samples), samplesKept)]
 	}
 }
 
