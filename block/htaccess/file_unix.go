@@ -37,9 +37,14 @@ func openFolder(dir string) (*folder, error) {
 		return nil, &fs.PathError{Op: "open", Path: "/", Err: err}
 	}
 	path := "/"
-	for _, name := range components(dir) {
+	steps := components(dir)
+	for i, name := range steps {
 		path = filepath.Join(path, name)
-		next, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		access := passing // who may enter a folder need not be allowed to list it
+		if i == len(steps)-1 {
+			access = unix.O_RDONLY
+		}
+		next, err := unix.Openat(fd, name, access|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil && isLink(fd, name) {
 			err = fmt.Errorf("%s is a link, which is not followed: name the folder that it leads to", path)
 		} else if err != nil {
