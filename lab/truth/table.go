@@ -79,20 +79,29 @@ func (f *Finding) Odd() bool {
 	return f.Wrong() || f.Kind.Role == Innocent && f.Verdict == connwarden.VerdictSuspicious
 }
 
+// Review reviews logs as the command does, of a machine whose root is dir.
+func (c *Court) Review(ctx context.Context, dir string, files []string, now time.Time) (*report.Review, error) {
+	doc, err := watch.Review(ctx, watch.ReviewOptions{
+		Options: watch.Options{Options: gather.Options{
+			Window: gather.Window{Clock: func() time.Time { return now }}, Host: host.New(dir), Files: files, Zone: time.UTC, CDN: true,
+		}, Top: 1},
+		Logs: true, Rules: c.rules, Identity: c.who,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("review: %w", err)
+	}
+	return doc, nil
+}
+
 // Judge writes a world into a folder, has it reviewed and returns a finding for every address.
 func (c *Court) Judge(ctx context.Context, w *World, dir string) ([]Finding, error) {
 	files, err := w.Write(dir)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := watch.Review(ctx, watch.ReviewOptions{
-		Options: watch.Options{Options: gather.Options{
-			Window: gather.Window{Clock: func() time.Time { return w.Begin.Add(w.Length) }}, Host: host.New(dir), Files: files, Zone: time.UTC, CDN: true,
-		}, Top: 1},
-		Logs: true, Rules: c.rules, Identity: c.who,
-	})
+	doc, err := c.Review(ctx, dir, files, w.Begin.Add(w.Length))
 	if err != nil {
-		return nil, fmt.Errorf("review a world: %w", err)
+		return nil, err
 	}
 	said := map[netip.Addr]*report.Peer{}
 	for i := range doc.Peers {
