@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -129,6 +130,9 @@ var bruteKinds = []Kind{
 		a := w.guesser(30 * time.Minute)
 		path := a.pick("/login", "/account/login", "/signin", "/users/sign_in", "/auth/login", "/login.php", "/member/login.php", "/admin/login", "/api/login", "/api/v1/auth/login", "/api/auth/signin")
 		status := a.choose(200, 401, 403, 422, 400)
+		if strings.Contains(path, "/api/") { // where 200 would be a success
+			status = a.choose(401, 403, 422, 400)
+		}
 		for range a.from(16, 150) {
 			a.post(path, status)
 			a.pause(300*time.Millisecond, 5*time.Second)

@@ -49,7 +49,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, list := range [][]Kind{
 		bruteKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds,
-		visitorKinds, customerKinds, serviceKinds, ownerKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
+		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
 	} {
 		all = append(all, list...)
 	}
