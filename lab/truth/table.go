@@ -190,6 +190,22 @@ func (t *Table) Recall() (seen, malicious float64) {
 	return part(r.seen(), r.number), part(r.said[connwarden.VerdictMalicious], r.number)
 }
 
+// Even is the recall as the mean of the kinds of attack, whatever the number of addresses that it takes to do them.
+func (t *Table) Even() (seen, malicious float64) {
+	n := 0
+	for _, r := range t.rows {
+		if r.kind.Role == Attack {
+			n++
+			seen += part(r.seen(), r.number)
+			malicious += part(r.said[connwarden.VerdictMalicious], r.number)
+		}
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	return seen / float64(n), malicious / float64(n)
+}
+
 // Precision is the part of attackers among those called malicious.
 func (t *Table) Precision() float64 {
 	right, all := 0, 0
@@ -249,9 +265,10 @@ func (t *Table) Print(w io.Writer) {
 		line(r.kind.Name, r)
 	}
 	seen, malicious := t.Recall()
+	evenSeen, evenMalicious := t.Even()
 	innocents, crawlers := t.Accused()
-	fmt.Fprintf(w, "\nOf the attacking addresses %.3f%% were seen, %.3f%% called malicious. Of those called malicious %.3f%% attacked; %d did not. %d crawlers were suspected.\n",
-		100*seen, 100*malicious, 100*t.Precision(), innocents, crawlers)
+	fmt.Fprintf(w, "\nOf the attacking addresses %.3f%% were seen, %.3f%% called malicious; in the mean of the kinds of attack %.2f%% and %.2f%%. Of those called malicious %.3f%% attacked; %d did not. %d crawlers were suspected.\n",
+		100*seen, 100*malicious, 100*evenSeen, 100*evenMalicious, 100*t.Precision(), innocents, crawlers)
 }
 
 // PrintOdd writes the first odd findings of every kind, with what spoke for or against them and what they did.
