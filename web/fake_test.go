@@ -49,8 +49,15 @@ func (d *fakeDesk) IP(_ context.Context, target, _ string, latest *report.Review
 	return &report.IPs{Schema: report.SchemaIP, Addrs: []report.Dossier{one}, Problems: []report.Problem{}}, nil
 }
 
+// latest is the review that it has now.
+func (d *fakeDesk) latest() *report.Review {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.review
+}
+
 func (d *fakeDesk) Conns(context.Context, string, int) (*report.Conns, error) {
-	return d.review.Conns, nil
+	return d.latest().Conns, nil
 }
 
 func (d *fakeDesk) Pages(_ context.Context, q PagesQuery) (*report.Pages, error) {
@@ -63,17 +70,17 @@ func (d *fakeDesk) Pages(_ context.Context, q PagesQuery) (*report.Pages, error)
 			key := noon.Add(time.Duration(i) * time.Minute).Format(time.RFC3339)
 			row := report.PageRow{Key: key, Count: 10}
 			if q.By == "minute,ip" {
-				row = report.PageRow{Keys: []string{key, d.review.Peers[0].Addr}, Count: uint64(i)}
+				row = report.PageRow{Keys: []string{key, d.latest().Peers[0].Addr}, Count: uint64(i)}
 			}
 			p.Rows = append(p.Rows, row)
 		}
 		return p, nil
 	}
-	return d.review.Pages, nil
+	return d.latest().Pages, nil
 }
 
 func (d *fakeDesk) Errors(context.Context, string, string) (*report.Errors, error) {
-	return d.review.Errors, nil
+	return d.latest().Errors, nil
 }
 
 func (d *fakeDesk) Rules(context.Context) (*report.Rules, error) {
