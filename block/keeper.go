@@ -55,10 +55,25 @@ type Request struct {
 	Forced   bool
 }
 
+// Reason is the kind of a refusal, a word.
+type Reason string
+
+// Reasons for which Block refuses.
+const (
+	ReasonLimit  Reason = "limit"  // more automatic blocks in a minute than the guard lets through
+	ReasonPardon Reason = "pardon" // an operator let it go
+	ReasonSpared Reason = "spared" // it must not be blocked
+	ReasonDriver Reason = "driver" // the firewall cannot hold it
+)
+
+// Reasons are all there are.
+func Reasons() []Reason { return []Reason{ReasonLimit, ReasonPardon, ReasonSpared, ReasonDriver} }
+
 // Refusal is what was not done, and why.
 type Refusal struct {
 	Target netip.Prefix
 	Why    string
+	Reason Reason // of Block; "" of other acts
 }
 
 // Plan is what a driver would do.
@@ -79,7 +94,11 @@ type Outcome struct {
 }
 
 func (o *Outcome) refuse(target netip.Prefix, format string, args ...any) {
-	o.Refused = append(o.Refused, Refusal{target, fmt.Sprintf(format, args...)})
+	o.refuseFor("", target, format, args...)
+}
+
+func (o *Outcome) refuseFor(r Reason, target netip.Prefix, format string, args ...any) {
+	o.Refused = append(o.Refused, Refusal{target, fmt.Sprintf(format, args...), r})
 }
 
 func (o *Outcome) problem(what, format string, args ...any) {
@@ -186,7 +205,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 			c.Pardons = append(c.Pardons, Swap[Pardon]{Before: p})
 		}
 		if why := k.Rules.Check(r.Target, r.Forced); why != "" {
-			out.refuse(r.Target, "%s", why)
+			out.refuseFor(ReasonSpared, r.Target, "%s", why)
 			continue
 		}
 		for _, name := range r.Drivers {
@@ -200,7 +219,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 			}
 			done[w.BlockKey] = true
 			if why := k.cannot(g, &w); why != "" {
-				out.refuse(r.Target, "%s: %s", name, why)
+				out.refuseFor(ReasonDriver, r.Target, "%s: %s", name, why)
 				continue
 			}
 			s := Swap[Wish]{After: &w}
@@ -281,7 +300,7 @@ func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[con
 	r.Target = Automatic(r.Target)
 	r.Forced = false
 	if p := pardon(b.pardons, r.Target, b.now); p != nil {
-		out.refuse(r.Target, "an operator let it go until %s", p.Until.Format(time.RFC3339))
+		out.refuseFor(ReasonPardon, r.Target, "an operator let it go until %s", p.Until.Format(time.RFC3339))
 		return false, nil
 	}
 	if r.For == 0 {
@@ -295,7 +314,7 @@ func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[con
 		}
 	}
 	if !k.Plan && !k.Rules.Admit(b.now) {
-		out.refuse(r.Target, "more than %d automatic blocks in a minute", k.Rules.limits.PerMinute)
+		out.refuseFor(ReasonLimit, r.Target, "more than %d automatic blocks in a minute", k.Rules.limits.PerMinute)
 		return false, nil
 	}
 	return true, nil

@@ -50,15 +50,7 @@ const (
 // what is in doubt wait for a request. Call [Table.Age] every minute.
 func (t *Table) Follow() {
 	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]struct{}{}, groups: map[groupKey]struct{}{}, fired: map[int]groupKey{}}
-	for i := range t.rules {
-		switch r := &t.rules[i]; {
-		case !r.Broad():
-		case r.By == rules.ByIP:
-			l.broad = append(l.broad, i)
-		default:
-			l.byNet = append(l.byNet, i)
-		}
-	}
+	l.number(t.rules)
 	t.live = l
 }
 

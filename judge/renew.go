@@ -1,0 +1,98 @@
+package judge
+
+import (
+	"maps"
+
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Renew goes on with other options. What rules counted stays where a rule of the same name counts the same readings in the
+// same way; how many are too many, and what that weighs, may differ. Addresses and what they asked for stay.
+func (t *Table) Renew(opt Options) {
+	t.opt = opt
+	t.agents = nil
+	if opt.Claim != nil {
+		t.agents = make([]agent, agentSlot)
+	}
+	var list []rules.Rule
+	t.match = nil
+	if opt.Rules != nil {
+		list, t.match = opt.Rules.Rules, opt.Rules.NewMatcher()
+	}
+	old := t.rules
+	t.rules = list
+	to := renumbered(old, list)
+	t.pack(func(c *cell) (stays bool) {
+		c.rule, stays = to[c.rule], to[c.rule] != noRule
+		return stays
+	})
+	groups := make(map[groupKey]*cell, len(t.groups))
+	for k, c := range t.groups {
+		if c.rule = to[c.rule]; c.rule != noRule {
+			k.rule = c.rule
+			groups[k] = c
+		}
+	}
+	t.groups = groups
+	if t.live != nil {
+		t.live.renew(list, to)
+	}
+}
+
+// noRule is the number of a rule that is no more. There are fewer rules.
+const noRule = ^uint16(0)
+
+// renumbered returns the new numbers of old rules.
+func renumbered(old, list []rules.Rule) []uint16 {
+	byName := make(map[string]int, len(list))
+	for i := range list {
+		byName[list[i].Name] = i
+	}
+	to := make([]uint16, len(old))
+	for i := range old {
+		to[i] = noRule
+		if n, ok := byName[old[i].Name]; ok && alike(&old[i], &list[n]) {
+			to[i] = uint16(n)
+		}
+	}
+	return to
+}
+
+// alike tells whether two rules count the same.
+func alike(a, b *rules.Rule) bool {
+	return a.Look == b.Look && a.Where == b.Where && a.Pass == b.Pass && a.By == b.By && a.Distinct == b.Distinct && a.Within == b.Within && a.Example == b.Example
+}
+
+// renew goes on with other rules. What was touched stays touched, so that a rule which asks for less now speaks at once.
+func (v *live) renew(list []rules.Rule, to []uint16) {
+	v.number(list)
+	fired := map[int]groupKey{}
+	for rule, k := range v.fired {
+		if n := to[rule]; n != noRule && list[n].Member > 0 {
+			k.rule = n
+			fired[int(n)] = k
+		}
+	}
+	v.fired = fired
+	groups := map[groupKey]struct{}{}
+	for k := range maps.Keys(v.groups) {
+		if k.rule = to[k.rule]; k.rule != noRule {
+			groups[k] = struct{}{}
+		}
+	}
+	v.groups = groups
+}
+
+// number notes which rules are broad.
+func (v *live) number(list []rules.Rule) {
+	v.broad, v.byNet = nil, nil
+	for i := range list {
+		switch r := &list[i]; {
+		case !r.Broad():
+		case r.By == rules.ByIP:
+			v.broad = append(v.broad, i)
+		default:
+			v.byNet = append(v.byNet, i)
+		}
+	}
+}
