@@ -14,7 +14,7 @@ require (
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
 	github.com/vishvananda/netlink v1.3.1 // block/ipset: messages and transport for the kernel's sets
 	golang.org/x/sys v0.49.0 // conns, host, tail: netlink, namespaces, terminals without cgo
-	modernc.org/sqlite v1.60.1 // store: the journal, without cgo
+	modernc.org/sqlite v1.60.1 // store, history: the journal and what was seen, without cgo
 )
 
 // tests only

@@ -70,6 +70,7 @@ var rooms = map[string]row{
 	"bots":           {rank: 1, may: []string{"nets"}},
 	"bots/gen":       {rank: 2, tests: true, may: []string{"nets"}}, // makes the data; run by hand
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
+	"history":        {rank: 2, may: []string{"report"}, guests: []string{sqlite}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "daemons", "logs", "tail", "host"}},
