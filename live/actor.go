@@ -26,7 +26,7 @@ type accusation struct {
 // actor owns the firewalls: it finds out who is accused, blocks, and tells.
 type actor struct {
 	opt      *Options
-	claims   *claims
+	claims   *bots.Claims
 	ready    chan struct{}
 	done     chan struct{}
 	verdicts uint64
@@ -55,7 +55,7 @@ const (
 	maxProblems = 1000
 )
 
-func newActor(opt *Options, c *claims) *actor {
+func newActor(opt *Options, c *bots.Claims) *actor {
 	return &actor{
 		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), held: map[netip.Prefix]block.Wish{}, asking: make(chan struct{}, maxAsking),
 		own: map[netip.Addr]bool{}, said: map[connwarden.Problem]time.Time{},
@@ -237,7 +237,7 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 	}
 	d.known.Exempt = a.exempt(v.Addr)
 	if one.peer.Claim > 0 && a.opt.Bots != nil {
-		d.known.Bot = a.claims.bot(one.peer.Claim)
+		d.known.Bot = a.claims.Bot(one.peer.Claim)
 		q := bots.Question{Addr: v.Addr, Bot: d.known.Bot.Name, Time: one.peer.Last}
 		if n := a.opt.Networks; n != nil {
 			where, _ := n.Lookup(v.Addr)

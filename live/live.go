@@ -72,7 +72,7 @@ const (
 type warden struct {
 	opt     Options
 	table   *judge.Table
-	claims  claims
+	claims  bots.Claims
 	tail    *tail.Follower
 	feeds   []*feed
 	byPath  map[string]*feed
@@ -147,7 +147,7 @@ func Run(ctx context.Context, opt Options) error {
 func (w *warden) newTable() *judge.Table {
 	opt := judge.Options{Rules: w.opt.Rules}
 	if w.opt.Bots != nil {
-		opt.Claim = w.claims.claim
+		opt.Claim = w.claims.Claim
 	}
 	if n := w.opt.Networks; n != nil {
 		opt.ASN = func(a netip.Addr) uint32 {

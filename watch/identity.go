@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"net/netip"
-	"sync"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/bots"
@@ -21,46 +20,11 @@ type Identity struct {
 	Resolver *bots.Resolver // nil: no name server is asked
 }
 
-// claims numbers the bots that agents name. Several workers ask at once.
-type claims struct {
-	mu     sync.Mutex // guards the rest; leaf
-	bots   []connwarden.Bot
-	number map[string]uint16
-}
-
-// claim returns the number of the bot that an agent names, 0 for none.
-func (c *claims) claim(agent []byte) uint16 {
-	bot, ok := bots.Claim(agent)
-	if !ok {
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.number[bot.Name]
-	if n == 0 {
-		if c.number == nil {
-			c.number = map[string]uint16{}
-		}
-		c.bots = append(c.bots, bot)
-		n = uint16(len(c.bots)) // some 2,000 are known
-		c.number[bot.Name] = n
-	}
-	return n
-}
-
-// bot returns the bot of a number.
-func (c *claims) bot(n uint16) connwarden.Bot {
-	if n == 0 || int(n) > len(c.bots) {
-		return connwarden.Bot{}
-	}
-	return c.bots[n-1]
-}
-
 // judging are the options of tables.
 func (r *review) judging() judge.Options {
 	opt := judge.Options{Rules: r.opt.Rules}
 	if r.opt.Identity.Bots != nil {
-		opt.Claim = r.claims.claim
+		opt.Claim = r.claims.Claim
 	}
 	if n := r.opt.Identity.Networks; n != nil {
 		opt.ASN = func(a netip.Addr) uint32 {
@@ -105,7 +69,7 @@ func (r *review) identify(ctx context.Context, peers []judge.Peer, accused func(
 	for _, p := range peers {
 		k := identified{Known: judge.Known{Exempt: r.exempt(p.Addr)}}
 		if p.Claim > 0 {
-			k.Bot = r.claims.bot(p.Claim)
+			k.Bot = r.claims.Bot(p.Claim)
 			questions = append(questions, r.question(p, k.Bot.Name))
 		} else if set := r.opt.Identity.Bots; set != nil && accused(p.Addr) {
 			// A payment provider's hook or a monitor need not say who it is: its published address does.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/bots"
 	"github.com/connwarden/connwarden/conns"
 	"github.com/connwarden/connwarden/faults"
 	"github.com/connwarden/connwarden/gather"
@@ -48,14 +49,14 @@ type review struct {
 	paths    []judge.PathOutlier
 	holders  []connwarden.Verdict
 	second   *judge.Second
-	claims   claims
+	claims   *bots.Claims
 	own      map[netip.Addr]bool
 	families map[string]string // of rules, for what is told once
 }
 
 // Review looks once: at connections, access logs and error logs, and judges the addresses in them.
 func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
-	r := &review{opt: opt, doc: &report.Review{Schema: report.SchemaReview, Host: hostname(), Ports: []report.ConnRow{}}, now: opt.Clock()}
+	r := &review{opt: opt, claims: &bots.Claims{}, doc: &report.Review{Schema: report.SchemaReview, Host: hostname(), Ports: []report.ConnRow{}}, now: opt.Clock()}
 	if !opt.Now.IsZero() {
 		r.now = opt.Now
 	}
