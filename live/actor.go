@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -20,7 +21,10 @@ import (
 type accusation struct {
 	judged judge.Judged
 	peer   judge.Peer
-	answer *bots.Answer // nil: nobody was asked yet
+	answer *bots.Answer      // nil: nobody was asked yet
+	sites  map[string]string // of the evidence, by rules; nil where policy does not ask
+	at     time.Time         // when the last line that it rests on was taken up
+	again  bool              // it was told before
 }
 
 // actor owns the firewalls: it finds out who is accused, blocks, and tells.
@@ -31,7 +35,10 @@ type actor struct {
 	done     chan struct{}
 	verdicts uint64
 	blocks   uint64
-	held     map[netip.Prefix]block.Wish
+	held     map[connwarden.BlockKey]block.Wish
+	waiting  []accusation // for the next minute of the guard's limit
+	alarmed  time.Time
+	stance   Mode
 	asking   chan struct{} // as many as may ask name servers at once
 	own      map[netip.Addr]bool
 	synced   time.Time
@@ -39,6 +46,9 @@ type actor struct {
 	mu       sync.Mutex // guards the rest; leaf
 	queue    []accusation
 	problems []connwarden.Problem
+	messages []any
+	next     *Options // what a reload brought
+	quiet    *Quiet
 	said     map[connwarden.Problem]time.Time
 	ticks    bool
 	closing  bool
@@ -57,7 +67,7 @@ const (
 
 func newActor(opt *Options, c *bots.Claims) *actor {
 	return &actor{
-		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), held: map[netip.Prefix]block.Wish{}, asking: make(chan struct{}, maxAsking),
+		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), held: map[connwarden.BlockKey]block.Wish{}, asking: make(chan struct{}, maxAsking),
 		own: map[netip.Addr]bool{}, said: map[connwarden.Problem]time.Time{},
 	}
 }
@@ -70,6 +80,35 @@ func (a *actor) accuse(one accusation) {
 		return
 	}
 	a.queue = append(a.queue, one)
+	a.opt.Metrics.queue.Store(int64(len(a.queue)))
+}
+
+// say tells a message of the goroutine that judges.
+func (a *actor) say(message any) {
+	a.mu.Lock()
+	a.messages = append(a.messages, message)
+	a.mu.Unlock()
+	a.wake()
+}
+
+// hush notes for how long it is quiet.
+func (a *actor) hush(q *Quiet) {
+	a.mu.Lock()
+	a.quiet, a.ticks = q, true
+	a.mu.Unlock()
+	a.wake()
+}
+
+// settle goes on with what a reload brought. What one brings before it was taken over is not used.
+func (a *actor) settle(opt *Options) {
+	a.mu.Lock()
+	old := a.next
+	a.next, a.ticks = opt, true
+	a.mu.Unlock()
+	if old != nil && old.Taken != nil {
+		old.Taken(false)
+	}
+	a.wake()
 }
 
 // problem is told once an hour.
@@ -104,15 +143,30 @@ func (a *actor) start(ctx context.Context) {
 		a.prepare(ctx)
 		for range a.ready {
 			a.mu.Lock()
-			list, problems, ticks, closing := a.queue, a.problems, a.ticks, a.closing
-			a.queue, a.problems, a.ticks = nil, nil, false
+			list, problems, messages, next, quiet, ticks, closing := a.queue, a.problems, a.messages, a.next, a.quiet, a.ticks, a.closing
+			a.queue, a.problems, a.messages, a.next, a.ticks = nil, nil, nil, nil, false
 			a.mu.Unlock()
+			a.opt.Metrics.queue.Store(0)
+			a.opt.quiet = quiet
+			if next != nil {
+				a.opt.settle(next)
+				if next.Taken != nil {
+					next.Taken(true)
+				}
+				a.sync(ctx)
+			}
 			a.act(ctx, list)
+			for _, m := range messages {
+				a.opt.Tell(m)
+			}
 			for _, p := range problems {
-				a.opt.Tell(&Problem{head("problem", a.opt.Clock()), report.Problem{What: report.Clean(p.What), Why: report.Clean(p.Why)}})
+				a.opt.Metrics.problems.Add(1)
+				a.opt.Tell(&Problem{Head: head("problem", a.opt.Clock()), Problem: report.Problem{What: report.Clean(p.What), Why: report.Clean(p.Why)}})
 			}
 			if ticks {
 				a.expire(ctx)
+				a.retry(ctx)
+				a.stand()
 			}
 			if closing {
 				return
@@ -163,6 +217,67 @@ func (a *actor) sync(ctx context.Context) {
 			a.problem(p.What, p.Why)
 		}
 	}
+	a.hold(ctx)
+}
+
+// hold learns what is blocked, by whomever, and tells of what was lifted by others.
+func (a *actor) hold(ctx context.Context) {
+	k, ok := a.opt.Keeper.(interface {
+		Wishes(ctx context.Context) ([]block.Wish, error)
+	})
+	if !ok {
+		return
+	}
+	all, err := k.Wishes(ctx)
+	if err != nil {
+		a.problem("blocks", err.Error())
+		return
+	}
+	held := make(map[connwarden.BlockKey]block.Wish, len(all))
+	for _, w := range all {
+		held[w.BlockKey] = w
+	}
+	for key, w := range a.held {
+		if _, ok := held[key]; !ok {
+			a.opt.Tell(&Block{Head: head("unblock", a.opt.Clock()), Block: row(&w, "lifted")})
+		}
+	}
+	a.held = held
+	a.opt.Metrics.hold(held)
+}
+
+// stand tells when something else is done about harm than before: it is quiet, maintenance begins, the mode is another.
+func (a *actor) stand() {
+	now := a.opt.Clock()
+	m := a.opt.Policy.stance(a.opt.quiet, a.opt.Keeper != nil, now)
+	is := func(yes bool) int64 {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	a.opt.Metrics.enforces.Store(is(m.Mode == Enforce))
+	a.opt.Metrics.quiet.Store(is(m.Quiet))
+	before := a.stance
+	a.stance = m
+	if before.Mode == "" && !m.Quiet && m.Until == nil || before.Mode == m.Mode && before.Quiet == m.Quiet && before.Why == m.Why {
+		return
+	}
+	m.Head = head("mode", now)
+	a.opt.Tell(&m)
+}
+
+// limitRest is after how long those are tried again whom the guard's limit of a minute let go.
+const limitRest = time.Minute
+
+// retry tries those again whom the guard's limit let go: what is not recent any more is left out by itself.
+func (a *actor) retry(ctx context.Context) {
+	if len(a.waiting) == 0 || a.opt.Clock().Sub(a.alarmed) < limitRest {
+		return
+	}
+	list := a.waiting
+	a.waiting = nil
+	a.act(ctx, list)
 }
 
 // expire tells of blocks that ended, and compares the firewalls with what is wanted from time to time.
@@ -175,12 +290,24 @@ func (a *actor) expire(ctx context.Context) {
 	if now.Sub(a.synced) >= every {
 		a.sync(ctx)
 	}
-	for target, w := range a.held {
+	ended := false
+	for key, w := range a.held {
 		if w.Expired(now) {
-			delete(a.held, target)
+			delete(a.held, key)
+			ended = true
 			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
 		}
 	}
+	if ended {
+		a.opt.Metrics.hold(a.held)
+	}
+	a.mu.Lock()
+	for p, at := range a.said {
+		if now.Sub(at) >= problemRest {
+			delete(a.said, p)
+		}
+	}
+	a.mu.Unlock()
 }
 
 // decided is an accusation with what is known of the accused.
@@ -190,6 +317,9 @@ type decided struct {
 	host  string
 	word  string
 	acts  bool
+	held  string // why it is not acted upon although it could be
+	site  *Site  // whose policy it falls under; nil: the server's
+	told  *report.Peer
 }
 
 // act decides on a batch, blocks whom it may, and tells of all.
@@ -202,9 +332,20 @@ func (a *actor) act(ctx context.Context, list []accusation) {
 	}
 	out, err := a.block(ctx, all)
 	now := a.opt.Clock()
+	byTarget := map[netip.Prefix]*decided{}
 	for i := range all {
+		d := &all[i]
+		peer := a.peer(d)
+		d.told = &peer
+		if d.acts {
+			byTarget[block.Automatic(block.Single(d.judged.Verdict.Addr))] = d
+		}
+		if d.again {
+			continue
+		}
 		a.verdicts++
-		a.opt.Tell(&Verdict{head("verdict", now), a.peer(&all[i]), all[i].acts})
+		a.opt.Metrics.verdict(d.word)
+		a.opt.Tell(&Verdict{Head: head("verdict", now), Peer: peer, Proved: d.acts, Held: d.held})
 	}
 	if err != nil {
 		a.problem("blocks", err.Error())
@@ -212,18 +353,51 @@ func (a *actor) act(ctx context.Context, list []accusation) {
 	if out == nil {
 		return
 	}
+	var began []time.Time
 	for i := range out.Blocks {
 		w := &out.Blocks[i]
 		a.blocks++
-		a.held[w.Target] = *w
-		a.opt.Tell(&Block{head("block", now), row(w, w.State.String()), "connwarden unblock " + block.Show(w.Target)})
+		a.held[w.BlockKey] = *w
+		m := &Block{Head: head("block", now), Block: row(w, w.State.String()), Undo: "connwarden unblock " + block.Show(w.Target)}
+		if d := byTarget[w.Target]; d != nil {
+			m.Peer = d.told
+			began = append(began, d.at)
+		}
+		a.opt.Tell(m)
 	}
-	for _, r := range out.Refused {
-		a.problem(block.Show(r.Target), "not blocked: "+r.Why)
+	a.opt.Metrics.blocked(out, began, now)
+	if len(out.Blocks) > 0 {
+		a.opt.Metrics.hold(a.held)
 	}
+	a.refused(out.Refused, byTarget, now)
 	for _, p := range out.Problems {
 		a.problem(p.What, p.Why)
 	}
+}
+
+// refused tells who was not blocked. Of those whom the limit of a minute let go only the number is told; they come again.
+func (a *actor) refused(list []block.Refusal, byTarget map[netip.Prefix]*decided, now time.Time) {
+	limited, why := 0, ""
+	for _, r := range list {
+		if r.Reason != block.ReasonLimit {
+			a.problem(block.Show(r.Target), "not blocked: "+r.Why)
+			continue
+		}
+		limited, why = limited+1, r.Why
+		if d := byTarget[r.Target]; d != nil && len(a.waiting) < maxQueue {
+			d.again = true
+			a.waiting = append(a.waiting, d.accusation)
+		}
+	}
+	if limited == 0 || now.Sub(a.alarmed) < limitRest {
+		return
+	}
+	a.alarmed = now
+	a.opt.Metrics.alarms.Add(1)
+	a.opt.Metrics.problems.Add(1)
+	a.opt.Tell(&Problem{Head: head("problem", now), Alarm: true, Problem: report.Problem{
+		What: "limit", Why: fmt.Sprintf("%s: %d addresses so far were let go and are tried again in a minute; raise block.per_minute if they are all guilty", why, limited),
+	}})
 }
 
 // decide weighs what is known of the accused. Whoever claims to be a crawler that only name servers can prove is asked
@@ -263,12 +437,35 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 		now = latest(v.Evidence)
 	}
 	proved.Evidence = recent(proved.Evidence, now)
+	counted := len(proved.Evidence)
+	proved.Evidence = a.counting(&d, proved.Evidence, now)
 	proved.Score = judge.ScoreOf(proved.Evidence)
 	proved.ScoreNow = proved.Score
 	known := d.known
 	d.acts = judge.Decide(&proved, &known) == connwarden.VerdictMalicious && proved.Exempt == ""
 	d.word = judge.Decide(v, &d.known)
+	if d.acts || len(proved.Evidence) == counted || d.word != connwarden.VerdictMalicious {
+		d.held = ""
+	}
 	return d, v.Score >= connwarden.ScoreSuspicious || v.Exempt != ""
+}
+
+// counting is the evidence that policy acts upon now. If all of it is about one site, so is the block.
+func (a *actor) counting(d *decided, list []connwarden.Evidence, now time.Time) (kept []connwarden.Evidence) {
+	first := true
+	for i := range list {
+		site := a.opt.Policy.site(d.sites[list[i].Rule])
+		if why := a.opt.Policy.held(&list[i], site, a.opt.quiet, now); why != "" {
+			d.held = why
+			continue
+		}
+		if kept = append(kept, list[i]); first {
+			d.site, first = site, false
+		} else if d.site != site {
+			d.site = nil
+		}
+	}
+	return kept
 }
 
 // recent is the evidence whose window reaches to now; what is older than that is told and not acted upon.
@@ -297,9 +494,11 @@ func (a *actor) ask(ctx context.Context, one accusation, q bots.Question) {
 	default:
 		return
 	}
+	a.opt.Metrics.asking.Add(1)
+	set, resolver := a.opt.Bots, a.opt.Resolver // a reload may bring others
 	go func() {
-		defer func() { <-a.asking }()
-		answers := a.opt.Bots.Prove(ctx, a.opt.Resolver, []bots.Question{q})
+		defer func() { <-a.asking; a.opt.Metrics.asking.Add(-1) }()
+		answers := set.Prove(ctx, resolver, []bots.Question{q})
 		if len(answers) == 1 && answers[0].Proof != connwarden.ProofUnproven {
 			one.answer = &answers[0]
 			a.accuse(one)
@@ -340,8 +539,12 @@ func (a *actor) block(ctx context.Context, all []decided) (*block.Outcome, error
 			}
 		}
 		evidence, _ := json.Marshal(a.evidence(v.Evidence)) // of strings, numbers and times
+		scope, drivers := connwarden.Scope{}, a.opt.Drivers
+		if d.site != nil {
+			scope, drivers = d.site.scope(), cmpDrivers(d.site.Drivers, drivers)
+		}
 		requests = append(requests, block.Request{
-			Target: block.Automatic(block.Single(v.Addr)), Drivers: a.opt.Drivers, By: connwarden.Origin{Kind: connwarden.ByRule, Name: e.Rule}, Why: e.Why, Evidence: string(evidence),
+			Target: block.Automatic(block.Single(v.Addr)), Scope: scope, Drivers: drivers, By: connwarden.Origin{Kind: connwarden.ByRule, Name: e.Rule}, Why: e.Why, Evidence: string(evidence),
 		})
 	}
 	if len(requests) == 0 {
@@ -393,7 +596,7 @@ func (a *actor) peer(d *decided) report.Peer {
 	if d.known.Bot.Name != "" {
 		r.Bot = &report.Bot{Claim: d.known.Bot.Name, Proof: d.known.Proof.String(), How: report.Clean(d.known.How)}
 	}
-	if r.Verdict == connwarden.VerdictMalicious && a.opt.Keeper == nil {
+	if r.Verdict == connwarden.VerdictMalicious && (a.opt.Keeper == nil || d.held != "") {
 		r.Next = append(r.Next, "connwarden block "+r.Addr+" --for 1h")
 	}
 	return r

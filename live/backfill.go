@@ -111,7 +111,8 @@ func (b *backfill) read(ctx context.Context, one *gather.Source, file *tail.File
 		return false
 	}
 	parser := b.sources.Parser(one, connwarden.AllFields)
-	tail.Scan(ctx, []tail.Job{{File: file, From: from, To: to, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, p *tail.Block) {
+	tail.Scan(ctx, []tail.Job{{File: file, From: from, To: to, Whole: true, Carry: one.Format.Carry()}}, tail.ScanOptions{Workers: 1}, func(_ int, p *tail.Block) {
+		parser.Resume(p.Before)
 		parser.Parse(connwarden.Source{Name: one.Log.Shown, Offset: p.Offset, Line: p.Line}, p.Data, b.table)
 	})
 	parser.Flush(b.table)

@@ -48,14 +48,13 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	if len(opt.Files) == 0 && !w.opt.Once {
 		journal, journalErr = opt.Host.Journal()
 	}
+	w.journaled = journalErr == nil
+	w.quietly()
 	muted := w.adopt(sources, state, journalErr == nil)
 	if journalErr == nil {
 		go w.followJournal(inner, journal, state.Cursor)
 	}
-	mode := "suggest"
-	if w.opt.Keeper != nil {
-		mode = "enforce"
-	}
+	mode := w.opt.Policy.stance(w.quiet, w.opt.Keeper != nil, w.now).Mode
 	w.tail.Wake()
 	w.opt.Tell(&Start{
 		Head: head("start", w.now), Schema: Schema, Mode: mode, Logs: len(w.feeds), Polled: w.tail.Polled(), Journal: journalErr == nil,
@@ -181,13 +180,14 @@ func (w *warden) piece(p *tail.Piece) {
 	}
 	w.changed, f.used = true, true
 	if p.Last {
-		f.parser.Flush(w.table)
+		f.parser.Flush(w.sink)
 		return
 	}
-	stats := f.parser.Parse(connwarden.Source{Name: f.source.Log.Shown, Offset: p.Offset}, p.Data, w.table)
-	f.parser.Flush(w.table) // who writes an entry of several lines writes it at once
+	stats := f.parser.Parse(connwarden.Source{Name: f.source.Log.Shown, Offset: p.Offset}, p.Data, w.sink)
+	f.parser.Flush(w.sink) // who writes an entry of several lines writes it at once
 	w.lines += uint64(stats.Lines)
 	w.bad += uint64(stats.Unparsed)
+	w.metrics.read(formatName(f.parser.Format()), stats, len(p.Data))
 }
 
 // rest gives the parsers up that had nothing to read lately: thousands of logs are quiet most of the time. Those of W3C's
@@ -225,7 +225,7 @@ func (w *warden) recognise(f *feed) {
 func (w *warden) flush() {
 	for _, f := range w.feeds {
 		if f.parser != nil {
-			f.parser.Flush(w.table)
+			f.parser.Flush(w.sink)
 		}
 	}
 }

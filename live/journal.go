@@ -82,9 +82,10 @@ func (w *warden) entries(b *journalBlock) {
 		return
 	}
 	parser := format.NewParser(logs.Options{Want: connwarden.AllFields, Zone: w.opt.Zone, Now: w.now, Trust: t.trust, Auto: true})
-	stats := parser.Parse(connwarden.Source{Name: t.shown}, b.lines, w.table)
-	parser.Flush(w.table)
+	stats := parser.Parse(connwarden.Source{Name: t.shown}, b.lines, w.sink)
+	parser.Flush(w.sink)
 	w.lines += uint64(stats.Lines)
 	w.bad += uint64(stats.Unparsed)
+	w.metrics.read("journal", stats, len(b.lines))
 	w.cursor, w.changed = b.cursor, true
 }

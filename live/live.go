@@ -47,11 +47,24 @@ type Options struct {
 	Drivers  []string       // to block with
 	Sync     time.Duration  // how often the firewalls are compared with what is wanted; 0: every ten minutes
 	// Local acts on what local accounts may have written too.
-	Local bool
+	Local  bool
+	Policy Policy
+	// Reload, if not nil, asks for the configuration to be read anew each time something comes from it. Renew reads it, on a
+	// goroutine of its own, never two at once; its error says what is wrong and leaves all as it was. Of what it returns
+	// these are taken over: Zone, Proxies, CDN, Extra, Rules, Networks, Bots, Resolver, Keeper, Drivers, Sync, Local, Policy.
+	Reload <-chan struct{}
+	Renew  func(ctx context.Context) (*Options, error)
+	// Taken, of what Renew returned, is called once: with true when nothing of what was before is used any more, with false
+	// when it is itself not used.
+	Taken func(bool)
+	// Metrics, if not nil, is filled.
+	Metrics *Metrics
 	// Tell is given the messages, *Start first and *End last, from one goroutine at a time. It must not keep them.
 	Tell func(message any)
 	// Beat, if not nil, is called every second while all is well, and once with ready when following has begun.
 	Beat func(ready bool)
+
+	quiet *Quiet // the actor's
 
 	pace time.Duration // tests set it: between two rounds of what is done by the clock, and how often the state is saved
 }
@@ -90,6 +103,16 @@ type warden struct {
 	filled  chan *judge.Table
 	journal chan *journalBlock
 	conns   chan *snapshot
+
+	metrics   *Metrics
+	sink      *counter
+	journaled bool // the journal is followed
+	quiet     *Quiet
+	quietAt   time.Time // when its file was written
+	renewed   chan renewal
+	renewing  bool
+	again     bool // another reload is asked for
+	renewals  int
 }
 
 // said is what was told of an address or group.
@@ -104,10 +127,18 @@ func Run(ctx context.Context, opt Options) error {
 	w := &warden{
 		opt: opt, byPath: map[string]*feed{}, byName: map[string]int{}, said: map[netip.Addr]said{}, groups: map[connwarden.Subject]said{}, now: opt.Clock(),
 		saving: make(chan error, 1), filled: make(chan *judge.Table, 1), journal: make(chan *journalBlock), conns: make(chan *snapshot),
+		renewed: make(chan renewal),
 	}
+	if w.opt.Metrics == nil {
+		w.opt.Metrics = &Metrics{}
+	}
+	w.metrics = w.opt.Metrics
+	w.metrics.reloaded.Store(w.now.Unix())
 	w.saving <- nil
 	w.table = w.newTable()
-	w.actor = newActor(&w.opt, &w.claims)
+	w.sink = &counter{w.table, w.metrics}
+	actors := w.opt // a reload changes each by its own goroutine
+	w.actor = newActor(&actors, &w.claims)
 	var err error
 	w.tail, err = tail.NewFollower(tail.FollowOptions{Trouble: w.trouble})
 	if err != nil {
@@ -145,17 +176,7 @@ func Run(ctx context.Context, opt Options) error {
 }
 
 func (w *warden) newTable() *judge.Table {
-	opt := judge.Options{Rules: w.opt.Rules}
-	if w.opt.Bots != nil {
-		opt.Claim = w.claims.Claim
-	}
-	if n := w.opt.Networks; n != nil {
-		opt.ASN = func(a netip.Addr) uint32 {
-			known, _ := n.Lookup(a)
-			return known.ASN
-		}
-	}
-	t := judge.New(opt)
+	t := judge.New(w.judging())
 	t.Follow()
 	return t
 }
@@ -194,13 +215,23 @@ func (w *warden) loop(ctx context.Context) {
 			w.now = w.opt.Clock()
 			w.fold(s)
 			w.judge()
+		case <-w.opt.Reload:
+			w.reload(ctx)
+		case r := <-w.renewed:
+			w.now = w.opt.Clock()
+			w.renew(ctx, r)
 		case t := <-w.filled:
+			if w.renewals > 0 {
+				t.Renew(w.judging())
+			}
 			w.table.Merge(t)
 			debug.FreeOSMemory()
 		case <-tick.C:
 			w.now = w.opt.Clock()
 			w.tail.Tick(w.now)
+			w.quietly()
 			w.actor.tick()
+			w.gauge()
 			strangers = w.tail.Strangers() || strangers
 			if rest := w.now.Sub(discovered); rest >= discoverEvery || strangers && rest >= strangersRest {
 				strangers, discovered = false, w.now
@@ -261,13 +292,20 @@ func (w *warden) judge() {
 		if word == connwarden.VerdictNormal && v.Score < worthAsking {
 			continue
 		}
-		s := said{word, weighs(v), w.now}
+		s := said{word, w.weighs(v, nil), w.now}
 		if old, ok := w.said[v.Addr]; ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word) && (old.proved || !s.proved) {
 			continue
 		}
-		w.said[v.Addr] = s
 		w.quote(v)
-		w.actor.accuse(accusation{judged: *v, peer: w.table.Peer(v.Addr)})
+		sites := w.localize(v)
+		if sites != nil {
+			s = said{connwarden.Word(v.Score), w.weighs(v, sites), w.now}
+			if old, ok := w.said[v.Addr]; ok && old.word == s.word && old.proved == s.proved && w.now.Sub(old.at) < sayAgain {
+				continue
+			}
+		}
+		w.said[v.Addr] = s
+		w.actor.accuse(accusation{judged: *v, peer: w.table.Peer(v.Addr), sites: sites, at: w.now})
 	}
 	for i := range groups {
 		v := &groups[i]
@@ -287,10 +325,3 @@ func (w *warden) judge() {
 
 // worthAsking is the score from which an address that claims to be a crawler may be worth a look: an impostor's rises.
 const worthAsking = 30
-
-// weighs tells whether what is proved of an address is enough to act on.
-func weighs(v *judge.Judged) bool {
-	proved := v.Verdict
-	proved.Evidence = append([]connwarden.Evidence(nil), v.Proved...)
-	return judge.ScoreOf(proved.Evidence) >= connwarden.ScoreMalicious
-}

@@ -11,7 +11,7 @@ const Schema = "connwarden.watch/1"
 
 // Head begins every message.
 type Head struct {
-	Type string    `json:"type"` // start, verdict, block, unblock, problem or end
+	Type string    `json:"type"` // start, verdict, block, unblock, problem, mode, reload or end
 	Time time.Time `json:"time"`
 }
 
@@ -33,20 +33,39 @@ type Start struct {
 type Verdict struct {
 	Head
 	report.Peer
-	Proved bool `json:"proved"` // it holds without what a local account may have written
+	Proved bool   `json:"proved"`         // it is acted upon: it holds without what a local account may have written
+	Held   string `json:"held,omitempty"` // why it is not acted upon although it could be: the mode, quiet, maintenance
 }
 
 // Block tells of a block that was made, or with the type unblock of one that ended.
 type Block struct {
 	Head
 	report.Block
-	Undo string `json:"undo,omitempty"`
+	Undo string       `json:"undo,omitempty"`
+	Peer *report.Peer `json:"-"` // of a block by verdict: on what it rests
 }
 
 // Problem is what could not be seen or done.
 type Problem struct {
 	Head
 	report.Problem
+	Alarm bool `json:"alarm,omitempty"` // somebody should look now
+}
+
+// Mode tells that something else is done about harm than before.
+type Mode struct {
+	Head
+	Mode  string     `json:"mode"`            // suggest or enforce
+	Quiet bool       `json:"quiet"`           // what a deployment provokes is not blocked
+	Until *time.Time `json:"until,omitempty"` // of quiet or maintenance
+	Why   string     `json:"why,omitempty"`
+}
+
+// Reload tells what became of a new configuration. One that was refused leaves the one before in force.
+type Reload struct {
+	Head
+	Done bool   `json:"done"`
+	Why  string `json:"why,omitempty"`
 }
 
 // End is the last message.
