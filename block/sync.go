@@ -103,6 +103,42 @@ func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *O
 	return k.Journal.Settle(ctx, Settlement{Driver: s.Driver, Now: b.now, Open: d.open})
 }
 
+// Flush takes all of ours out of the firewalls named and of all others that something is wanted of, and leaves the journal
+// as it is: what is not over by then comes back with the next Sync. It is for the removal of the program, without which
+// nothing would lift what it blocks.
+func (k *Keeper) Flush(ctx context.Context, names ...string) ([]Synced, error) {
+	all, err := k.Journal.Wishes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range drivers(all) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	list := make([]Synced, len(names))
+	for i, name := range names {
+		list[i].Driver = name
+		list[i].Removed, list[i].Err = k.flush(ctx, name)
+	}
+	return list, nil
+}
+
+func (k *Keeper) flush(ctx context.Context, name string) (n int, err error) {
+	g, err := k.guard(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	have, err := g.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if k.Plan {
+		return len(have), nil
+	}
+	return len(have), g.Flush(ctx) // though nothing is listed: chains and sets go too
+}
+
 // settled tells whether the journal has nothing to learn: as a rule a sync finds everything as it was.
 func settled(all []Wish, driver string, now time.Time) bool {
 	return !slices.ContainsFunc(all, func(w Wish) bool { return w.Driver == driver && (w.State != StateInForce || w.Expired(now)) })

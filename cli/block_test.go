@@ -83,6 +83,13 @@ func (w *fileWall) List(ctx context.Context) ([]block.Entry, error) {
 	return list, err
 }
 
+func (w *fileWall) Flush(ctx context.Context) error {
+	if err := os.Remove(w.name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return w.Memory.Flush(ctx)
+}
+
 func (w *fileWall) Apply(ctx context.Context, add, remove []block.Entry) error {
 	if os.Getenv("WALL_FAILS") != "" {
 		return &block.Error{Driver: "wall", Op: "add", Err: errors.New("the wall is broken")}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -61,25 +62,34 @@ Exit codes: 0 done; 1 nothing waits to be confirmed, or it is too late; 2 used w
 	}
 }
 
+// syncFlags are those of sync.
+type syncFlags struct{ dryRun, flush, quiet bool }
+
 func (c *command) syncCommand() *cobra.Command {
-	var f blockFlags
+	var f syncFlags
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Make firewalls and journal agree",
 		Long: `Puts back what is wanted and missing in the firewall, after a reboot or somebody's reload; lifts what is over where the
 firewall does not do so by itself; and takes into the journal what the firewall holds of ours and the journal does not know.
-Run it at boot and every minute: packaging/systemd has the units.
+Run it at boot and every minute, as the packages' systemd units do.
+
+--flush takes all of ours out of the firewalls and leaves the journal alone, as the removal of the package does: what is
+not over by then comes back with the next sync.
 
 Exit codes: 0 they agree; 1 a firewall or the journal could not be used; 2 used wrongly.`,
 		Example: "  connwarden sync\n  connwarden sync --dry-run",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.sync(cmd.Context(), f) },
 	}
-	dryRun(cmd, &f)
+	fs := cmd.Flags()
+	fs.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, firewall by firewall, and do nothing")
+	fs.BoolVar(&f.flush, "flush", false, "take all blocks out of the firewalls until the next sync")
+	fs.BoolVar(&f.quiet, "quiet", false, "print nothing when nothing had to be done")
 	return cmd
 }
 
-func (c *command) sync(ctx context.Context, f blockFlags) error {
+func (c *command) sync(ctx context.Context, f syncFlags) error {
 	p, err := c.start()
 	if err != nil {
 		return err
@@ -94,20 +104,33 @@ func (c *command) sync(ctx context.Context, f blockFlags) error {
 		return err
 	}
 	defer w.leave()
-	if w.emergency != nil {
-		return w.emergency.Why
-	}
 	// Besides the drivers that something is wanted of, the one that is chosen by itself: it may hold what is ours and unknown.
 	names, chosen := walls.choose(ctx, nil, p.Block.Drivers, false)
-	out, list, err := w.keeper.Sync(ctx, names...)
-	if out == nil {
+	d := c.newBlocks()
+	var out *block.Outcome
+	var list []block.Synced
+	switch {
+	case w.emergency != nil:
+		return w.emergency.Why
+	case f.flush:
+		out = &block.Outcome{}
+		if list, err = w.keeper.Flush(ctx, names...); f.dryRun {
+			for i := range list {
+				out.Plans = append(out.Plans, block.Plan{Driver: list[i].Driver, Lines: []string{fmt.Sprintf("take away all that is ours, %d listed", list[i].Removed)}})
+				list[i].Removed = 0
+			}
+		}
+	default:
+		out, list, err = w.keeper.Sync(ctx, names...)
+	}
+	if out == nil || list == nil && err != nil {
 		return err
 	}
 	if chosen != nil && len(list) == 0 {
 		return chosen
 	}
-	d := c.newBlocks()
 	c.fill(d, w, out, names)
+	idle := err == nil && len(d.Problems) == 0
 	for _, s := range list {
 		row := report.Synced{Driver: s.Driver, Wanted: s.Wanted, Added: s.Added, Removed: s.Removed, Adopted: s.Adopted}
 		if s.Err != nil {
@@ -116,7 +139,11 @@ func (c *command) sync(ctx context.Context, f blockFlags) error {
 				err = &exitError{code: exitFailed}
 			}
 		}
+		idle = idle && err == nil && s.Added+s.Removed+s.Adopted == 0
 		d.Sync = append(d.Sync, row)
+	}
+	if f.quiet && idle {
+		return nil
 	}
 	return c.told(d, "in force", err)
 }
