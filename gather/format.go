@@ -19,7 +19,7 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	one.Format, one.Known = guess, guess != nil
 	switch {
 	case forced != nil:
-		one.Format, one.Known = forced, true
+		one.Format, one.Known = forced.WithHead(head), true
 	case !one.Named && one.Log.Format != "":
 		f, err := configured(&one.Log)
 		switch {

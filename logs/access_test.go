@@ -25,40 +25,53 @@ func sampleText(t testing.TB, name string) []byte {
 	return text
 }
 
-// A log may be cut at every line end, and read in any number of pieces by as many parsers.
+// A log may be cut at every line end, and read in any number of pieces by as many parsers, in any order.
 func TestCuts(t *testing.T) {
 	for _, f := range sampleFormats() {
 		for _, auto := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/auto=%v", f.Name, auto), func(t *testing.T) {
-				text := sampleText(t, f.Name)
-				bound := f.WithHead(text)
-				if bytes.Count(text, fieldsDirective) > 1 {
-					// Past a second directive a piece does not know its columns; that is said in WithHead.
-					text = text[:bytes.LastIndex(text, fieldsDirective)]
-				}
-				if part := bytes.Index(text, []byte(" stdout P ")); part >= 0 {
-					// Parts of a line on both sides of a cut stay apart; that is said in stripCRI.
-					text = text[:bytes.LastIndexByte(text[:part], '\n')+1]
-				}
-				opt := Options{Auto: auto, Now: errorNow}
-				read := func(text []byte) ([]string, Stats) {
-					var s noted
-					stats := bound.NewParser(opt).Parse(connwarden.Source{}, text, &s)
-					return s.lines, stats
-				}
-				want, whole := read(text)
-				for n, c := range text {
-					if c != '\n' {
-						continue
-					}
-					got, stats := read(text[:n+1])
-					more, rest := read(text[n+1:])
-					stats.Add(rest)
-					if got = append(got, more...); !slices.Equal(got, want) || stats != whole {
-						t.Fatalf("cut at %d: %d readings and %+v, want %d and %+v", n, len(got), stats, len(want), whole)
-					}
-				}
+				checkCuts(t, f, sampleText(t, f.Name), Options{Auto: auto, Now: errorNow})
 			})
+		}
+	}
+}
+
+// checkCuts reads a log whole and cut once at every line end, the later piece first, by one parser and by two.
+func checkCuts(t *testing.T, f *Format, text []byte, opt Options) {
+	t.Helper()
+	bound := f.WithHead(text)
+	read := func(p *Parser, before, text []byte) ([]string, Stats) {
+		var s noted
+		p.Resume(before)
+		stats := p.Parse(connwarden.Source{}, text, &s)
+		return s.lines, stats
+	}
+	fresh := func() *Parser { return bound.NewParser(opt) }
+	want, whole := read(fresh(), nil, text)
+	for n, c := range text {
+		if c != '\n' {
+			continue
+		}
+		var before []byte
+		if carry := bound.Carry(); carry != nil {
+			before = carry(nil, text[:n+1])
+			for m := range n { // it adds up
+				if text[m] == '\n' {
+					if again := carry(carry(nil, text[:m+1]), text[m+1:n+1]); !bytes.Equal(again, before) {
+						t.Fatalf("before %d %q is known, and cut at %d %q", n+1, before, m, again)
+					}
+				}
+			}
+		}
+		late, early := fresh(), fresh()
+		if n%2 == 1 {
+			early = late
+		}
+		more, stats := read(late, before, text[n+1:])
+		got, first := read(early, nil, text[:n+1])
+		stats.Add(first)
+		if got = append(got, more...); !slices.Equal(got, want) || stats != whole {
+			t.Fatalf("cut at %d: %d readings and %+v, want %d and %+v", n, len(got), stats, len(want), whole)
 		}
 	}
 }

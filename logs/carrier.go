@@ -9,25 +9,41 @@ import (
 type carrier struct {
 	name  string
 	strip func(p *Parser, line []byte) (inner []byte, ok bool)
+	// parted carriers cut long lines in parts: strip sets p.partial for all but the last, and p.stream.
+	parted bool
+	// whole tells of a line at a glance that it is no part; false may be wrong.
+	whole func(line []byte) bool
 }
 
-var carriers = []carrier{
-	{"docker", stripDocker},
-	{"cri", stripCRI},
-	{"syslog", stripSyslog},
-}
+// dockerOpen is Docker's driver as others write it who leave the line's end away: there no line is a part.
+var (
+	docker     = carrier{name: "docker", strip: stripDocker, parted: true, whole: wholeDocker}
+	dockerOpen = carrier{name: "docker", strip: stripDocker}
+	carriers   = []*carrier{&docker, {name: "cri", strip: stripCRI, parted: true, whole: wholeCRI}, {name: "syslog", strip: stripSyslog}}
+)
 
 // within is the format of lines of f that a carrier brings: its name is the carrier's, a slash, and f's.
 func (c *carrier) within(f *Format) *Format {
 	out := *f
-	out.Name = c.name + "/" + f.Name
+	out.Name, out.carry = c.name+"/"+f.Name, nil
+	if c.parted {
+		out.carry = c.carryParts
+	}
+	out.bind = func(_ *Format, head []byte) *Format {
+		c := c
+		if c == &docker && !c.ends(head) {
+			c = &dockerOpen
+		}
+		lines, _ := c.unwrap(head)
+		return c.within(f.WithHead(lines))
+	}
 	if f.read != nil {
-		out.strip = c.strip
+		out.strip = c.inner
 		return &out
 	}
 	out.strict, out.flush = true, f.flush
 	out.line = func(p *Parser, b []byte) outcome {
-		inner, ok := c.strip(p, b)
+		inner, ok := c.inner(p, b)
 		switch {
 		case p.partial:
 			return continued
@@ -39,8 +55,26 @@ func (c *carrier) within(f *Format) *Format {
 	return &out
 }
 
+// ends tells whether any line of head ends what it brings, or none brings anything.
+func (c *carrier) ends(head []byte) bool {
+	p := anyJSON.NewParser(Options{})
+	met := false
+	for line := range bytes.Lines(head) {
+		if p.partial = false; len(line) < 2 {
+			continue
+		}
+		if _, ok := c.strip(p, bytes.TrimRight(line, "\r\n")); ok {
+			if met = true; !p.partial {
+				return true
+			}
+		}
+	}
+	return !met
+}
+
 // stripDocker takes the text out of {"log":"…\n","stream":"stdout","time":"2019-01-01T11:11:11.111111111Z"}
-// (docs.docker.com/engine/logging/drivers/json-file). The members' order is not fixed.
+// (docs.docker.com/engine/logging/drivers/json-file). The members' order is not fixed. What a program wrote in one line is
+// cut after every 16 KiB, and only the last part then ends in a line end.
 func stripDocker(p *Parser, line []byte) ([]byte, bool) {
 	if len(line) < 2 || line[0] != '{' {
 		return nil, false
@@ -82,6 +116,11 @@ func stripDocker(p *Parser, line []byte) ([]byte, bool) {
 			text = line[at+1 : end]
 		case "time":
 			when = line[at+1 : end]
+		case "stream":
+			p.stream = 0
+			if string(line[at+1:end]) == "stderr" {
+				p.stream = 1
+			}
 		}
 		at = end + 1
 	}
@@ -97,12 +136,21 @@ func stripDocker(p *Parser, line []byte) ([]byte, bool) {
 		text = s.undo(text)
 		s.carried, s.text = s.text, held
 	}
+	if p.partial = len(text) == 0 || text[len(text)-1] != '\n'; p.partial {
+		return text, true
+	}
 	return bytes.TrimRight(text, "\r\n"), true
 }
 
+// wholeDocker looks for `\n","stream":"` where Docker writes it.
+func wholeDocker(line []byte) bool {
+	at := max(len(line)-1024, 0) // attributes of the container may follow
+	n := bytes.Index(line[at:], []byte(`\n","stream":"`))
+	return n > 0 && starts(line, `{"log":"`) && !escaped(line[:at+n])
+}
+
 // stripCRI takes the text out of "2016-10-06T00:17:09.669794202Z stdout F …" (Kubernetes, "CRI logging format"). A line that
-// the runtime cut in parts ("P") is given out whole with its last ("F"), whose time and place it then has; parts on both sides of a
-// block's end stay apart.
+// the runtime cut in parts ("P") has the time and place of its last ("F"). Behind the letter more tags may stand, with colons between.
 func stripCRI(p *Parser, line []byte) ([]byte, bool) {
 	if len(line) < 30 || line[4] != '-' || line[10] != 'T' {
 		return nil, false
@@ -115,29 +163,22 @@ func stripCRI(p *Parser, line []byte) ([]byte, bool) {
 	if !starts(rest, "stdout ") && !starts(rest, "stderr ") {
 		return nil, false
 	}
-	stream := rest[len("std")]
-	rest = rest[len("stdout "):]
-	if !starts(rest, "F ") && !starts(rest, "P ") {
+	p.stream = 0
+	if rest[3] == 'e' {
+		p.stream = 1
+	}
+	tag, text := word(rest[len("stdout "):])
+	if len(tag) == 0 || tag[0] != 'F' && tag[0] != 'P' || len(tag) > 1 && tag[1] != ':' {
 		return nil, false
 	}
-	p.carried = t
-	text := rest[2:]
-	if rest[0] == 'P' {
-		if p.stream != stream {
-			p.parts = p.parts[:0]
-		}
-		if n := maxEntry - len(p.parts); n > 0 {
-			p.parts = append(p.parts, text[:min(len(text), n)]...)
-		}
-		p.partial, p.stream = true, stream
-		return nil, false
-	}
-	if len(p.parts) > 0 && p.stream == stream {
-		p.whole = append(append(p.whole[:0], p.parts...), text...)
-		p.parts = p.parts[:0]
-		return p.whole, true
-	}
+	p.carried, p.partial = t, tag[0] == 'P'
 	return text, true
+}
+
+// wholeCRI looks at the letter.
+func wholeCRI(line []byte) bool {
+	n := bytes.IndexByte(line[:min(len(line), 48)], ' ')
+	return n > 0 && (starts(line[n:], " stdout F ") || starts(line[n:], " stderr F "))
 }
 
 // syslog5424 reads "time host app pid msgid data message".

@@ -69,7 +69,7 @@ func Lookup(spec string) (*Format, error) {
 		return nil, fmt.Errorf("log format %q…: longer than %d bytes", name[:60], maxSpec)
 	}
 	for i := range carriers {
-		c := &carriers[i]
+		c := carriers[i]
 		if rest, ok := strings.CutPrefix(name, c.name+"/"); ok {
 			f, err := Lookup(rest)
 			if err != nil {
@@ -132,10 +132,8 @@ func named(name string) *Format {
 	return nil
 }
 
-// WithHead returns the format as the first lines of a file bind it: the columns that a "#Fields:" directive names. Parts
-// of the file that do not hold the directive are then read right, up to the next directive in the file: a part that lies
-// behind that and does not hold it knows only the columns of the head and those that the servers write by themselves.
-// Formats that no head binds are returned as they are.
+// WithHead returns the format as the first lines of a file bind it: the columns that a "#Fields:" directive names, and
+// whether lines that Docker brought have their ends. Formats that no head binds are returned as they are.
 func (f *Format) WithHead(head []byte) *Format {
 	if f.bind == nil {
 		return f
@@ -156,8 +154,10 @@ func Detect(name string, head []byte) *Format {
 	}
 	best, most := detect(lists, head)
 	// Lines that syslog or a container's runtime brought.
-	for i := range carriers {
-		c := &carriers[i]
+	for _, c := range carriers {
+		if c == &docker && !c.ends(head) {
+			c = &dockerOpen
+		}
 		inner, n := c.unwrap(head)
 		if n <= most {
 			continue
@@ -209,7 +209,8 @@ func (c *carrier) unwrap(head []byte) ([]byte, int) {
 		if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
 			continue
 		}
-		if inner, ok := c.strip(p, line); ok {
+		p.taken = false
+		if inner, ok := c.inner(p, line); ok {
 			out = append(append(out, inner...), '\n')
 			n++
 		}

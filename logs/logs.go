@@ -38,7 +38,8 @@ type Format struct {
 
 	// read fills p.req from one line of an access log and emits nothing.
 	read func(p *Parser, line []byte) grade
-	// bind returns a copy of the format that knows what the head of a file says of its columns; nil when heads say nothing.
+	// bind returns a copy of the format that knows what the head of a file says of its columns, or of how a carrier wrote it; nil
+	// when heads say nothing.
 	bind func(f *Format, head []byte) *Format
 	// layout is what a compiled format reads by.
 	layout *layout
@@ -48,6 +49,8 @@ type Format struct {
 	strict bool
 	// strip removes what a carrier (syslog, Docker, CRI) wrote around each line; nil when there is none.
 	strip func(p *Parser, line []byte) (inner []byte, ok bool)
+	// carry is what Carry returns.
+	carry func(before, lines []byte) []byte
 }
 
 // outcome is what became of one line.
@@ -105,6 +108,7 @@ func (s *Stats) Add(o Stats) {
 // Parser reads blocks of one format. It is not safe for concurrent use.
 type Parser struct {
 	format *Format
+	home   *Format // that it began with
 	opt    Options
 	sink   connwarden.Sink
 	from   connwarden.Source // of the line in hand
@@ -128,12 +132,15 @@ type Parser struct {
 	lead     lead      // the same, as prefix has found it
 	carried  time.Time // when a carrier says that it took the line
 
-	parts, whole []byte // of a line that a container's runtime cut in parts: those before the last, and all
-	stream       byte   // that said them: 'o' or 'e'
-	partial      bool   // the line in hand is such a part
+	parts   [2][]byte // of a line that a container's runtime cut in parts, those so far of standard output and error
+	whole   []byte    // all of them
+	stream  uint8     // of the line in hand: 0 standard output, 1 error
+	partial bool      // it is such a part
+	taken   bool      // it was added to parts or whole
 
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
+	directed  bool     // there was one
 	scratch   scratch
 	guest     *Format // that read the line in hand, when it is not the log's own
 	open      *Format // whose entry is open, when it is not the log's own
@@ -150,7 +157,7 @@ func (f *Format) NewParser(opt Options) *Parser {
 	if opt.Zone == nil {
 		opt.Zone = time.UTC
 	}
-	p := &Parser{format: f, opt: opt, columns: f.columns}
+	p := &Parser{format: f, home: f, opt: opt, columns: f.columns}
 	p.stamps = stamps{where: opt.Zone, now: opt.Now, text: make([]byte, 0, maxTime)}
 	return p
 }
@@ -165,12 +172,13 @@ func (p *Parser) Format() *Format {
 }
 
 // Parse reads a block of whole lines whose first byte stands at from.Offset (and, if known, on line from.Line). The
-// last line may lack its end. Each reading is pushed into sink before the next line is looked at.
+// last line may lack its end. Each reading is pushed into sink before the next line is looked at. Blocks follow one another
+// in the log; Resume comes before one that does not.
 //
 // Lines end with LF, CR LF or, where a block has no LF at all, CR.
 func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sink) Stats {
 	var s Stats
-	p.from, p.sink, p.parts = from, sink, p.parts[:0]
+	p.from, p.sink = from, sink
 	p.from.Trust = p.opt.Trust
 	end := byte('\n')
 	for len(block) > 0 {
@@ -187,7 +195,7 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 			line = line[:k-1]
 		}
 		s.Lines++
-		p.guest, p.lead.line, p.partial = nil, nil, false
+		p.guest, p.lead.line, p.partial, p.taken = nil, nil, false, false
 		switch {
 		case len(line) == 0:
 			s.Blank++

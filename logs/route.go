@@ -238,7 +238,9 @@ func (p *Parser) message(line []byte) bool {
 		if line[0] != '{' {
 			strip = stripCRI
 		}
-		if inner, ok := strip(p, line); ok && len(inner) > 0 && inner[0] != '{' {
+		inner, ok := strip(p, line)
+		p.partial = false // parts are put together only in logs that are theirs
+		if ok && len(inner) > 0 && inner[0] != '{' {
 			return p.nested(inner, nil) || p.message(inner)
 		}
 	}

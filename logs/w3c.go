@@ -9,9 +9,9 @@ import (
 // The extended log file format of the W3C (w3.org/TR/WD-logfile), as IIS, CloudFront and others write it: a "#Fields:"
 // directive names the columns of what follows. Times are in UTC.
 var (
-	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, read: readW3C}
-	iis         = &Format{Name: "iis", bind: bindColumns, read: readW3C, columns: iisColumns}
-	cloudFront  = &Format{Name: "cloudfront", bind: bindColumns, read: readW3C, columns: cloudFrontColumns}
+	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, carry: carryDirective, read: readW3C}
+	iis         = &Format{Name: "iis", bind: bindColumns, carry: carryDirective, read: readW3C, columns: iisColumns}
+	cloudFront  = &Format{Name: "cloudfront", bind: bindColumns, carry: carryDirective, read: readW3C, columns: cloudFrontColumns}
 )
 
 // columns are the fields that a directive names.
@@ -134,7 +134,7 @@ func bindColumns(f *Format, head []byte) *Format {
 			if bytes.Contains(line, []byte("s-reason")) {
 				break // of requests that IIS never saw: an error log
 			}
-			c := parseColumns(bytes.TrimSpace(line[len(fieldsDirective):]))
+			c := parseColumns(directiveNames(line[len(fieldsDirective):]))
 			if len(c.parts) == 0 {
 				continue
 			}
@@ -153,13 +153,7 @@ func bindColumns(f *Format, head []byte) *Format {
 func readW3C(p *Parser, line []byte) grade {
 	if line[0] == '#' {
 		if bytes.HasPrefix(line, fieldsDirective) {
-			// A directive is a rare line: that it allocates costs nothing that counts, and equal ones, which IIS writes at
-			// each start, are not read twice.
-			names := bytes.TrimSpace(line[len(fieldsDirective):])
-			if !bytes.Equal(names, p.directive) {
-				p.directive = append(p.directive[:0], names...)
-				p.columns = parseColumns(names)
-			}
+			p.direct(directiveNames(line[len(fieldsDirective):]))
 		}
 		return aside
 	}
@@ -181,6 +175,15 @@ func readW3C(p *Parser, line []byte) grade {
 		}
 	}
 	return g
+}
+
+// direct takes the columns that a directive names. Directives are rare: that they allocate costs nothing that counts, and equal
+// ones, which IIS writes at each start, are not read twice.
+func (p *Parser) direct(names []byte) {
+	if !p.directed || !bytes.Equal(names, p.directive) {
+		p.directed, p.directive = true, append(p.directive[:0], names...)
+		p.columns = parseColumns(names)
+	}
 }
 
 // readColumns reads a line of the columns c.

@@ -105,6 +105,31 @@ func (m *measure) pieces(data []byte, hand func(data []byte, skipped int, cut bo
 	hand(data[start:], 0, false)
 }
 
+// carry asks about data as it will be shown, too long lines cut.
+func (m *measure) carry(ask func(before, lines []byte) []byte, before, data []byte) []byte {
+	m.pieces(data, func(data []byte, _ int, _ bool) {
+		if len(data) > 0 {
+			before = ask(before, data)
+		}
+	})
+	return before
+}
+
+// lookBack asks about the text before at, as far as reach. What cannot be read is not known.
+func (m *measure) lookBack(h io.ReaderAt, at int64, ask func(before, lines []byte) []byte) (before []byte) {
+	job := Job{From: max(at-m.reach, 0)}
+	var buf []byte
+	for n := int64(0); job.From+n*m.chunk < at; n++ {
+		var p piece
+		p, buf = m.readPiece(h, &job, at, n, buf)
+		if n == 0 && job.From > 0 { // in the middle of a line
+			p.data = p.data[bytes.IndexByte(p.data, '\n')+1:]
+		}
+		before = m.carry(ask, before, p.data)
+	}
+	return before
+}
+
 // lines counts the lines of a piece, the last of which may lack its end.
 func lines(data []byte) int64 {
 	n := int64(bytes.Count(data, []byte{'\n'}))

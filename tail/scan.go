@@ -21,6 +21,10 @@ type Job struct {
 	// Whole jobs are read in order, by one worker, and end with an empty Block whose Last is set. Others are, too, when
 	// the file is not Plain, but for the last block.
 	Whole bool
+	// Carry tells what a reader must know of the lines before those that it is given: before is that for lines, what is
+	// returned is that for the lines that follow them. nil is what is known at the begin of a text. It is called for the
+	// lines in their order, from several goroutines, and must not keep lines or change before. Where a job does not begin with its text, it is given at most the last 16 MiB before. nil: lines stand for themselves.
+	Carry func(before, lines []byte) []byte
 }
 
 // Block is a piece of a text: whole lines, the first one beginning at Data[0].
@@ -32,6 +36,8 @@ type Block struct {
 	// Data is borrowed until visit returns. A line of it may lack its end if it is the last: at the end of the text, or
 	// where a line was cut.
 	Data []byte
+	// Before is what Job.Carry says that one must know at Data[0]. It must not be changed.
+	Before []byte
 	// Last tells that a Whole job ends here. Data is empty.
 	Last bool
 }
@@ -76,6 +82,10 @@ type task struct {
 	left   int64 // chunks not yet finished
 	broken bool  // nothing more is to be read
 	result *Result
+
+	turn   int64      // the chunk that may ask Carry next: all before have
+	passed *sync.Cond // with mu: turn has changed
+	before []byte     // what Carry said last; of whose turn it is
 }
 
 // scan is one call of Scan.
@@ -119,6 +129,7 @@ func Scan(ctx context.Context, jobs []Job, opt ScanOptions, visit func(worker in
 			total += t.to - t.From
 			t.chunks = (t.to - t.From + s.size.chunk - 1) / s.size.chunk
 			t.left = t.chunks
+			t.passed = sync.NewCond(&t.mu)
 			s.shared = append(s.shared, t)
 		}
 	}
@@ -209,7 +220,11 @@ func (s *scan) chunk(worker int, t *task, n int64, buf []byte) []byte {
 	var p piece
 	if !broken {
 		p, buf = s.size.readPiece(h, t.Job, t.to, n, buf)
-		p.cut += s.show(worker, &Block{Job: t.index, Chunk: int(n), Offset: p.offset, Line: firstLine(t, n)}, p.data)
+	}
+	before := s.inTurn(t, h, n, p.data)
+	if !broken {
+		b := Block{Job: t.index, Chunk: int(n), Offset: p.offset, Line: firstLine(t, n), Before: before}
+		p.cut += s.show(worker, &b, p.data, t.Carry)
 	}
 
 	t.mu.Lock()
@@ -220,6 +235,29 @@ func (s *scan) chunk(worker int, t *task, n int64, buf []byte) []byte {
 		t.handle.Close()
 	}
 	return buf
+}
+
+// inTurn returns what must be known before chunk n, whose lines are data, once that is known of all chunks before. Those are
+// in other workers' hands and not waiting for this one, since chunks are taken in their order.
+func (s *scan) inTurn(t *task, h handle, n int64, data []byte) (before []byte) {
+	if t.Carry == nil {
+		return nil
+	}
+	t.mu.Lock()
+	for t.turn != n {
+		t.passed.Wait()
+	}
+	t.mu.Unlock()
+	if n == 0 && h != nil {
+		t.before = s.size.lookBack(h, t.From, t.Carry)
+	}
+	before = t.before
+	t.before = s.size.carry(t.Carry, before, data)
+	t.mu.Lock()
+	t.turn++
+	t.passed.Broadcast()
+	t.mu.Unlock()
+	return before
 }
 
 // firstLine is the number of the first line of a chunk of a shared task.
@@ -241,6 +279,9 @@ func (s *scan) inOrder(worker int, t *task, buf []byte) []byte {
 		t.result.Err = err
 	} else {
 		defer h.Close()
+		if t.Carry != nil {
+			b.Before = s.size.lookBack(h, t.From, t.Carry)
+		}
 		for n := int64(0); t.From+n*s.size.chunk < t.to && !t.broken; n++ {
 			if t.result.Err = s.ctx.Err(); t.result.Err != nil {
 				break
@@ -248,7 +289,8 @@ func (s *scan) inOrder(worker int, t *task, buf []byte) []byte {
 			var p piece
 			p, buf = s.size.readPiece(h, t.Job, t.to, n, buf)
 			b.Chunk, b.Offset = int(n), p.offset
-			p.cut += s.show(worker, &b, p.data)
+			p.cut += s.show(worker, &b, p.data, t.Carry)
+			t.after(&b)
 			s.count(t, &p)
 		}
 	}
@@ -275,10 +317,13 @@ func (s *scan) count(t *task, p *piece) {
 }
 
 // show visits the lines of data and leaves b at the line that follows them. It returns how many lines it cut.
-func (s *scan) show(worker int, b *Block, data []byte) (cuts int64) {
+func (s *scan) show(worker int, b *Block, data []byte, carry func(before, lines []byte) []byte) (cuts int64) {
 	s.size.pieces(data, func(data []byte, skipped int, cut bool) {
 		if b.Data = data; len(data) > 0 {
 			s.visit(worker, b)
+		}
+		if cut && carry != nil {
+			b.Before = carry(b.Before, data)
 		}
 		b.Offset += int64(len(data) + skipped)
 		if b.Line > 0 {
@@ -289,6 +334,13 @@ func (s *scan) show(worker int, b *Block, data []byte) (cuts int64) {
 		}
 	})
 	return cuts
+}
+
+// after sets b.Before to what must be known behind the lines that were shown last.
+func (t *task) after(b *Block) {
+	if t.Carry != nil && len(b.Data) > 0 {
+		b.Before = t.Carry(b.Before, b.Data)
+	}
 }
 
 // through reads an archive or a stream: its own goroutine reads and unpacks, the worker visits.
@@ -310,7 +362,8 @@ func (s *scan) through(worker int, t *task) {
 				return
 			}
 			if b.Offset = f.offset; s.ctx.Err() == nil {
-				cut += s.show(worker, &b, f.data)
+				cut += s.show(worker, &b, f.data, t.Carry)
+				t.after(&b)
 				b.Chunk++
 			}
 			p.free <- f.buf

@@ -310,7 +310,7 @@ func TestScanProgress(t *testing.T) {
 	path := write(t, "log", text)
 	jobs := []Job{{File: open(t, path, Options{})}, {File: open(t, path, Options{}), Whole: true}}
 	var calls [][2]int64
-	Scan(t.Context(), jobs, ScanOptions{size: &measure{64, 1000, 10, 10}, Progress: func(done, total int64) {
+	Scan(t.Context(), jobs, ScanOptions{size: &measure{line: 64, chunk: 1000, step: 10, block: 10}, Progress: func(done, total int64) {
 		calls = append(calls, [2]int64{done, total}) // the race detector tells if there is more than one goroutine
 	}}, func(int, *Block) {})
 	last := int64(-1)
@@ -331,7 +331,7 @@ func TestScanShrinks(t *testing.T) {
 		f := open(t, path, Options{})
 		var once sync.Once
 		var got []byte
-		result := Scan(t.Context(), []Job{{File: f, Whole: whole}}, ScanOptions{Workers: 1, size: &measure{64, 80, 16, 16}}, func(_ int, b *Block) {
+		result := Scan(t.Context(), []Job{{File: f, Whole: whole}}, ScanOptions{Workers: 1, size: &measure{line: 64, chunk: 80, step: 16, block: 16}}, func(_ int, b *Block) {
 			once.Do(func() {
 				if err := os.Truncate(path, 804); err != nil {
 					t.Error(err)
@@ -384,7 +384,7 @@ func TestScanCancel(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			blocks := 0
 			var mu sync.Mutex
-			r := Scan(ctx, []Job{{File: f, Whole: whole}}, ScanOptions{Workers: 2, size: &measure{64, 100, 16, 16}}, func(_ int, b *Block) {
+			r := Scan(ctx, []Job{{File: f, Whole: whole}}, ScanOptions{Workers: 2, size: &measure{line: 64, chunk: 100, step: 16, block: 16}}, func(_ int, b *Block) {
 				mu.Lock()
 				defer mu.Unlock()
 				blocks++

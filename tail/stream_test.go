@@ -37,7 +37,7 @@ func TestStreamCancelledThenRead(t *testing.T) {
 	text := strings.Repeat("0123456789\n", 100_000)
 	f := open(t, "-", Options{Stdin: strings.NewReader(text), Spool: t.TempDir()})
 	ctx, cancel := context.WithCancel(t.Context())
-	Scan(ctx, []Job{{File: f}}, ScanOptions{size: &measure{100, 100, 100, 100}}, func(int, *Block) { cancel() })
+	Scan(ctx, []Job{{File: f}}, ScanOptions{size: &measure{line: 100, chunk: 100, step: 100, block: 100}}, func(int, *Block) { cancel() })
 	cancel()
 	check(t, f, text, 0, 0, false, usual)
 }

@@ -25,6 +25,8 @@ type measure struct {
 	step int
 	// block is how much a pump hands over at a time: half a MiB stays in a processor's cache between the two.
 	block int
+	// reach is how far before a place is looked for what one must know there: some milliseconds.
+	reach int64
 }
 
-var usual = measure{line: 1 << 20, chunk: 256 << 10, step: 4 << 10, block: 512 << 10}
+var usual = measure{line: 1 << 20, chunk: 256 << 10, step: 4 << 10, block: 512 << 10, reach: 16 << 20}

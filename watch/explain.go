@@ -34,7 +34,7 @@ func Explain(ctx context.Context, opt Options, set *rules.Set, emit func(*report
 	}
 	for _, one := range s.List {
 		e := explainer{one: one, set: set, match: match, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
-		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, Whole: true}}, tail.ScanOptions{Workers: 1}, e.block)
+		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, Whole: true, Carry: one.Format.Carry()}}, tail.ScanOptions{Workers: 1}, e.block)
 		e.parser.Flush(&e)
 		e.drain(0)
 		switch {
@@ -65,6 +65,7 @@ func (e *explainer) block(_ int, b *tail.Block) {
 	if e.first == 0 {
 		e.first, e.next = 1, 1
 	}
+	e.parser.Resume(b.Before)
 	for rest := b.Data; len(rest) > 0 && e.err == nil; {
 		line := rest
 		if n := bytes.IndexByte(rest, '\n'); n >= 0 {

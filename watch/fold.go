@@ -124,7 +124,7 @@ func news(t *connwarden.Fault) bool {
 func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func() *fold, progress func(done, total int64), p *gather.Problems) ([]*fold, []report.File, error) {
 	jobs := make([]tail.Job, len(s.List))
 	for i, one := range s.List {
-		jobs[i] = tail.Job{File: one.File, From: one.From, Whole: one.Format.Whole}
+		jobs[i] = tail.Job{File: one.File, From: one.From, Whole: one.Format.Whole, Carry: one.Format.Carry()}
 	}
 	folds := make([]*fold, runtime.GOMAXPROCS(0))
 	for i := range folds {
@@ -156,6 +156,7 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		if sides != nil {
 			f.side = sides[b.Job]
 		}
+		parser.Resume(b.Before)
 		f.stats[b.Job].Add(parser.Parse(connwarden.Source{Name: one.Log.Shown, Offset: b.Offset, Line: b.Line}, b.Data, f))
 	}
 	results := s.scan(ctx, jobs, sides, tail.ScanOptions{Workers: len(folds), Progress: progress}, visit)

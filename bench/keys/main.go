@@ -69,7 +69,8 @@ func run(name string) error {
 			folds[i].tables = append(folds[i].tables, tally.NewPages(keys, 0))
 		}
 	}
-	results := tail.Scan(context.Background(), []tail.Job{{File: file}}, tail.ScanOptions{Workers: len(folds)}, func(worker int, b *tail.Block) {
+	results := tail.Scan(context.Background(), []tail.Job{{File: file, Carry: format.Carry()}}, tail.ScanOptions{Workers: len(folds)}, func(worker int, b *tail.Block) {
+		folds[worker].parser.Resume(b.Before)
 		folds[worker].parser.Parse(connwarden.Source{Name: name, Offset: b.Offset}, b.Data, folds[worker])
 	})
 	if results[0].Err != nil {
