@@ -22,6 +22,13 @@ type Machine struct {
 	PID    int                 // whose ancestors are looked through for a login; 0 is this process
 	Getenv func(string) string // os.Getenv if nil
 	Now    time.Time           // administrators' logins of the week before it are spared; zero: only those who are logged in
+	// Logins returns the logins since a time that a database of the system holds; nil is none.
+	Logins func(since time.Time) ([]Login, error)
+}
+
+// Login is somebody's login from elsewhere.
+type Login struct {
+	User, Host string // Host is an address, or a name, of which nothing can be said
 }
 
 // Facts reads who this machine must not block: its own addresses, gateways and resolvers, and where the person at the

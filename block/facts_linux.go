@@ -19,8 +19,45 @@ func (f *facts) system() {
 	admins := f.administrators()
 	f.logind(admins)
 	f.utmp(f.read("/run/utmp"), admins, time.Time{})
-	if !f.Now.IsZero() {
-		f.utmp(f.tail("/var/log/wtmp"), admins, f.Now.Add(-recently))
+	if f.Now.IsZero() {
+		return
+	}
+	since := f.Now.Add(-recently)
+	f.utmp(f.tail("/var/log/wtmp"), admins, since)
+	f.panel(f.tail("/usr/local/cpanel/logs/access_log"), since)
+	if f.Logins == nil {
+		return
+	}
+	logins, err := f.Logins(since)
+	f.problem("wtmpdb", err)
+	for _, l := range logins[:min(len(logins), maxSessions)] {
+		if a, err := netip.ParseAddr(l.Host); err == nil {
+			f.session(l.User, a, "logged in from within a week", "wtmpdb", admins)
+		}
+	}
+}
+
+// panel reads who was at WHM as root: lines of cPanel's access_log as "The cPanel & WHM Log Files" of its documentation
+// describes them,
+//
+//	ADDRESS - USER [MM/DD/YYYY:HH:MM:SS -ZZZZ] "REQUEST" STATUS SIZE "REFERER" "AGENT" "AUTH" "FORWARDED" PORT
+//
+// where AUTH is "s" for a session and "a" for a key, both of which take more than a name. Request, referer and agent are the
+// client's: a line with more quotes than the form has is passed over.
+func (f *facts) panel(b []byte, since time.Time) {
+	for s := lines(b); s.Scan(); {
+		quoted := strings.Split(s.Text(), `"`)
+		if len(quoted) != 11 || quoted[7] != "s" && quoted[7] != "a" {
+			continue
+		}
+		head, status := strings.Fields(quoted[0]), strings.Fields(quoted[2])
+		if len(head) != 5 || head[2] != "root" || len(status) != 2 || status[0] != "200" {
+			continue
+		}
+		at, err := time.Parse("[01/02/2006:15:04:05 -0700]", head[3]+" "+head[4])
+		if a, bad := netip.ParseAddr(head[0]); err == nil && bad == nil && !at.Before(since) {
+			f.session("root", a, "used WHM from within a week", "cPanel's access_log", map[string]bool{"root": true})
+		}
 	}
 }
 

@@ -153,6 +153,36 @@ func TestWeekOfLogins(t *testing.T) {
 	}
 }
 
+// TestWeekOfOtherLogins reads cPanel's log, of which clients write the requests, and what a database tells.
+func TestWeekOfOtherLogins(t *testing.T) {
+	const at = "[11/20/2025:16:42:23 -0000]"
+	now := time.Date(2025, 11, 22, 0, 0, 0, 0, time.UTC)
+	root := tree(t, map[string]string{
+		"etc/group": "sudo:x:27:anna\n",
+		"usr/local/cpanel/logs/access_log": strings.Join([]string{
+			`198.51.100.7 - root ` + at + ` "GET /cpsess1/scripts/command HTTP/1.1" 200 0 "-" "Mozilla/5.0" "s" "-" 2087`,
+			`198.51.100.8 - root ` + at + ` "POST /json-api/version HTTP/1.1" 200 0 "-" "curl" "a" "-" 2087`,
+			`198.51.100.9 - carl ` + at + ` "GET / HTTP/1.1" 200 0 "-" "Mozilla/5.0" "s" "-" 2083`,                   // a customer
+			`198.51.100.10 - root ` + at + ` "GET / HTTP/1.1" 401 0 "-" "Mozilla/5.0" "b" "-" 2087`,                  // a wrong password
+			`198.51.100.11 - root ` + at + ` "GET /" 200 0 "-" "-" "s" "-" 1 HTTP/1.1" 401 0 "-" "-" "b" "-" 2087`,   // whose request lies
+			`198.51.100.12 - root ` + at + ` "GET / HTTP/1.1" 200 0 "" "s" "-" 1" "-" "-" 2087`,                      // whose agent does
+			`198.51.100.13 - root [11/10/2025:16:42:23 -0000] "GET / HTTP/1.1" 200 0 "-" "Mozilla/5.0" "s" "-" 2087`, // too long ago
+			`localhost - root ` + at + ` "GET / HTTP/1.1" 200 0 "-" "Mozilla/5.0" "s" "-" 2087`, `- root "`, ``,
+		}, "\n"),
+	})
+	asked := time.Time{}
+	got, problems := block.Facts(block.Machine{Root: root, PID: 50, Getenv: func(string) string { return "" }, Now: now, Logins: func(since time.Time) ([]block.Login, error) {
+		asked = since
+		return []block.Login{{"anna", "198.51.100.20"}, {"carl", "198.51.100.21"}, {"root", "a.name.example"}, {"root", "127.0.0.1"}}, nil
+	}})
+	want := "198.51.100.20/32 where the administrator anna logged in from within a week (wtmpdb)\n" +
+		"198.51.100.7/32 where the administrator root used WHM from within a week (cPanel's access_log)\n" +
+		"198.51.100.8/32 where the administrator root used WHM from within a week (cPanel's access_log)"
+	if text := strings.Join(spared(got), "\n"); text != want || len(problems) > 0 || !asked.Equal(now.AddDate(0, 0, -7)) {
+		t.Errorf("asked since %v, problems %v\n got %s\nwant %s", asked, problems, text, want)
+	}
+}
+
 // TestRealFactsOfThisMachine holds the facts against what the kernel tells other programs.
 func TestRealFactsOfThisMachine(t *testing.T) {
 	got, problems := block.Facts(block.Machine{})

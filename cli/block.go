@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ Exit codes: 0 done; 1 something was refused or failed; 2 used wrongly.`,
 	fs.StringVar(&f.span, "for", "", "lift it after `D`: 10m, 1h, 2d (default: never)")
 	fs.StringVar(&f.ports, "ports", "", "deny only these ports of ours, a `LIST`: 25,587 or names")
 	fs.StringSliceVar(&f.with, "with", nil, "use `DRIVER`, perhaps several: "+strings.Join(c.driverNames(), ", "))
-	fs.StringVar(&f.site, "site", "", "deny only the site whose access rules are in `DIR`, by its .htaccess")
+	fs.StringVar(&f.site, "site", "", "deny only a site, by its .htaccess: its host name, or its `DIR`")
 	fs.StringVar(&f.why, "why", "", "the reason, for whoever asks later, a `TEXT`")
 	fs.StringVar(&f.imports, "import", "", "block what is listed in `FILE` (- is standard input): a plain list, CSV, or what cscli decisions list and fail2ban-client banned print")
 	fs.BoolVar(&f.kill, "kill", false, "close the connections that the targets have open")
@@ -70,6 +69,13 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 	p, err := c.start()
 	if err != nil {
 		return err
+	}
+	walls := c.firewalls(p)
+	if f.site != "" {
+		if f.site, err = walls.machine.siteDir(f.site); err != nil {
+			return err
+		}
+		walls.machine.sites = append(walls.machine.sites, f.site)
 	}
 	r, err := f.request()
 	if err != nil {
@@ -97,10 +103,6 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 		return usage("name who is to be blocked: connwarden block 192.0.2.7", "no target")
 	case f.force && len(requests) != 1:
 		return usage("run it once for each", "--force takes one target at a time")
-	}
-	walls := c.firewalls(p)
-	if f.site != "" {
-		walls.machine.sites = append(walls.machine.sites, f.site)
 	}
 	want := writesAnyhow
 	if f.dryRun {
@@ -160,15 +162,7 @@ func (f *blockFlags) request() (r block.Request, err error) {
 		}
 		r.Scope = connwarden.Ports(ports...)
 	case f.site != "":
-		dir, err := filepath.Abs(f.site)
-		if err == nil {
-			dir, err = filepath.EvalSymlinks(dir)
-		}
-		if err != nil {
-			return r, usage("the folder that the web server reads .htaccess from", "--site: %w", err)
-		}
-		f.site = dir
-		r.Scope = connwarden.Scope{Kind: connwarden.ScopeSite, Detail: dir}
+		r.Scope = connwarden.Scope{Kind: connwarden.ScopeSite, Detail: f.site}
 	}
 	return r, nil
 }

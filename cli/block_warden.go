@@ -164,7 +164,9 @@ func (w *warden) hold(ctx context.Context, name string) error {
 
 // facts are who must never be blocked: what the machine says and what the configuration adds.
 func (c *command) facts(p *Plan) ([]block.Spare, []connwarden.Problem) {
-	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now()})
+	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now(), Logins: func(since time.Time) ([]block.Login, error) {
+		return store.Logins(context.Background(), filepath.Join("/", c.env.root, store.Wtmpdb), since)
+	}})
 	for _, prefix := range p.Block.Never {
 		spares = append(spares, block.Spare{Prefix: prefix, Who: "on the list " + p.Block.NeverFrom})
 	}

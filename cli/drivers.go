@@ -6,10 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
@@ -33,10 +36,11 @@ import (
 
 // machine is what a driver is opened for.
 type machine struct {
-	mark  string            // names what is ours in a firewall: "connwarden", of another state folder with a hash
-	state string            // the state folder
-	sites []string          // folders of sites that were named
-	pages map[string]string // of sites their addresses
+	mark  string             // names what is ours in a firewall: "connwarden", of another state folder with a hash
+	state string             // the state folder
+	sites []string           // folders of sites that were named
+	pages map[string]string  // of sites their addresses
+	found func() []host.Site // the sites of the web servers here
 }
 
 // driver is a firewall by the name that --with knows.
@@ -127,7 +131,7 @@ func mark(state string) string {
 }
 
 // htaccess are the options of that driver: each folder that was named now, by the configuration or by a block before, with
-// its page if the configuration names one, in the language of the server that runs here.
+// its page by our configuration or the server's, in the language of the server that runs here.
 func (m machine) htaccess() htaccess.Options {
 	form := htaccess.Apache24
 	servers, _ := host.New("").Servers()
@@ -138,9 +142,68 @@ func (m machine) htaccess() htaccess.Options {
 	}
 	var opt htaccess.Options
 	for _, dir := range m.allSites() {
-		opt.Sites = append(opt.Sites, htaccess.Site{Dir: dir, Page: canary.Page{URL: m.pages[dir]}, Form: form})
+		opt.Sites = append(opt.Sites, htaccess.Site{Dir: dir, Page: m.page(dir), Form: form})
 	}
 	return opt
+}
+
+// page is where a site can be asked whether it refuses: by our configuration, else by the server's if that says it beyond doubt.
+func (m machine) page(dir string) canary.Page {
+	if url := m.pages[dir]; url != "" {
+		return canary.Page{URL: url}
+	}
+	var page canary.Page
+	for _, s := range m.found() {
+		if s.Name == "" || s.Port == 0 || resolved(s.Dir) != dir {
+			continue
+		}
+		p := canary.Page{URL: "http://" + s.Name + "/"}
+		if s.TLS {
+			p.URL = "https://" + s.Name + "/"
+		}
+		p.At = netip.AddrPortFrom(s.Addr, s.Port)
+		if !s.Addr.IsValid() {
+			p.At = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.Port)
+		}
+		if p.Check() == nil && (page.URL == "" || !s.TLS) {
+			page = p // rather without TLS, whose certificate would only be looked at here
+		}
+	}
+	return page
+}
+
+// siteDir is the folder of a site that is named by its folder or its host name.
+func (m machine) siteDir(name string) (string, error) {
+	dirs := map[string]bool{}
+	if !strings.ContainsRune(name, filepath.Separator) {
+		for _, s := range m.found() {
+			if strings.EqualFold(s.Name, name) {
+				dirs[resolved(s.Dir)] = true
+			}
+		}
+	}
+	switch {
+	case len(dirs) > 1:
+		return "", usage("name the folder", "--site: %s has the folders %s", name, strings.Join(slices.Sorted(maps.Keys(dirs)), ", "))
+	case len(dirs) == 1:
+		name = slices.Collect(maps.Keys(dirs))[0]
+	}
+	dir, err := filepath.Abs(name)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return "", usage("the host name of a site that the web server's configuration names, or the folder that it reads .htaccess from", "--site: %w", err)
+	}
+	return dir, nil
+}
+
+// resolved is a folder without links; itself where that cannot be seen.
+func resolved(dir string) string {
+	if to, err := filepath.EvalSymlinks(dir); err == nil {
+		return to
+	}
+	return dir
 }
 
 // cpanel are the options of that driver: the accounts whose homes, /home/USER as a rule, hold the sites.
@@ -196,6 +259,10 @@ type firewalls struct {
 // firewalls are those of the machine, with our marks.
 func (c *command) firewalls(p *Plan) *firewalls {
 	m := machine{mark: mark(p.StateDir), state: p.StateDir, pages: p.Block.Sites}
+	m.found = sync.OnceValue(func() []host.Site {
+		list, _ := host.New("").Sites() // what of a configuration cannot be read is told by doctor
+		return list
+	})
 	for dir := range p.Block.Sites {
 		m.sites = append(m.sites, dir)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
 )
 
 // Exit codes, by CLI.md.
@@ -44,7 +45,10 @@ func hintFor(err error) string {
 	if errors.As(err, &e) && e.hint != "" {
 		return e.hint
 	}
+	var wall *block.Error
 	switch {
+	case errors.As(err, &wall) && errors.Is(err, connwarden.ErrUnsupported):
+		return "connwarden doctor tells which firewalls can be used here"
 	case errors.Is(err, connwarden.ErrDenied), errors.Is(err, fs.ErrPermission):
 		return "try it as root (sudo)"
 	case errors.Is(err, connwarden.ErrUnsupported):

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"net/netip"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +31,8 @@ type vhost struct {
 	plain       string            // LogFormat without: what TransferLog uses
 	errors      string            // ErrorLogFormat
 	root        string            // DocumentRoot
+	listen      string            // what <VirtualHost> says: "*:80", "192.0.2.1:80 [2001:db8::1]:80"
+	tls         bool              // SSLEngine
 }
 
 // apacheLog is a directive that names a log; formats are looked up when all is read, as Apache does.
@@ -96,7 +100,7 @@ func (a *apache) lines(lines []apacheLine, depth int, host *vhost) {
 			name, args := section(l.text)
 			switch name {
 			case "virtualhost":
-				host = &vhost{}
+				host = &vhost{listen: a.expand(args)}
 				a.hosts = append(a.hosts, host)
 			case "/virtualhost":
 				host = outer
@@ -153,6 +157,8 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 		}
 	case "documentroot":
 		host.root = arg(0)
+	case "sslengine":
+		host.tls = strings.EqualFold(arg(0), "on")
 	case "loadmodule":
 		if mpm := mpmOf(arg(0)); mpm != "" {
 			a.mpm = mpm
@@ -195,6 +201,29 @@ func (a *apache) directive(l apacheLine, depth int, host *vhost) {
 			a.logs = append(a.logs, apacheLog{kind: Error, service: "php", name: arg(1), at: l.at, host: host})
 		}
 	}
+}
+
+// listens reads the addresses of a <VirtualHost>: the first of IPv4, or any. A port that is not a number, "*", is not known.
+func listens(args string) (addr netip.Addr, port uint16) {
+	for _, word := range strings.Fields(args) {
+		i := strings.LastIndexByte(word, ':')
+		if i < 0 {
+			continue
+		}
+		n, err := strconv.ParseUint(word[i+1:], 10, 16)
+		if err != nil {
+			continue
+		}
+		switch host := strings.ToLower(word[:i]); {
+		case host == "*" || host == "_default_":
+			return netip.Addr{}, uint16(n)
+		default:
+			if a, err := netip.ParseAddr(host); err == nil && a.Is4() {
+				return a, uint16(n)
+			}
+		}
+	}
+	return netip.Addr{}, 0
 }
 
 // hostName takes the name out of ServerName's [scheme://]name[:port].
@@ -247,7 +276,9 @@ func (a *apache) unresolved(name string, at position) bool {
 func (a *apache) emit() {
 	s := a.book.scan
 	for _, h := range append(a.hosts, a.main) {
-		s.docroot(h.root, a.site(h))
+		site := Site{Server: "apache", Name: a.site(h), Dir: h.root, TLS: h.tls}
+		site.Addr, site.Port = listens(h.listen)
+		s.docroot(site)
 	}
 	first := map[*vhost]string{} // the log that holds all requests of a host
 	for _, l := range a.logs {

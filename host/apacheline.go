@@ -82,7 +82,7 @@ var apacheKnown = map[string]bool{
 	"serverroot": true, "define": true, "undefine": true, "servername": true, "serveralias": true, "include": true,
 	"includeoptional": true, "use": true, "logformat": true, "errorlogformat": true, "customlog": true,
 	"globallog": true, "transferlog": true, "errorlog": true, "php_admin_value": true, "php_value": true, "documentroot": true,
-	"loadmodule": true, "maxrequestworkers": true, "maxclients": true, "serverlimit": true, "threadsperchild": true,
+	"loadmodule": true, "sslengine": true, "maxrequestworkers": true, "maxclients": true, "serverlimit": true, "threadsperchild": true,
 }
 
 var apacheSections = map[string]bool{"virtualhost": true, "/virtualhost": true, "macro": true, "/macro": true, "ifmodule": true, "/ifmodule": true}

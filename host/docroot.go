@@ -1,21 +1,43 @@
 package host
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/connwarden/connwarden"
 )
 
-// docroot notes the root folder of a site.
-func (s *scan) docroot(dir, site string) {
-	if strings.HasPrefix(dir, "/") && dir != "/" && !strings.ContainsAny(dir, "$*?[") && len(s.docroots) < s.lim.logs {
-		s.docroots = append(s.docroots, docroot{path.Clean(dir), site})
-	}
+// Site is a site of a web server, by its configuration.
+type Site struct {
+	Server string // "apache", "nginx", "litespeed", "lighttpd", "iis"
+	Name   string // the host name; "" for what no host name leads to
+	Dir    string // the root folder, which the site's owner writes; without the root
+	// Port is where it is served, 0 where that is not known. Addr is the address of this machine on which alone it is served;
+	// the zero Addr is any. Both are known of Apache.
+	Addr netip.Addr
+	Port uint16
+	TLS  bool
 }
 
-// docroot is the root folder of a site, which its owner writes.
-type docroot struct{ dir, site string }
+// Sites lists the sites whose root folders are known, in the order of the configuration; one that is served on two ports is there
+// twice.
+func (h *Host) Sites() ([]Site, []connwarden.Problem) {
+	s := h.scan(context.Background())
+	s.readServers()
+	return s.docroots, s.done()
+}
+
+// docroot notes the root folder of a site.
+func (s *scan) docroot(site Site) {
+	if dir := site.Dir; strings.HasPrefix(dir, "/") && dir != "/" && !strings.ContainsAny(dir, "$*?[") && len(s.docroots) < s.lim.logs {
+		site.Dir = path.Clean(dir)
+		s.docroots = append(s.docroots, site)
+	}
+}
 
 // scriptLogs looks for what PHP writes into the folders of a site. A name without a folder, as cPanel sets "error_log",
 // becomes a file beside each script: the root and wp-admin have those of nearly all. WordPress itself writes
@@ -35,11 +57,11 @@ func (s *scan) scriptLogs() {
 	}
 	seen := map[string]bool{}
 	for _, root := range s.docroots {
-		if seen[root.dir] || s.ctx.Err() != nil {
+		if seen[root.Dir] || s.ctx.Err() != nil {
 			continue
 		}
-		seen[root.dir] = true
-		if _, info, err := s.tree.find(root.dir); err != nil || !info.IsDir() {
+		seen[root.Dir] = true
+		if _, info, err := s.tree.find(root.Dir); err != nil || !info.IsDir() {
 			continue
 		}
 		s.scriptLog(root, "wp-content/debug.log", "WordPress's debug log")
@@ -50,9 +72,9 @@ func (s *scan) scriptLogs() {
 	}
 }
 
-func (s *scan) scriptLog(root docroot, name, from string) {
-	full := path.Join(root.dir, name)
+func (s *scan) scriptLog(root Site, name, from string) {
+	full := path.Join(root.Dir, name)
 	if _, info, err := s.tree.find(full); err == nil && info.Mode().IsRegular() {
-		s.found = append(s.found, candidate{name: full, kind: Error, service: "php", site: root.site, from: from})
+		s.found = append(s.found, candidate{name: full, kind: Error, service: "php", site: root.Name, from: from})
 	}
 }

@@ -94,7 +94,7 @@ type scan struct {
 	tree         *tree
 	lim          limits
 	found        []candidate
-	docroots     []docroot
+	docroots     []Site
 	beside       map[string][]string // names of logs that PHP makes beside its scripts, with where that is said
 	settings     []Setting
 	servers      []Server

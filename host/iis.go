@@ -126,7 +126,7 @@ func (c *iisConfig) add(site iisSite) {
 		return own
 	}
 	if root, ok := drivePath(site.root); ok {
-		c.scan.docroot(root, site.host)
+		c.scan.docroot(Site{Server: "iis", Name: site.host, Dir: root})
 	}
 	if or(site.log.enabled, c.usual.enabled, "true") == "false" || !digits(site.id) {
 		return

@@ -146,7 +146,7 @@ func (l *lighttpd) emit() {
 		add("accesslog.filename", access)
 		add("server.errorlog", candidate{kind: Error})
 		add("server.breakagelog", candidate{kind: Error})
-		s.docroot(h.values["server.document-root"].value, h.site)
+		s.docroot(Site{Server: "lighttpd", Name: h.site, Dir: h.values["server.document-root"].value})
 	}
 }
 

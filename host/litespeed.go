@@ -97,7 +97,7 @@ func (l *litespeed) template(n *lsNode, format string) {
 		host.root = l.full(made.kid("vhroot").value, host)
 		config := made.kid("virtualhostconfig")
 		l.logs(config, host, format)
-		l.book.scan.docroot(l.full(config.kid("docroot").value, host), l.site(host))
+		l.book.scan.docroot(Site{Server: "litespeed", Name: l.site(host), Dir: l.full(config.kid("docroot").value, host)})
 	}
 }
 
@@ -111,7 +111,7 @@ func (l *litespeed) hostFile(file string, from position, host lsHost, format str
 	}
 	host.domain = l.expand(n.kid("vhdomain").value, host)
 	l.logs(n, host, format)
-	l.book.scan.docroot(l.full(n.kid("docroot").value, host), l.site(host))
+	l.book.scan.docroot(Site{Server: "litespeed", Name: l.site(host), Dir: l.full(n.kid("docroot").value, host)})
 }
 
 // site is the first domain that is said to be the host's, or its name if that is one.

@@ -221,7 +221,7 @@ func serverName(names []string) string {
 // emit hands over the logs. A name of a server may stand after its logs.
 func (n *nginx) emit() {
 	for _, server := range n.servers {
-		n.book.scan.docroot(server.root, server.name)
+		n.book.scan.docroot(Site{Server: "nginx", Name: server.name, Dir: server.root})
 	}
 	first := map[ngxScope]string{}
 	for _, l := range n.logs {

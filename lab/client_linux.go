@@ -49,6 +49,24 @@ func (l *Lab) Do(r Request) Answer {
 func (l *Lab) Send(r Request) *Held {
 	l.t.Helper()
 	conn := l.Connect(r.From, r.Port)
+	l.write(conn, r)
+	return &Held{l, r, conn}
+}
+
+// Try sends a request and returns the answer's status, or 0 if a connection does not come about within a time.
+func (l *Lab) Try(r Request, within time.Duration) (status int) {
+	l.t.Helper()
+	conn, err := l.dial(r.From, r.Port, within)
+	if err != nil {
+		return 0
+	}
+	l.write(conn, r)
+	return (&Held{l, r, conn}).Answer().Status
+}
+
+// write writes a request.
+func (l *Lab) write(conn net.Conn, r Request) {
+	l.t.Helper()
 	method, agent := r.Method, r.Agent
 	if method == "" {
 		method = http.MethodGet
@@ -67,7 +85,6 @@ func (l *Lab) Send(r Request) *Held {
 	b.WriteString("\r\n" + r.Body)
 	_, err := io.WriteString(conn, b.String())
 	l.check(err)
-	return &Held{l, r, conn}
 }
 
 // Answer reads the answer.
@@ -90,6 +107,13 @@ func (h *Held) Answer() Answer {
 // if not before.
 func (l *Lab) Connect(from string, port uint16) net.Conn {
 	l.t.Helper()
+	conn, err := l.dial(from, port, patience)
+	l.check(err)
+	return conn
+}
+
+func (l *Lab) dial(from string, port uint16, within time.Duration) (conn net.Conn, err error) {
+	l.t.Helper()
 	client, err := netip.ParseAddr(from)
 	l.check(err)
 	to := netip.MustParseAddr(Addr4)
@@ -99,14 +123,15 @@ func (l *Lab) Connect(from string, port uint16) net.Conn {
 	if port == 0 {
 		port = 80
 	}
-	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, 0)), Timeout: patience}
-	var conn net.Conn
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, 0)), Timeout: within}
 	// The socket belongs to the namespace of the thread that makes it, for good.
-	l.check(l.world.do(func() (err error) {
+	err = l.world.do(func() (err error) {
 		conn, err = dialer.DialContext(l.t.Context(), "tcp", netip.AddrPortFrom(to, port).String())
 		return err
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
 	l.t.Cleanup(func() { conn.Close() })
-	l.check(conn.SetDeadline(time.Now().Add(patience)))
-	return conn
+	return conn, conn.SetDeadline(time.Now().Add(patience))
 }
