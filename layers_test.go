@@ -75,7 +75,7 @@ var rooms = map[string]row{
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "daemons", "logs", "tail", "host"}},
 	"watch":          {rank: 4, may: []string{"nets", "geo", "bots", "report", "tally", "faults", "where", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
-	"live":           {rank: 4, may: []string{"nets", "geo", "bots", "report", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
+	"live":           {rank: 4, may: []string{"nets", "geo", "bots", "report", "faults", "conns", "logs", "tail", "host", "gather", "rules", "judge", "block"}},
 	"web":            {rank: 4, may: []string{"report", "web/paper"}},
 	"web/paper":      {rank: 3, pure: true, may: []string{"report"}}, // the report as one file; what the page shares with it
 	"tui":            {rank: 4, may: []string{"report"}, guests: []string{bubbletea, runewidth}},

@@ -74,6 +74,7 @@ func (w *warden) fold(s *snapshot) {
 		w.problem("connections", gather.Reason(s.why))
 		return
 	}
+	w.meter.look(s.total)
 	w.table.ForgetConns()
 	for a, n := range s.cells {
 		w.table.Conns(a.addr, a.state, a.dir, a.port, n, len(w.feeds) > 0)

@@ -23,6 +23,7 @@ import (
 	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/geo"
 	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/rules"
 	"github.com/connwarden/connwarden/tail"
 )
@@ -57,6 +58,12 @@ type Options struct {
 	// Taken, of what Renew returned, is called once: with true when nothing of what was before is used any more, with false
 	// when it is itself not used.
 	Taken func(bool)
+	// Recorder, if not nil and there is a History, is given what was counted, every minute. Past, if not nil, is what it knows
+	// of the last hour.
+	Recorder Recorder
+	Past     *report.History
+	// Asks brings those who want to know what is known now. What comes must have room for the answer.
+	Asks <-chan chan<- *Present
 	// Metrics, if not nil, is filled.
 	Metrics *Metrics
 	// Tell is given the messages, *Start first and *End last, from one goroutine at a time. It must not keep them.
@@ -104,6 +111,10 @@ type warden struct {
 	journal chan *journalBlock
 	conns   chan *snapshot
 
+	meter *meter
+	notes *notes
+	began time.Time
+
 	metrics   *Metrics
 	sink      *counter
 	journaled bool // the journal is followed
@@ -124,11 +135,14 @@ type said struct {
 
 // Run follows until ctx is done, or with Once until all was read. The error is about the options, or of the history.
 func Run(ctx context.Context, opt Options) error {
+	notes := &notes{peers: map[string]*note{}, groups: map[string]*note{}}
+	opt.Tell = notes.telling(opt.Tell)
 	w := &warden{
 		opt: opt, byPath: map[string]*feed{}, byName: map[string]int{}, said: map[netip.Addr]said{}, groups: map[connwarden.Subject]said{}, now: opt.Clock(),
 		saving: make(chan error, 1), filled: make(chan *judge.Table, 1), journal: make(chan *journalBlock), conns: make(chan *snapshot),
-		renewed: make(chan renewal),
+		renewed: make(chan renewal), notes: notes,
 	}
+	w.began = w.now
 	if w.opt.Metrics == nil {
 		w.opt.Metrics = &Metrics{}
 	}
@@ -136,7 +150,8 @@ func Run(ctx context.Context, opt Options) error {
 	w.metrics.reloaded.Store(w.now.Unix())
 	w.saving <- nil
 	w.table = w.newTable()
-	w.sink = &counter{w.table, w.metrics}
+	w.meter = newMeter(w.table, &w.now, w.opt.Zone)
+	w.sink = &counter{w.meter, w.metrics}
 	actors := w.opt // a reload changes each by its own goroutine
 	w.actor = newActor(&actors, &w.claims)
 	var err error
@@ -151,6 +166,8 @@ func Run(ctx context.Context, opt Options) error {
 			return err
 		}
 	}
+	w.remember(opt.Past)
+	w.meter.restore(state.Counted)
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	w.actor.start(inner)
@@ -215,6 +232,9 @@ func (w *warden) loop(ctx context.Context) {
 			w.now = w.opt.Clock()
 			w.fold(s)
 			w.judge()
+		case to := <-w.opt.Asks:
+			w.now = w.opt.Clock()
+			to <- w.present()
 		case <-w.opt.Reload:
 			w.reload(ctx)
 		case r := <-w.renewed:
@@ -261,6 +281,7 @@ func (w *warden) read() (more bool) {
 
 func (w *warden) age() {
 	w.table.Age(w.now)
+	w.meter.age()
 	w.rest()
 	for a, s := range w.said {
 		if w.now.Sub(s.at) >= sayAgain {
@@ -305,6 +326,7 @@ func (w *warden) judge() {
 			}
 		}
 		w.said[v.Addr] = s
+		w.meter.accuse(v.Addr, s.word)
 		w.actor.accuse(accusation{judged: *v, peer: w.table.Peer(v.Addr), sites: sites, at: w.now})
 	}
 	for i := range groups {

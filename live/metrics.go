@@ -17,7 +17,6 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
-	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 )
 
@@ -135,23 +134,23 @@ func (m *Metrics) hold(list map[connwarden.BlockKey]block.Wish) {
 
 // counter is a table that counts what it folds.
 type counter struct {
-	*judge.Table
+	*meter
 	m *Metrics
 }
 
 func (c *counter) Request(r *connwarden.Request) {
 	c.m.requests.Add(1)
-	c.Table.Request(r)
+	c.meter.Request(r)
 }
 
 func (c *counter) Event(e *connwarden.Event) {
 	c.m.events.Add(1)
-	c.Table.Event(e)
+	c.meter.Event(e)
 }
 
 func (c *counter) Fault(f *connwarden.Fault) {
 	c.m.faults.Add(1)
-	c.Table.Fault(f)
+	c.meter.Fault(f)
 }
 
 // WriteTo writes all figures in the text format of Prometheus, version 0.0.4.

@@ -28,6 +28,7 @@ type State struct {
 	Unparsed uint64                `json:"unparsed"`
 	Cursor   string                `json:"cursor,omitempty"` // of the journal
 	Logs     map[string]tail.Place `json:"logs"`
+	Counted  *Counted              `json:"counted,omitempty"` // of lines before these places, what is not recorded yet
 }
 
 // File is a history in one file, which is replaced as a whole.
@@ -80,7 +81,7 @@ func (f File) Save(_ context.Context, s *State) error {
 
 // save hands the places to the history, beside the judging; at the end it waits.
 func (w *warden) save(ctx context.Context, last bool) error {
-	if w.opt.History == nil || !w.changed && !last {
+	if w.opt.History == nil || !w.changed && !last && (w.opt.Recorder == nil || !w.meter.due()) {
 		return nil
 	}
 	var err error
@@ -95,14 +96,32 @@ func (w *warden) save(ctx context.Context, last bool) error {
 	}
 	w.changed = false
 	s := &State{Saved: w.now, Lines: w.lines, Unparsed: w.bad, Cursor: w.cursor, Logs: make(map[string]tail.Place, len(w.feeds))}
+	if w.opt.Recorder != nil {
+		s.Counted = w.meter.state(last)
+	}
 	for i, f := range w.feeds {
 		if p, ok := w.tail.Place(i); ok {
 			s.Logs[f.source.Log.Path] = p
 		}
 	}
 	if last {
-		return errors.Join(err, w.opt.History.Save(ctx, s))
+		return errors.Join(err, w.keep(ctx, s))
 	}
-	go func() { w.saving <- w.opt.History.Save(ctx, s) }()
+	go func() { w.saving <- w.keep(ctx, s) }()
 	return err
+}
+
+// keep saves the state, and then hands over what it says was counted: the other way round a crash between the two would
+// have it counted again.
+func (w *warden) keep(ctx context.Context, s *State) error {
+	if err := w.opt.History.Save(ctx, s); err != nil || s.Counted == nil {
+		return err
+	}
+	for _, b := range s.Counted.Closed {
+		if err := w.opt.Recorder.Record(ctx, b); err != nil {
+			return err
+		}
+		w.meter.kept.Store(b.Number)
+	}
+	return nil
 }

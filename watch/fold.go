@@ -95,7 +95,7 @@ func (f *fold) Fault(t *connwarden.Fault) {
 	if f.faults == nil {
 		return
 	}
-	if f.quiet && news(t) {
+	if f.quiet && faults.News(t) {
 		return
 	}
 	f.faults.Fault(t)
@@ -108,15 +108,6 @@ func (f *fold) Fault(t *connwarden.Fault) {
 	if t.Time.After(f.last) {
 		f.last = t.Time
 	}
-}
-
-// news tells whether a fault is below a warning and nothing that its owner must act on.
-func news(t *connwarden.Fault) bool {
-	if t.Level == connwarden.LevelUnknown || t.Level > connwarden.LevelNotice {
-		return false
-	}
-	kind := faults.Find(t)
-	return kind == nil || !kind.Press
 }
 
 // read runs all sources through the folds, one a worker. fresh makes an empty fold; fields are the parts of a request
