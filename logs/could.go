@@ -22,7 +22,11 @@ func bracketedDate(line []byte) bool {
 	return len(line) > 30 && line[5] == '-' && line[8] == '-' && bytes.IndexByte(line[:min(len(line), 48)], '"') > 0
 }
 
-func hasT(line []byte) bool   { return len(line) > 10 && line[10] == 'T' }
+func hasT(line []byte) bool { return len(line) > 10 && line[10] == 'T' }
+
+// hasTQuote looks for the request that ELB writes in quotes, too.
+func hasTQuote(line []byte) bool { return hasT(line) && bytes.IndexByte(line, '"') > 0 }
+
 func hasTab(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 64)], '\t') >= 0 }
 
 // unbracketed tells of a line that begins with a date whether what follows its time opens no bracket, or one with a number.

@@ -16,7 +16,7 @@ var caddyError = &Format{Name: "caddy_error", Kind: Error, fits: fitsCaddy, line
 
 func fitsCaddy(line []byte) bool {
 	if starts(line, `{"level":"`) {
-		return bytes.Contains(line, []byte(`"msg":"`)) && bytes.Contains(line[:min(len(line), 80)], []byte(`,"ts":`)) && !bytes.Contains(line[:min(len(line), 160)], []byte(`"logger":"http.log.access`))
+		return bytes.Contains(line[:min(len(line), 80)], []byte(`,"ts":`)) && bytes.Contains(line, []byte(`"msg":"`)) && !bytes.Contains(line[:min(len(line), 160)], []byte(`"logger":"http.log.access`))
 	}
 	if len(line) < 30 || line[4] != '/' || line[10] != ' ' || line[19] != '.' {
 		return false

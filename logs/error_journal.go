@@ -17,7 +17,7 @@ import (
 var journalJSON = &Format{Name: "journal_json", Kind: Error, fits: fitsJournal, line: journalLine, strict: true}
 
 func fitsJournal(line []byte) bool {
-	return starts(line, `{"`) && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`)) && bytes.Contains(line, []byte(`"MESSAGE"`))
+	return starts(line, `{"`) && bytes.Contains(line, []byte(`__REALTIME_TIMESTAMP"`)) && bytes.Contains(line, []byte(`"MESSAGE"`))
 }
 
 func journalLine(p *Parser, line []byte) outcome {

@@ -30,6 +30,17 @@ var (
 	anyJSON     = &Format{Name: "json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, keys, 0) }}
 )
 
+// format is whose line of JSON was read last.
+func (s *scratch) format() *Format {
+	switch {
+	case s.marks&markCaddy != 0:
+		return caddyJSON
+	case s.marks&markTraefik != 0:
+		return traefikJSON
+	}
+	return anyJSON
+}
+
 // maxDepth is how deep members are looked at; Caddy's deepest is three. What lies deeper is skipped.
 const maxDepth = 8
 

@@ -87,12 +87,12 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", journalJSON, caddyError, caddyJSON, traefikJSON, anyJSON),
+		opensObject: to("mongodb", "nextcloud", journalJSON, caddyError, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
 			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to(syslogLog),
 		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
-			"named", hasClient, awsELB, hasT,
+			"named", hasClient, awsELB, hasTQuote,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
 		opensSlashed: to(nginxError, caddyError),
 		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", squid, couldBeSquid,
@@ -120,6 +120,9 @@ func (p *Parser) find(line []byte, own *Format) *Format {
 		case f == own, r.timed && !timed, r.could != nil && !r.could(line):
 		case f.read != nil:
 			if p.grade(f, line) == complete {
+				if f == anyJSON {
+					f = p.scratch.format()
+				}
 				return f
 			}
 		case f == syslogLog:
