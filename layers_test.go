@@ -105,6 +105,7 @@ var rooms = map[string]row{
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
 }
+	"lab/range":          {rank: 6, tests: true, may: []string{"lab"}, guests: []string{xsys}, runs: true}, // attacks on a machine that connwarden watches
 
 // testGuests may be imported by every test file and by nothing else.
 var testGuests = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak"}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/connwarden/connwarden/lab"
+)
+
+// logins starts sshd, whose syslog is ours, and makes the administrator's key and the attackers' wrong password.
+func (g *ground) logins() {
+	sshd := g.lab.Need("/usr/sbin/sshd", "openssh-server")
+	g.lab.Need("/usr/bin/ssh", "openssh-client")
+	g.mkdir("run/sshd", 0o755)
+	g.mkdir("root/.ssh", 0o700)
+	for _, key := range []string{"/etc/host_key", "/root/.ssh/id"} {
+		if r := g.lab.Run(nil, "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key); r.Code != 0 {
+			g.t.Fatalf("ssh-keygen: %s", r.Stderr)
+		}
+	}
+	g.lab.Write("root/.ssh/authorized_keys", g.lab.Read("root/.ssh/id.pub"))
+	g.lab.Write("etc/sshd_config", "Port 22\nHostKey /etc/host_key\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM no\nUseDNS no\nMaxStartups 100:30:200\nPerSourcePenalties no\n")
+	if v := g.lab.Run(nil, sshd, "-t", "-f", "/etc/sshd_config"); v.Code != 0 { // before 9.8 there are no penalties
+		g.lab.Write("etc/sshd_config", strings.ReplaceAll(g.lab.Read("etc/sshd_config"), "PerSourcePenalties no\n", ""))
+	}
+	g.lab.Write("opt/wrong", "#!/bin/sh\necho wrong\n")
+	g.check(os.Chmod(filepath.Join(g.lab.Root, "opt/wrong"), 0o755))
+
+	log, err := os.OpenFile(filepath.Join(g.lab.Root, "var/log/auth.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	g.check(err)
+	cmd := exec.Command(sshd, "-D", "-e", "-f", "/etc/sshd_config")
+	said, err := cmd.StderrPipe()
+	g.check(err)
+	g.check(g.lab.Spawn(cmd))
+	// What a syslog daemon does, in its format.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for lines := bufio.NewScanner(said); lines.Scan(); {
+			fmt.Fprintf(log, "%s web sshd[%d]: %s\n", time.Now().Format("Jan _2 15:04:05"), cmd.Process.Pid, strings.TrimRight(lines.Text(), "\r"))
+		}
+	}()
+	g.t.Cleanup(func() {
+		g.check(cmd.Process.Kill())
+		<-done
+		_ = cmd.Wait() // says that it was killed
+		g.check(log.Close())
+	})
+	g.lab.AwaitText("var/log/auth.log", "listening on :: port 22")
+}
+
+// ssh logs in with the real client: with the administrator's key, or with a wrong password. It tells whether that worked, and
+// whether the server answered at all.
+func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
+	args := []string{
+		"-F", "none", "-b", from, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO", "-o", "ConnectTimeout=2",
+		"-o", "NumberOfPasswordPrompts=1",
+	}
+	if key {
+		args = append(args, "-i", filepath.Join(g.lab.Root, "root/.ssh/id"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes")
+	} else {
+		args = append(args, "-o", "PubkeyAuthentication=no")
+	}
+	to := lab.Addr4
+	if strings.Contains(from, ":") {
+		to = lab.Addr6
+	}
+	cmd := exec.CommandContext(g.t.Context(), "/usr/bin/ssh", append(args, user+"@"+to, "/usr/bin/true")...)
+	cmd.Env = []string{"SSH_ASKPASS=" + filepath.Join(g.lab.Root, "opt/wrong"), "SSH_ASKPASS_REQUIRE=force", "DISPLAY=none", "HOME=/nonexistent", "PATH=/usr/bin"}
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := g.lab.Abroad(cmd); err != nil {
+		return false, false
+	}
+	in = cmd.Wait() == nil
+	return in, in || strings.Contains(said.String(), "Permission denied")
+}
+
+// mail starts Exim, which takes mail for one domain, refuses who is on a block list of the world's name server, and lets
+// those relay who log in.
+func (g *ground) mail() {
+	exim := g.lab.Need("/usr/sbin/exim4", "exim4-daemon-light")
+	g.mkdir("var/log/exim4", 0o777)
+	g.mkdir("var/spool/exim4", 0o777)
+	g.mkdir("run/exim4", 0o777)
+	g.lab.Daemon("run/exim4/exim.pid", exim, nil, "-bdf", "-oP", "/run/exim4/exim.pid")
+}

@@ -1,0 +1,234 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrElsewhere is the error for a target that is not an address of a namespace which this lab made.
+var ErrElsewhere = errors.New("not an address of a namespace that was made here")
+
+// Far is a third machine, bare, behind the world: a network of its own that the world routes to.
+type Far struct {
+	l      *Lab
+	thread *thread
+}
+
+// Daemon starts a server of the machine in the foreground and waits until its pid file, named from the root, is there.
+func (l *Lab) Daemon(pidFile, program string, env []string, args ...string) {
+	l.t.Helper()
+	l.start(pidFile, program, env, args...)
+}
+
+// Need returns the one program of the machine that the pattern fits, or skips the test, naming Debian's package.
+func (l *Lab) Need(pattern, packages string) string {
+	l.t.Helper()
+	return l.need(pattern, packages)
+}
+
+// Spawn starts a program in the machine's folder, network and processes, as the caller made it. It is killed at the latest
+// with the machine.
+func (l *Lab) Spawn(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Chroot = l.Root
+	if cmd.Dir == "" {
+		cmd.Dir = "/"
+	}
+	return l.machine.do(cmd.Start)
+}
+
+// Abroad starts a program of the host in the world's network, with the host's files. It is killed at the latest with the
+// world.
+func (l *Lab) Abroad(cmd *exec.Cmd) error { return abroad(l.world, cmd) }
+
+// Start starts a program of the host in the far machine's network. It is killed at the latest with that.
+func (f *Far) Start(cmd *exec.Cmd) error { return abroad(f.thread, cmd) }
+
+func abroad(th *thread, cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // of the thread, which lives as long as its network
+	return th.do(cmd.Start)
+}
+
+// Route gives the world the addresses of a prefix besides those that it has.
+func (l *Lab) Route(prefix netip.Prefix) {
+	l.t.Helper()
+	l.ip(l.world, "route add local "+prefix.String()+" dev lo")
+}
+
+// Lose makes packets to a prefix vanish in the world, as those to an address that nobody has.
+func (l *Lab) Lose(prefix netip.Prefix) {
+	l.t.Helper()
+	l.ip(l.world, "route add blackhole "+prefix.String())
+}
+
+// Have gives the world's end of the cable an address beside its own: for servers there.
+func (l *Lab) Have(prefix netip.Prefix) {
+	l.t.Helper()
+	l.ip(l.world, "addr add "+prefix.String()+" dev eth0")
+}
+
+// Far makes a machine with the given address, in a /24 of which the world has .254.
+func (l *Lab) Far(name string, addr netip.Addr) *Far {
+	l.t.Helper()
+	th, err := newThread(unix.CLONE_NEWNET, nil)
+	l.check(err)
+	l.t.Cleanup(th.end)
+	net4 := addr.As4()
+	net4[3] = 254
+	gate := netip.AddrFrom4(net4).String()
+	l.ip(th, "link set lo up")
+	l.ip(l.world, "link add "+name+" type veth peer name eth0 netns "+th.netns())
+	l.ip(l.world, "addr add "+gate+"/24 dev "+name)
+	l.ip(l.world, "link set "+name+" up")
+	l.ip(th, "addr add "+addr.String()+"/24 dev eth0")
+	l.ip(th, "link set eth0 up")
+	l.ip(th, "route add default via "+gate)
+	l.check(l.world.do(func() error { return setting("ipv4/ip_forward", "1") }))
+	return &Far{l, th}
+}
+
+// Ours tells whether an address is one that the machine or a far machine has: whatever is sent goes there or nowhere. The
+// error is [ErrElsewhere].
+func (l *Lab) Ours(to netip.Addr, far ...*Far) error {
+	threads := []*thread{l.machine}
+	for _, f := range far {
+		threads = append(threads, f.thread)
+	}
+	for _, th := range threads {
+		held := false
+		err := th.do(func() error {
+			if err := apart(); err != nil {
+				return err
+			}
+			list, err := net.InterfaceAddrs()
+			for _, a := range list {
+				p, err := netip.ParsePrefix(a.String())
+				held = held || err == nil && p.Addr().Unmap() == to.Unmap() && !to.IsLoopback()
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if held {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: %w", to, ErrElsewhere)
+}
+
+// apart makes sure that the calling thread is not in the network that the program was started in.
+func apart() error {
+	here, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		return err
+	}
+	home, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", os.Getpid()))
+	if err == nil && here == home {
+		err = errors.New("this thread is in the host's network")
+	}
+	return err
+}
+
+// Dial begins a connection from an address of the world, without waiting for it: the first write, or [Connected], does.
+// The target must be one of [Lab.Ours]; the caller asks that once, not for each connection.
+func (l *Lab) Dial(from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	fd := -1
+	err := l.world.do(func() (err error) {
+		family := unix.AF_INET
+		if from.Is6() {
+			family = unix.AF_INET6
+		}
+		fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	// The socket is the world's for good, whichever thread uses it.
+	file := os.NewFile(uintptr(fd), "connection of "+from.String())
+	defer file.Close()
+	if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(from, 0))); err != nil {
+		return nil, os.NewSyscallError("bind "+from.String(), err)
+	}
+	if err := unix.Connect(fd, sockaddr(to)); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		return nil, os.NewSyscallError("connect", err)
+	}
+	return net.FileConn(file)
+}
+
+// Connected waits until a connection that was begun is made.
+func Connected(conn net.Conn, patience time.Duration) error {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) bool {
+		if _, err := unix.Getpeername(int(fd)); err == nil {
+			return true
+		}
+		code, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			failed = unix.Errno(code)
+			return true
+		}
+		return false
+	})
+	return errors.Join(err, failed)
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// Raw opens a raw socket of the world that takes whole IPv4 packets, any source address among them.
+func (l *Lab) Raw() (fd int, err error) {
+	err = l.world.do(func() error {
+		if err := apart(); err != nil {
+			return err
+		}
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		return os.NewSyscallError("socket", err)
+	})
+	return fd, err
+}
+
+// Setting changes a setting of the machine's network, by its name below /proc/sys/net.
+func (l *Lab) Setting(name, value string) {
+	l.t.Helper()
+	l.check(l.machine.do(func() error { return setting(name, value) }))
+}
+
+// ip runs ip(8) in a network of this lab.
+func (l *Lab) ip(th *thread, words string) {
+	l.t.Helper()
+	var out []byte
+	err := th.do(func() (err error) {
+		out, err = exec.Command("ip", strings.Fields(words)...).CombinedOutput()
+		return err
+	})
+	if err != nil {
+		l.t.Fatalf("ip %s: %v\n%s", words, err, out)
+	}
+}
