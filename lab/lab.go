@@ -1,4 +1,4 @@
-// Package lab is the range for tests: a machine of its own with a real Apache, PHP-FPM and nginx from Debian's packages,
+// Package lab is the range for tests: a machine of its own with real servers and daemons from Debian's packages,
 // and the net around it, from which real requests come from any address of the documentation ranges.
 //
 // The machine is a folder ([Lab.Root]) laid out as a root tree: etc/apache2, etc/nginx, etc/php, var/log, var/www. Its

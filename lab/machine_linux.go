@@ -88,16 +88,48 @@ func (l *Lab) mount() error {
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	for _, dir := range []string{"usr", "dev"} {
-		to := filepath.Join(l.Root, dir)
-		if err := unix.Mount("/"+dir, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return fmt.Errorf("mount /%s: %w", dir, err)
+	usr := filepath.Join(l.Root, "usr")
+	if _, err := os.Stat(filepath.Join(unpacked, "usr")); err == nil {
+		if err := unix.Mount("overlay", usr, "overlay", unix.MS_RDONLY, "lowerdir="+filepath.Join(unpacked, "usr")+":/usr"); err != nil {
+			return fmt.Errorf("mount %s over /usr: %w", unpacked, err)
 		}
+		return l.devices()
 	}
-	if err := unix.Mount("", filepath.Join(l.Root, "usr"), "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+	if err := unix.Mount("/usr", usr, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("mount /usr: %w", err)
+	}
+	if err := unix.Mount("", usr, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount /usr read-only: %w", err)
 	}
-	return nil
+	return l.devices()
+}
+
+// unpacked is where ./test unpacks Debian's packages of daemons that cannot be installed beside each other, or whose
+// installation would change the host. The machine sees them in its /usr; the host does not.
+const unpacked = "/var/cache/connwarden-lab/root"
+
+// devices gives the machine a /dev of its own with the host's plain devices: its /dev/log is not the host's.
+func (l *Lab) devices() error {
+	dev := filepath.Join(l.Root, "dev")
+	if err := unix.Mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID, "mode=755"); err != nil {
+		return fmt.Errorf("mount /dev: %w", err)
+	}
+	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
+		to := filepath.Join(dev, name)
+		if err := os.WriteFile(to, nil, 0o666); err != nil {
+			return err
+		}
+		if err := unix.Mount("/dev/"+name, to, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount /dev/%s: %w", name, err)
+		}
+	}
+	for link, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"} {
+		if err := os.Symlink(to, filepath.Join(dev, link)); err != nil {
+			return err
+		}
+	}
+	shm := filepath.Join(dev, "shm")
+	return errors.Join(os.Mkdir(shm, 0o755), os.Chmod(shm, 0o1777))
 }
 
 // boot starts the machine's first process. When that is killed the kernel kills all others, and it is killed when the
@@ -231,11 +263,18 @@ type server struct {
 	said  *bytes.Buffer // standard output and error; read it when gone has spoken
 }
 
-// start starts a daemon in the foreground and waits until its pid file is there: all three servers write it when
+// start starts a daemon in the foreground and waits until its pid file is there: the three web servers write it when
 // their sockets are open.
 func (l *Lab) start(pidFile, name string, env []string, args ...string) {
 	l.t.Helper()
 	l.check(os.RemoveAll(filepath.Join(l.Root, pidFile)))
+	l.launch(name, env, args...)
+	l.Await(pidFile, name+" did not start", func(text string) bool { return text != "" })
+}
+
+// launch starts a daemon in the foreground.
+func (l *Lab) launch(name string, env []string, args ...string) {
+	l.t.Helper()
 	alive, held, err := os.Pipe()
 	l.check(err)
 	s := &server{name: name, gone: make(chan error, 1), alive: alive, said: &bytes.Buffer{}}
@@ -254,7 +293,6 @@ func (l *Lab) start(pidFile, name string, env []string, args ...string) {
 	l.mu.Lock()
 	l.servers = append(l.servers, s)
 	l.mu.Unlock()
-	l.Await(pidFile, name+" did not start", func(text string) bool { return text != "" })
 }
 
 // ended tells what the servers said that are not running any more, and what any of them logged.

@@ -43,15 +43,18 @@ func (l *Lab) enable(server, up string) {
 	}
 }
 
-// need returns the one file of the host that the pattern fits, or skips the test.
+// need returns the one program of the machine that the pattern fits, or skips the test.
 func (l *Lab) need(pattern, packages string) string {
 	l.t.Helper()
-	found, err := filepath.Glob(pattern)
-	l.check(err)
-	if len(found) == 0 {
-		l.t.Skipf("needs %s (Debian's package %s)", pattern, packages)
+	for _, root := range []string{unpacked, "/"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		l.check(err)
+		if len(found) != 0 {
+			return "/" + strings.TrimPrefix(strings.TrimPrefix(found[len(found)-1], root), "/")
+		}
 	}
-	return found[len(found)-1]
+	l.t.Skipf("needs %s (Debian's package %s)", pattern, packages)
+	return ""
 }
 
 // Apache starts Apache 2.4 with the given process model ("event" or "prefork") on port 80, with the sites

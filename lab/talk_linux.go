@@ -1,0 +1,75 @@
+package lab
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+)
+
+// Talk is a conversation in lines with a daemon of the machine.
+type Talk struct {
+	l    *Lab
+	conn net.Conn
+	in   *bufio.Reader
+	said strings.Builder // all of it, for who fails
+}
+
+// Talk connects from an address of the world to a port of the machine and waits for a line that begins with greeting; with an empty one it
+// waits for nothing.
+func (l *Lab) Talk(from string, port uint16, greeting string) *Talk {
+	l.t.Helper()
+	t := &Talk{l: l, conn: l.Connect(from, port)}
+	t.in = bufio.NewReader(t.conn)
+	if greeting != "" {
+		t.Hear(greeting)
+	}
+	return t
+}
+
+// Say sends a line and waits for one that begins with answer.
+func (t *Talk) Say(line, answer string) string {
+	t.l.t.Helper()
+	t.Send(line + "\r\n")
+	return t.Hear(answer)
+}
+
+// Send sends text as it is.
+func (t *Talk) Send(text string) {
+	t.l.t.Helper()
+	t.said.WriteString("> " + text)
+	_, err := io.WriteString(t.conn, text)
+	t.l.check(err)
+}
+
+// Hear waits for a line that begins so, and returns it.
+func (t *Talk) Hear(begin string) string {
+	t.l.t.Helper()
+	for {
+		line, err := t.in.ReadString('\n')
+		t.said.WriteString("< " + line)
+		if strings.HasPrefix(line, begin) {
+			return strings.TrimRight(line, "\r\n")
+		}
+		if err != nil {
+			t.l.t.Fatalf("waiting for %q: %v; all of it:\n%s\n%s", begin, err, t.said.String(), t.l.ended())
+		}
+	}
+}
+
+// Close hangs up.
+func (t *Talk) Close() {
+	t.l.t.Helper()
+	t.l.check(t.conn.Close())
+}
+
+// End waits until the daemon has hung up.
+func (t *Talk) End() {
+	t.l.t.Helper()
+	rest, err := io.ReadAll(t.in)
+	t.said.Write(rest)
+	if err != nil && !strings.Contains(err.Error(), "reset by peer") {
+		t.l.t.Fatalf("waiting for the end: %v; all of it:\n%s\n%s", err, t.said.String(), t.l.ended())
+	}
+	t.Close()
+}
