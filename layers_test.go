@@ -66,11 +66,13 @@ var rooms = map[string]row{
 	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
 	"geo":            {rank: 1, guests: []string{maxmind}},
+	"tell":           {rank: 2, may: []string{"report"}, runs: true}, // sendmail, the user's own command
 	"update":         {rank: 2, may: []string{"geo", "nets"}},
 	"bots":           {rank: 1, may: []string{"nets"}},
 	"bots/gen":       {rank: 2, tests: true, may: []string{"nets"}}, // makes the data; run by hand
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
 	"history":        {rank: 2, may: []string{"report"}, guests: []string{sqlite}},
+	"wire":           {rank: 2, may: []string{"report"}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},
 	"gather":         {rank: 2, may: []string{"nets", "daemons", "logs", "tail", "host"}},
@@ -102,10 +104,11 @@ var rooms = map[string]row{
 	"geo/gen":            {rank: 2, tests: true, may: []string{"geo"}},
 	"internal/netnstest": {tests: true, guests: []string{xsys}, runs: true}, // ip(8)
 	"lab/truth":          {rank: 5, tests: true, may: []string{"*"}},        // worlds of known truth, and the court that reviews them
+	"packaging":          {tests: true, guests: []string{xsys}, runs: true}, // installs packages on a machine of its own
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
+	"lab/range":          {rank: 6, tests: true, may: []string{"lab"}, guests: []string{xsys}, runs: true}, // attacks on a machine that connwarden watches
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
 }
-	"lab/range":          {rank: 6, tests: true, may: []string{"lab"}, guests: []string{xsys}, runs: true}, // attacks on a machine that connwarden watches
 
 // testGuests may be imported by every test file and by nothing else.
 var testGuests = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak"}
