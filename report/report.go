@@ -193,7 +193,10 @@ type Review struct {
 	Peers    []Peer     `json:"peers"`
 	Groups   []Peer     `json:"groups"`
 	Findings []Finding  `json:"findings"`
-	Partial  bool       `json:"partial"` // a source that the user named could not be read
+	Followed bool       `json:"followed,omitempty"` // by a daemon, which knows this without reading the logs again; then pages has no rows
+	At       *time.Time `json:"at,omitempty"`       // the past moment that it is about
+	History  *History   `json:"history,omitempty"`  // what the daemon wrote down of then
+	Partial  bool       `json:"partial"`            // a source that the user named could not be read
 	Problems []Problem  `json:"problems"`
 }
 

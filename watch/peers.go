@@ -59,7 +59,12 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 			r.doc.Peers = append(r.doc.Peers, r.peer(&p, v, &k, word, open[p.Addr]))
 		}
 	}
-	slices.SortStableFunc(r.doc.Peers, func(a, b report.Peer) int {
+	sortPeers(r.doc.Peers)
+}
+
+// sortPeers puts the worst first, then bots, then the busiest.
+func sortPeers(list []report.Peer) {
+	slices.SortStableFunc(list, func(a, b report.Peer) int {
 		return cmp.Or(cmp.Compare(gravityOf(&a), gravityOf(&b)), cmp.Compare(b.Score, a.Score), cmp.Compare(b.Requests+b.Open, a.Requests+a.Open))
 	})
 }
@@ -152,7 +157,7 @@ func (r *review) groups(verdicts []connwarden.Verdict) {
 func (r *review) busiest(open map[netip.Addr]uint64) []netip.Addr {
 	weight := map[netip.Addr]uint64{}
 	most := r.opt.Top
-	if r.sum != nil {
+	if r.sum != nil && r.sum.ledgers != nil {
 		n := most
 		if most == 0 {
 			n = r.sum.ledgers.Len()
@@ -185,6 +190,9 @@ func (r *review) more(a netip.Addr, requests uint64) string {
 // namedAccess is the access logs that the user named, as arguments of a command; three are enough to understand.
 func (r *review) namedAccess() string {
 	var args strings.Builder
+	if r.sources == nil {
+		return ""
+	}
 	n := 0
 	for i, one := range r.sources.List {
 		if one.Named && one.Format.Kind == logs.Access && r.files[i].Lines > 0 && n < 3 {

@@ -26,6 +26,7 @@ type ReviewOptions struct {
 	Netns string // other network namespaces, as conns.Options has it
 	Rules *rules.Set
 	Want  []netip.Prefix // addresses that are told of whether or not they stand out
+	Past  bool           // it is about a time that is over: what the machine says of itself now does not belong to it
 	Identity
 }
 
@@ -84,7 +85,7 @@ func Review(ctx context.Context, opt ReviewOptions) (*report.Review, error) {
 
 // look reads the connections and what the machine says of itself. It runs beside read and has problems of its own.
 func (r *review) look(ctx context.Context) error {
-	live := r.opt.From == "" && (r.opt.Conns || len(r.opt.Files) == 0)
+	live := !r.opt.Past && r.opt.From == "" && (r.opt.Conns || len(r.opt.Files) == 0)
 	if live {
 		r.host.begin(r.opt.Clock)
 	}
@@ -243,26 +244,8 @@ func (r *review) assemble(ctx context.Context) {
 	if r.sources != nil {
 		d.Since = report.When(in(r.sources.Bounds.Since, r.opt.Zone))
 	}
-	var verdicts, groups []connwarden.Verdict
-	open := map[netip.Addr]uint64{}
-	if r.cells != nil {
-		o := r.connsOptions()
-		d.Conns = connsDocument(r.cells, r.found, &o, d.Time)
-		d.Conns.Problems = []report.Problem{}
-		ports := r.cells.By(tally.ConnByPort, portRows)
-		d.Ports = connRows(&ports, tally.ConnByPort, false)
-		var incoming []judge.Open
-		for _, row := range r.cells.By(tally.ConnByIP, 0).Rows {
-			if !row.Addr.IsValid() {
-				continue
-			}
-			open[row.Addr] = row.Count
-			if row.In > 0 && !row.Addr.IsLoopback() {
-				incoming = append(incoming, judge.Open{Addr: row.Addr, Count: row.In})
-			}
-		}
-		verdicts = append(verdicts, judge.Holders(incoming)...)
-	}
+	var groups []connwarden.Verdict
+	open, verdicts := r.opened()
 	if r.sum != nil {
 		var peers []connwarden.Verdict
 		peers, groups = r.sum.ledgers.Verdicts(r.now)
@@ -289,6 +272,30 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)
+}
+
+// opened writes the connections, and tells how many each address has and who stands out by them.
+func (r *review) opened() (open map[netip.Addr]uint64, holders []connwarden.Verdict) {
+	open = map[netip.Addr]uint64{}
+	if r.cells == nil {
+		return open, nil
+	}
+	o := r.connsOptions()
+	r.doc.Conns = connsDocument(r.cells, r.found, &o, r.doc.Time)
+	r.doc.Conns.Problems = []report.Problem{}
+	ports := r.cells.By(tally.ConnByPort, portRows)
+	r.doc.Ports = connRows(&ports, tally.ConnByPort, false)
+	var incoming []judge.Open
+	for _, row := range r.cells.By(tally.ConnByIP, 0).Rows {
+		if !row.Addr.IsValid() {
+			continue
+		}
+		open[row.Addr] = row.Count
+		if row.In > 0 && !row.Addr.IsLoopback() {
+			incoming = append(incoming, judge.Open{Addr: row.Addr, Count: row.In})
+		}
+	}
+	return open, judge.Holders(incoming)
 }
 
 // events counts what the logs say of peers besides requests.

@@ -1,0 +1,123 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/bots"
+	"github.com/connwarden/connwarden/faults"
+	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/report"
+)
+
+// Known is what a daemon knows of the last hour, without reading anything again.
+type Known struct {
+	Time, Since   time.Time
+	Logs          int // that are followed
+	Requests      uint64
+	Bytes         uint64
+	Class         [6]uint64
+	First, Last   time.Time // of the requests, by the minute
+	Events        [connwarden.NumEventKinds]uint64
+	Errors        uint64
+	Faults        *faults.Table
+	FirstFault    time.Time
+	LastFault     time.Time
+	Peers, Groups []report.Peer // who was accused, worst first
+	More          int           // accused that are not among them
+	Busiest       []judge.Peer
+	Claims        *bots.Claims // what the numbers of Busiest's claims mean
+}
+
+// Present is the review of what a daemon knows. It looks at the connections and the machine, and at no log: the pages of the
+// document are counted and have no rows, which [Pages] reads for whoever wants them.
+func Present(ctx context.Context, opt ReviewOptions, k *Known) (*report.Review, error) {
+	r := &review{opt: opt, claims: k.Claims, doc: &report.Review{Schema: report.SchemaReview, Host: hostname(), Ports: []report.ConnRow{}, Followed: true}, now: k.Time}
+	if err := r.look(ctx); err != nil {
+		return nil, err
+	}
+	d := r.doc
+	d.Time, d.Since = k.Time.In(opt.Zone), report.When(in(k.Since, opt.Zone))
+	r.families = map[string]string{}
+	if opt.Rules != nil {
+		for i := range opt.Rules.Rules {
+			r.families[opt.Rules.Rules[i].Name] = opt.Rules.Rules[i].Family
+		}
+	}
+	open, holders := r.opened()
+	r.sum = &fold{faults: k.Faults, first: k.FirstFault, last: k.LastFault, events: k.Events}
+	logs := make([]report.File, 0)
+	d.Events = r.events()
+	d.Errors = errorsDocument(r.sum, faults.ByFault, opt.Top, logs, opt.Zone, &r.p)
+	d.Pages = &report.Pages{
+		Schema: report.SchemaPages, By: "path", Lines: int64(k.Requests), Parsed: int64(k.Requests), Counted: k.Requests, Bytes: k.Bytes, Status: report.Classes(k.Class),
+		First: report.When(in(k.First, opt.Zone)), Last: report.When(in(k.Last, opt.Zone)), Rows: []report.PageRow{}, Files: logs, Problems: []report.Problem{},
+	}
+	r.own = r.ownAddresses()
+	r.known(ctx, k, open, holders)
+	r.host.end(r)
+	r.findings()
+	r.p.Add(r.host.p...)
+	if k.More > 0 {
+		r.p.Say("peers", "%d more are accused; they are in the history", k.More)
+	}
+	d.Problems = told(r.p)
+	return d, nil
+}
+
+// known writes the peers: the accused as they were told, with the connections that they have now, and the busiest others.
+func (r *review) known(ctx context.Context, k *Known, open map[netip.Addr]uint64, holders []connwarden.Verdict) {
+	d := r.doc
+	d.Peers, d.Groups = append([]report.Peer{}, k.Peers...), append([]report.Peer{}, k.Groups...)
+	have := map[netip.Addr]bool{}
+	for i := range d.Peers {
+		p := &d.Peers[i]
+		a, err := netip.ParseAddr(p.Addr)
+		if err != nil {
+			continue
+		}
+		have[a] = true
+		p.Open = open[a]
+		if p.Verdict == connwarden.VerdictMalicious || p.Verdict == connwarden.VerdictSuspicious {
+			p.Next = []string{}
+			if p.Verdict == connwarden.VerdictMalicious && p.Exempt == "" {
+				p.Next = append(p.Next, "connwarden block "+p.Addr+" --for 1h")
+			}
+			p.Next = append(p.Next, fmt.Sprintf("connwarden ip %s", p.Addr))
+		}
+	}
+	for i := range holders { // who holds most connections stands out here as in a review
+		if v := &holders[i]; !have[v.Addr] {
+			have[v.Addr] = true
+			p := judge.Peer{Addr: v.Addr}
+			id := r.identify(ctx, []judge.Peer{p}, func(netip.Addr) bool { return true })[v.Addr]
+			d.Peers = append(d.Peers, r.peer(&p, v, &id, judge.Decide(v, &id.Known), open[v.Addr]))
+		}
+	}
+	var others []judge.Peer
+	for _, p := range k.Busiest {
+		if !have[p.Addr] {
+			have[p.Addr] = true
+			others = append(others, p)
+		}
+	}
+	if r.cells != nil {
+		for _, a := range r.busiest(open) {
+			if !have[a] {
+				have[a] = true
+				others = append(others, judge.Peer{Addr: a})
+			}
+		}
+	}
+	who := r.identify(ctx, others, func(netip.Addr) bool { return false })
+	for i := range others {
+		p := &others[i]
+		v, id := connwarden.Verdict{Addr: p.Addr}, who[p.Addr]
+		word := judge.Decide(&v, &id.Known)
+		d.Peers = append(d.Peers, r.peer(p, &v, &id, word, open[p.Addr]))
+	}
+	sortPeers(d.Peers)
+}
