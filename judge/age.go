@@ -13,8 +13,9 @@ import (
 // what is in doubt waits for a request that agrees for some seconds and not for ever; and what lies behind every window is
 // forgotten.
 type live struct {
-	broad   []int // rules by address
-	byNet   []int // and by network
+	all     uint16 // requests in the busiest minute from which on a broad rule that names nothing may be met
+	named   uint16 // and one that names something
+	net     uint16 // requests of a network from which on they are counted
 	nets    [netSlots]uint16
 	agreed  bool // the event in hand was in doubt and a request agreed
 	failed  [failedSlots]failure
@@ -57,20 +58,13 @@ func (t *Table) Follow() {
 // broadly counts a request for the broad rules, if its address or network is busy enough for any.
 func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 	v := t.live
-	slot := &v.nets[hashAddr("net", r.Client)%netSlots]
+	slot := &v.nets[netSlot(addr)]
 	*slot = sum16(*slot, 1)
-	busy := false
-	for _, i := range v.broad {
-		busy = busy || l.most(t.rules[i].Within) >= t.rules[i].Count
-	}
-	for _, i := range v.byNet {
-		busy = busy || uint64(*slot) >= t.rules[i].Count/netShare
-	}
-	if !busy {
+	if l.all.sum() < v.all && l.named.sum() < v.named && *slot < v.net {
 		return
 	}
 	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
-	for _, h := range t.match.Broad(r) {
+	for _, h := range t.match.BroadToo() {
 		rule := &t.rules[h.Rule]
 		got.pass = h.Pass
 		if rule.Distinct != "" {
@@ -80,7 +74,7 @@ func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 			if uint64(*slot) >= rule.Count/netShare {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
-		} else if l.most(rule.Within) >= rule.Count {
+		} else if l.most(rule) >= rule.Count {
 			l = t.count(l, addr, h.Rule, rule, &got)
 		}
 	}

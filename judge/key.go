@@ -73,8 +73,11 @@ var noSite = []byte(NoSite)
 func (t *Table) requestValue(field string, r *connwarden.Request) uint32 {
 	switch field {
 	case "path":
-		t.scratch = rules.Normal(t.scratch, r.Path)
-		return hashText(t.scratch)
+		if !t.pathKnown { // several rules may count the paths of one request
+			t.scratch = rules.Normal(t.scratch, r.Path)
+			t.path, t.pathKnown = hashText(t.scratch), true
+		}
+		return t.path
 	case "query":
 		return hashText(r.Query)
 	case "agent":
@@ -88,6 +91,14 @@ func (t *Table) requestValue(field string, r *connwarden.Request) uint32 {
 	default:
 		return hashAddr(field, r.Client)
 	}
+}
+
+// netKey is the part of an address that its network is told by.
+func netKey(a *[16]byte) (hi, lo uint64) {
+	if hi, lo = keyOf(a); lo != 0 {
+		return hi, lo >> (32 - net4)
+	}
+	return hi >> (64 - net6), 0
 }
 
 func hashText(b []byte) uint32 { return uint32(maphash.Bytes(textSeed, b)) }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
 )
 
 // MaxLedgers bounds a table. At 88 bytes a ledger and 8 bytes of index it is 25 MB, so that two workers and their
@@ -36,10 +36,16 @@ type ledger struct {
 	first, last uint32
 	byClass     [6]uint32
 	minute      uint32 // the one that it is in
-	within      uint16 // requests in that minute
-	peak        uint16 // most in any minute of the log in hand
-	before      uint16 // the sum of the peaks of the logs before, and of merged ledgers: in any minute there were no more than both
+	all         peak   // of all requests
+	named       peak   // of those that may fit a broad rule that names something
 	claim       uint16
+}
+
+// peak is the busiest minute.
+type peak struct {
+	within uint16 // requests in the minute that it is in
+	most   uint16 // most in any minute of the log in hand
+	before uint16 // the sum of the most of the logs before, and of merged ledgers: in any minute there were no more than both
 }
 
 // chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 352 KiB.
@@ -203,38 +209,60 @@ func (t *ledgers) those(fits func(*ledger) bool) []Peer {
 func (l *ledger) ip() netip.Addr { return netip.AddrFrom16(l.addr).Unmap() }
 
 // request adds one request.
-func (l *ledger) request(r *connwarden.Request, at uint32) {
+func (l *ledger) request(w *waiting) {
 	l.requests++
-	if r.Size > 0 {
-		l.bytes += uint64(r.Size)
+	if w.size > 0 {
+		l.bytes += uint64(w.size)
 	}
-	if c := r.Status / 100; c <= 5 {
-		l.byClass[c]++
+	if w.class <= 5 {
+		l.byClass[w.class]++
 	}
-	l.seen(at)
-	switch m := at / 60; {
+	l.seen(w.at)
+	l.claim = max(l.claim, w.claim)
+	switch m := w.at / 60; {
 	case m > l.minute:
-		l.minute, l.within = m, 0
+		l.minute, l.all.within, l.named.within = m, 0, 0
 	case m+1 < l.minute: // another log begins; a line that is late by less counts in the minute that is
-		l.before = sum16(l.before, l.peak)
-		l.minute, l.within, l.peak = m, 0, 0
+		l.minute = m
+		l.all.begin()
+		l.named.begin()
 	}
-	l.within = sum16(l.within, 1)
-	l.peak = max(l.peak, l.within)
+	l.all.add()
+	if w.named {
+		l.named.add()
+	}
 }
+
+func (p *peak) add() {
+	p.within = sum16(p.within, 1)
+	p.most = max(p.most, p.within)
+}
+
+// begin begins another log.
+func (p *peak) begin() { *p = peak{before: p.sum()} }
+
+// sum is no less than what came in any minute.
+func (p *peak) sum() uint16 { return sum16(p.before, p.most) }
+
+func (p *peak) merge(o *peak) { p.before = sum16(p.before, o.sum()) }
 
 // sum16 adds and stays at the highest number.
 func sum16(a, b uint16) uint16 { return uint16(min(uint32(a)+uint32(b), math.MaxUint16)) }
 
-// most is no less than the requests in any window of a length.
-func (l *ledger) most(window time.Duration) uint64 {
-	peak := sum16(l.before, l.peak)
-	if window == 0 || peak == math.MaxUint16 {
+// most is no less than the requests in any window of a broad rule that may fit it.
+func (l *ledger) most(r *rules.Rule) uint64 {
+	peak := l.all.sum()
+	if r.Where != "" {
+		peak = l.named.sum()
+	}
+	if r.Within == 0 || peak == math.MaxUint16 {
 		return uint64(l.requests)
 	}
-	minutes := uint64((window + time.Minute - 1) / time.Minute)
-	return min(uint64(l.requests), uint64(peak)*(minutes+1))
+	return min(uint64(l.requests), uint64(peak)*minutes(r))
 }
+
+// minutes is in how many minutes of the clock a rule's window lies at most.
+func minutes(r *rules.Rule) uint64 { return uint64((r.Within+time.Minute-1)/time.Minute) + 1 }
 
 func (l *ledger) seen(at uint32) {
 	if at != 0 {
@@ -258,7 +286,8 @@ func (l *ledger) merge(o *ledger) {
 	l.seen(o.first)
 	l.last = max(l.last, o.last)
 	l.claim = max(l.claim, o.claim)
-	l.before = sum16(sum16(l.before, o.before), o.peak)
+	l.all.merge(&o.all)
+	l.named.merge(&o.named)
 }
 
 func (l *ledger) peer() Peer {

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"maps"
+	"math"
 
 	"github.com/connwarden/connwarden/rules"
 )
@@ -83,16 +84,25 @@ func (v *live) renew(list []rules.Rule, to []uint16) {
 	v.groups = groups
 }
 
-// number notes which rules are broad.
+// number notes from how many requests on any broad rule may be met.
 func (v *live) number(list []rules.Rule) {
-	v.broad, v.byNet = nil, nil
+	v.all, v.named, v.net = math.MaxUint16, math.MaxUint16, math.MaxUint16
 	for i := range list {
-		switch r := &list[i]; {
+		r := &list[i]
+		least := &v.all
+		switch {
 		case !r.Broad():
-		case r.By == rules.ByIP:
-			v.broad = append(v.broad, i)
-		default:
-			v.byNet = append(v.byNet, i)
+			continue
+		case r.By == rules.ByNet:
+			v.net = uint16(min(uint64(v.net), r.Count/netShare))
+			continue
+		case r.Where != "":
+			least = &v.named
 		}
+		need := (r.Count + minutes(r) - 1) / minutes(r)
+		if r.Within == 0 {
+			need = 0
+		}
+		*least = uint16(min(uint64(*least), need))
 	}
 }

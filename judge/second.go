@@ -21,6 +21,7 @@ type Second struct {
 
 // Second returns what a second look is for, nil when none is needed.
 func (t *Table) Second() *Second {
+	t.flush()
 	s := &Second{first: t, busy: newLedgers(MaxLedgers), nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
 	for i, d := range t.doubts {
 		a := d.event.Client.As16()
@@ -34,7 +35,7 @@ func (t *Table) Second() *Second {
 		if r.By == rules.ByIP {
 			s.broad = append(s.broad, i)
 		} else {
-			t.heavy(s.nets, r.Count)
+			t.heavy(s.nets, r)
 		}
 	}
 	for i := range t.ledgers.n {
@@ -52,26 +53,35 @@ func (t *Table) Second() *Second {
 // may tells whether any broad rule can be met by an address.
 func (s *Second) may(l *ledger) bool {
 	for _, i := range s.broad {
-		if r := &s.first.rules[i]; l.most(r.Within) >= r.Count {
+		if r := &s.first.rules[i]; l.most(r) >= r.Count {
 			return true
 		}
 	}
 	return false
 }
 
-// heavy adds the networks that made so many requests.
-func (t *Table) heavy(nets map[netip.Prefix]bool, count uint64) {
-	sums := map[netip.Prefix]uint64{}
+// heavy adds the networks that may have made so many requests in a rule's window. Sums by a hash of the network tell first
+// which of them are worth a place in a map.
+func (t *Table) heavy(nets map[netip.Prefix]bool, r *rules.Rule) {
+	rough := make([]uint64, netSlots)
 	for i := range t.ledgers.n {
 		l := t.ledgers.at(i)
-		sums[netOf(l.ip())] += uint64(l.requests)
+		rough[netSlot(&l.addr)] += l.most(r)
+	}
+	sums := map[netip.Prefix]uint64{}
+	for i := range t.ledgers.n {
+		if l := t.ledgers.at(i); rough[netSlot(&l.addr)] >= r.Count {
+			sums[netOf(l.ip())] += l.most(r)
+		}
 	}
 	for p, n := range sums {
-		if n >= count {
+		if n >= r.Count {
 			nets[p] = true
 		}
 	}
 }
+
+func netSlot(a *[16]byte) uint64 { return hashOf(netKey(a)) % netSlots }
 
 // Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it.
 func (s *Second) Table() *Table {
@@ -91,6 +101,7 @@ func (t *Table) again(r *connwarden.Request) {
 	if busy == nil && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
 		return
 	}
+	t.pathKnown = false
 	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
 	for _, h := range t.match.Broad(r) {
 		rule := &t.rules[h.Rule]
@@ -103,7 +114,7 @@ func (t *Table) again(r *connwarden.Request) {
 			if s.nets[netOf(r.Client)] {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
-		case busy != nil && busy.most(rule.Within) >= rule.Count:
+		case busy != nil && busy.most(rule) >= rule.Count:
 			t.count(t.ledger(&addr), &addr, h.Rule, rule, &got)
 		}
 	}

@@ -50,6 +50,9 @@ type Table struct {
 	second                    *Second // nil in the first look
 	agreed                    []bool  // of second.doubts
 	live                      *live   // nil: logs are read once
+	queue                     queue
+	path                      uint32 // hash of the path of the request in hand, as rules compare it
+	pathKnown                 bool
 	scratch                   []byte
 }
 
@@ -111,33 +114,41 @@ func (t *Table) Request(r *connwarden.Request) {
 		t.again(r)
 		return
 	}
-	addr := r.Client.As16()
-	l := t.ledger(&addr)
-	at := seconds(r.Time)
-	l.request(r, at)
+	w := waiting{addr: r.Client.As16(), at: seconds(r.Time), size: r.Size, class: uint8(min(r.Status/100, 6))}
 	if t.agents != nil && len(r.Agent) > 0 {
-		if c := t.claim(r.Agent); c != 0 {
-			l.claim = max(l.claim, c)
-		}
+		w.claim = t.claim(r.Agent)
 	}
 	if t.match == nil {
+		t.later(&w)
 		return
 	}
-	for _, h := range t.match.Request(r) {
+	hits := t.match.Request(r)
+	w.named = t.match.Busy()
+	if t.live == nil {
+		if t.later(&w); len(hits) == 0 {
+			return
+		}
+	}
+	l := t.ledger(&w.addr)
+	if t.live != nil {
+		l.request(&w)
+	}
+	t.pathKnown = false
+	for _, h := range hits {
 		rule := &t.rules[h.Rule]
-		got := reading{at: at, refused: r.Status >= 400, pass: h.Pass, from: &r.From, request: r, addr: r.Client}
+		got := reading{at: w.at, refused: r.Status >= 400, pass: h.Pass, from: &r.From, request: r, addr: r.Client}
 		if rule.Distinct != "" {
 			got.value = t.requestValue(rule.Distinct, r)
 		}
 		if rule.By != rules.ByIP {
 			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 		}
-		l = t.count(l, &addr, h.Rule, rule, &got)
+		l = t.count(l, &w.addr, h.Rule, rule, &got)
 	}
 	if t.live != nil {
-		t.broadly(r, l, &addr)
+		t.broadly(r, l, &w.addr)
 		if r.Status >= 400 {
-			t.fails(r, &addr)
+			t.fails(r, &w.addr)
 		}
 	}
 }
@@ -374,10 +385,15 @@ func (t *Table) thinGroups() {
 }
 
 // Evicted tells how many addresses were given up because the table was full, and how many counts of rules were.
-func (t *Table) Evicted() (addresses, counts uint64) { return t.evicted, t.lost + t.lostGroups }
+func (t *Table) Evicted() (addresses, counts uint64) {
+	t.flush()
+	return t.evicted, t.lost + t.lostGroups
+}
 
 // Merge adds what o counted, which must have the same options and must not be used afterwards.
 func (t *Table) Merge(o *Table) {
+	t.flush()
+	o.flush()
 	t.evicted += o.evicted
 	t.lost += o.lost
 	t.lostGroups += o.lostGroups
@@ -429,6 +445,7 @@ func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) 
 
 // Peer returns what is known of an address; zero counts if nothing is.
 func (t *Table) Peer(a netip.Addr) Peer {
+	t.flush()
 	addr := a.As16()
 	_, l := t.ledgers.find(&addr)
 	if l == nil {
@@ -438,15 +455,25 @@ func (t *Table) Peer(a netip.Addr) Peer {
 }
 
 // Len is the number of addresses in the table.
-func (t *Table) Len() int { return t.ledgers.n }
+func (t *Table) Len() int {
+	t.flush()
+	return t.ledgers.n
+}
 
 // Busiest returns the n addresses with the most requests, most first.
-func (t *Table) Busiest(n int) []Peer { return t.ledgers.busiest(n) }
+func (t *Table) Busiest(n int) []Peer {
+	t.flush()
+	return t.ledgers.busiest(n)
+}
 
 // Claimants returns the addresses whose agents claim to be someone, those with the most requests first.
-func (t *Table) Claimants() []Peer { return t.ledgers.claimants() }
+func (t *Table) Claimants() []Peer {
+	t.flush()
+	return t.ledgers.claimants()
+}
 
 // Within returns the addresses of a prefix, those with the most requests first.
 func (t *Table) Within(p netip.Prefix) []Peer {
+	t.flush()
 	return t.ledgers.those(func(l *ledger) bool { return p.Contains(l.ip()) })
 }

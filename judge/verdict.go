@@ -24,6 +24,7 @@ const (
 
 // Verdicts returns what the rules say of addresses and of groups at a moment, worst first.
 func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
+	t.flush()
 	at := now.Unix()
 	fired := map[int]*cell{} // rules with members, by the group that shows most
 	for _, c := range t.groups {

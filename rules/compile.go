@@ -14,10 +14,16 @@ import (
 
 // leaf is a comparison of one text. Which leaves of a slot a text fits is found in one pass over it.
 type leaf struct {
-	exprs []*regexp.Regexp // any of them; nil when literals say all
-	short []literal        // texts too short to be looked for by grams
-	empty bool             // an empty text fits
-	whole bool             // an expression without a required text: tried on every text
+	exprs []expression // any of them; nil when literals say all
+	short []literal    // texts too short to be looked for by grams; [shorts] holds them
+	empty bool         // an empty text fits
+	whole bool         // an expression without a required text: tried on every text
+}
+
+// expression is a regular expression and what a text is made of that it can match.
+type expression struct {
+	*regexp.Regexp
+	alphabet byteSet
 }
 
 // late is a comparison of a number or an address, which is made for each reading.
@@ -49,15 +55,19 @@ const (
 
 // condition is what one rule says of a reading.
 type condition struct {
-	rule int
-	pass bool // it is the rule's pass
-	root node
+	rule  int
+	pass  bool // it is the rule's pass
+	broad bool // of a broad rule
+	root  node
 }
 
 // program is all conditions on one kind of reading.
 type program struct {
 	leaves     [texts][]leaf
 	literals   [texts]*literals
+	shorts     [texts]*shorts
+	empty      [texts][]int // leaves that an empty text fits
+	whole      [texts][]int // leaves that are tried on every text
 	pending    [texts][]literal
 	conditions []condition
 	forms      [texts]form
@@ -67,21 +77,7 @@ type program struct {
 // Set is rules that are compiled together.
 type Set struct {
 	Rules    []Rule
-	programs [programs]program
-}
-
-// broad is the program of the rules on requests that wait for the second look; the others are numbered by what they look at.
-const (
-	broad    = int(looks)
-	programs = broad + 1
-)
-
-// program returns the program that a rule belongs to.
-func (r *Rule) program() int {
-	if r.Broad() {
-		return broad
-	}
-	return int(r.Look)
+	programs [looks]program
 }
 
 // Compile makes a set of rules that Parse returned.
@@ -90,11 +86,7 @@ func Compile(list []Rule) (*Set, error) { return compile(list) }
 func compile(list []Rule) (*Set, error) {
 	s := &Set{Rules: slices.Clone(list)}
 	for l := range s.programs {
-		vocabulary := vocabularies[Requests]
-		if l != broad {
-			vocabulary = vocabularies[l]
-		}
-		for _, f := range vocabulary {
+		for _, f := range vocabularies[l] {
 			if f.sort == text || f.sort == word {
 				s.programs[l].forms[f.slot] = f.form
 			}
@@ -115,6 +107,15 @@ func compile(list []Rule) (*Set, error) {
 		p := &s.programs[l]
 		for slot := range p.pending {
 			p.literals[slot] = newLiterals(p.pending[slot])
+			p.shorts[slot] = newShorts(p.leaves[slot])
+			for i := range p.leaves[slot] {
+				if p.leaves[slot][i].empty {
+					p.empty[slot] = append(p.empty[slot], i)
+				}
+				if p.leaves[slot][i].whole {
+					p.whole[slot] = append(p.whole[slot], i)
+				}
+			}
 			p.pending[slot], p.known[slot] = nil, nil
 		}
 	}
@@ -122,9 +123,9 @@ func compile(list []Rule) (*Set, error) {
 }
 
 func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
-	p := &s.programs[r.program()]
+	p := &s.programs[r.Look]
 	if expr == "" { // volume: every request fits
-		p.conditions = append(p.conditions, condition{i, pass, node{op: opEvery}})
+		p.conditions = append(p.conditions, condition{i, pass, r.Broad(), node{op: opEvery}})
 		return nil
 	}
 	tree, err := where.ParseTree(expr, r.Look.vocabulary())
@@ -138,7 +139,7 @@ func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
 	if always(n) {
 		return fmt.Errorf("%s: every %s fits it: it must name something", key, r.Look)
 	}
-	p.conditions = append(p.conditions, condition{i, pass, n})
+	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), n})
 	return nil
 }
 
@@ -270,10 +271,11 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 	if re.MatchString("") {
 		return fmt.Errorf("%q fits an empty text, so it fits everything", v)
 	}
-	made.exprs = append(made.exprs, re)
+	made.exprs = append(made.exprs, expression{re, alphabet(v)})
 	texts := required(v)
-	if len(texts) == 0 {
+	if len(texts) == 0 || slices.Contains(texts, "") {
 		made.whole = true
+		return nil
 	}
 	for _, s := range texts {
 		l := literal{text: s, leaf: leaf, mode: confirm}

@@ -2,10 +2,12 @@ package rules
 
 import (
 	"bytes"
+	"math/bits"
 	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // gram is the length of the pieces by which literals are looked for.
@@ -16,7 +18,14 @@ const gram = 3
 // literals cost some two nanoseconds a byte.
 type literals struct {
 	filter [1024]uint64
-	by     map[uint32][]literal
+	places []place // open addressing by gramHash; a power of two of them
+	list   []literal
+}
+
+// place is where the literals of one gram stand in the list; none if to is 0.
+type place struct {
+	gram     uint32
+	from, to uint32
 }
 
 // literal is one text and what it means when it is found.
@@ -53,7 +62,7 @@ func newLiterals(list []literal) *literals {
 			users[pack(l.text[i], l.text[i+1], l.text[i+2])]++
 		}
 	}
-	s := &literals{by: map[uint32][]literal{}}
+	by := map[uint32][]literal{}
 	for _, l := range list {
 		best, least := uint32(0), 1<<30
 		for i := 0; i+gram <= len(l.text); i++ {
@@ -62,47 +71,137 @@ func newLiterals(list []literal) *literals {
 				best, least, l.at = k, users[k], i
 			}
 		}
-		s.by[best] = append(s.by[best], l)
-		h := gramHash(best)
+		by[best] = append(by[best], l)
+	}
+	s := &literals{places: make([]place, 1<<bits.Len(uint(4*len(by)))), list: make([]literal, 0, len(list))}
+	for k, some := range by {
+		h := gramHash(k)
 		s.filter[h>>6] |= 1 << (h & 63)
+		i := int(h) & (len(s.places) - 1)
+		for s.places[i].to > 0 {
+			i = (i + 1) & (len(s.places) - 1)
+		}
+		from := len(s.list)
+		s.list = append(s.list, some...)
+		s.places[i] = place{k, uint32(from), uint32(len(s.list))}
 	}
 	return s
 }
 
+// of returns the literals that are known by a gram.
+func (s *literals) of(k, h uint32) []literal {
+	mask := len(s.places) - 1
+	for i := int(h) & mask; s.places[i].to > 0; i = (i + 1) & mask {
+		if p := &s.places[i]; p.gram == k {
+			return s.list[p.from:p.to]
+		}
+	}
+	return nil
+}
+
 // find calls hit for each literal that stands in text where its mode wants it.
 func (s *literals) find(text []byte, hit func(*literal)) {
+	if s == nil || len(text) < gram {
+		return
+	}
+	k := pack(0, text[0], text[1])
+	for i, c := range text[gram-1:] {
+		k = k>>8 | uint32(c)<<16
+		h := gramHash(k)
+		if s.filter[h>>6&1023]&(1<<(h&63)) == 0 {
+			continue
+		}
+		list := s.of(k, h)
+		for j := range list {
+			l := &list[j]
+			if from := i - l.at; from >= 0 && l.stands(text, from) {
+				hit(l)
+			}
+		}
+	}
+}
+
+// stands tells whether a literal stands at a place of a text, and whether that is where its mode wants it.
+func (l *literal) stands(text []byte, from int) bool {
+	end := from + len(l.text)
+	if end > len(text) || string(text[from:end]) != l.text {
+		return false
+	}
+	switch l.mode {
+	case begins:
+		return from == 0
+	case ends:
+		return end == len(text)
+	case equals:
+		return from == 0 && end == len(text)
+	default:
+		return true
+	}
+}
+
+// shorts finds texts that are too short for grams, each by the byte of it that stands in fewest texts.
+type shorts struct {
+	any byteSet
+	by  [256][]literal
+}
+
+// byteSet tells which bytes stand in a text.
+type byteSet [4]uint64
+
+func (b *byteSet) add(c byte) { b[c>>6] |= 1 << (c & 63) }
+
+// within tells whether all of b are in o.
+func (b *byteSet) within(o *byteSet) bool {
+	return (b[0]&^o[0] | b[1]&^o[1] | b[2]&^o[2] | b[3]&^o[3]) == 0
+}
+
+func (b *byteSet) meets(o *byteSet) bool {
+	return (b[0]&o[0] | b[1]&o[1] | b[2]&o[2] | b[3]&o[3]) != 0
+}
+
+func newShorts(leaves []leaf) *shorts {
+	var s *shorts
+	for i := range leaves {
+		for _, l := range leaves[i].short {
+			if s == nil {
+				s = &shorts{}
+			}
+			best := l.text[0]
+			for j := range len(l.text) {
+				if lightest([]string{l.text[j : j+1]}) > lightest([]string{string(best)}) {
+					best = l.text[j]
+				}
+			}
+			s.any.add(best)
+			s.by[best] = append(s.by[best], l)
+		}
+	}
+	return s
+}
+
+// find calls hit for each literal that stands in text where its mode wants it. seen are the bytes of text.
+func (s *shorts) find(text []byte, seen *byteSet, hit func(*literal)) {
 	if s == nil {
 		return
 	}
-	for i := 0; i+gram <= len(text); i++ {
-		k := pack(text[i], text[i+1], text[i+2])
-		h := gramHash(k)
-		if s.filter[h>>6]&(1<<(h&63)) == 0 {
-			continue
-		}
-		list := s.by[k]
-		for j := range list {
-			l := &list[j]
-			from := i - l.at
-			if from < 0 || !bytes.HasPrefix(text[from:], []byte(l.text)) {
-				continue
-			}
-			whole := len(l.text) == len(text)-from
-			switch l.mode {
-			case begins:
-				if from != 0 {
-					continue
+	for w := range seen {
+		for both := seen[w] & s.any[w]; both != 0; both &= both - 1 {
+			list := s.by[w<<6|bits.TrailingZeros64(both)]
+			for i := range list {
+				l := &list[i]
+				from := 0
+				switch l.mode {
+				case ends:
+					from = max(len(text)-len(l.text), 0)
+				case holds, confirm:
+					if from = bytes.Index(text, []byte(l.text)); from < 0 {
+						continue
+					}
 				}
-			case ends:
-				if !whole {
-					continue
-				}
-			case equals:
-				if from != 0 || !whole {
-					continue
+				if l.stands(text, from) {
+					hit(l)
 				}
 			}
-			hit(l)
 		}
 	}
 }
@@ -251,6 +350,54 @@ func lightest(list []string) int {
 		}
 	}
 	return least
+}
+
+// alphabet is the bytes that a text must be made of which an expression matches from its beginning to its end; all if it
+// may match a part of a text.
+func alphabet(expr string) byteSet {
+	all := byteSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+	tree, err := syntax.Parse("(?is:"+expr+")", syntax.Perl)
+	if err != nil || tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText || tree.Sub[len(tree.Sub)-1].Op != syntax.OpEndText {
+		return all
+	}
+	var set byteSet
+	if !set.addAll(tree) {
+		return all
+	}
+	return set
+}
+
+// addAll adds the bytes that an expression can match. It is false when they may be any.
+func (b *byteSet) addAll(re *syntax.Regexp) bool {
+	span := func(from, to rune) {
+		for r := from; r <= to && r < 0x80; r++ {
+			b.add(byte(r))
+		}
+		if to >= 0x80 {
+			b[2], b[3] = ^uint64(0), ^uint64(0)
+		}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			span(r, r)
+			for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+				span(other, other)
+			}
+		}
+	case syntax.OpCharClass:
+		for i := 0; i < len(re.Rune); i += 2 {
+			span(re.Rune[i], re.Rune[i+1])
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return false
+	}
+	for _, sub := range re.Sub {
+		if !b.addAll(sub) {
+			return false
+		}
+	}
+	return true
 }
 
 // maxPattern bounds a regular expression, which is compiled into memory many times its length.

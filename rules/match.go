@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 
 	"github.com/connwarden/connwarden"
 )
@@ -18,7 +19,7 @@ type Hit struct {
 // findings fits is remembered too, so that a reading like others costs a hash a text. It belongs to one goroutine.
 type Matcher struct {
 	set   *Set
-	looks [programs]*memory
+	looks [looks]*memory // made when they are first wanted
 	sub   subject
 }
 
@@ -34,12 +35,17 @@ type memory struct {
 	p       *program
 	seed    maphash.Seed
 	slots   []int // those that any condition looks at
-	values  [texts][]valued
+	values  [texts]values
 	classes [texts]classes
-	sums    map[sumKey][]candidate
+	sums    map[sumKey]*sum
 	recent  [recentSums]recentSum
 	latest  [texts]latest
+	key     sumKey // of the reading in hand
+	last    *sum   // and what it fits
 	scratch []byte
+	set     []uint64 // leaves that the text in hand fits
+	asked   []uint64 // and those whose expressions were tried
+	number  []byte
 	hits    []Hit
 	forgot  bool
 }
@@ -47,18 +53,60 @@ type memory struct {
 // The bounds of what is remembered: a table a slot in which a text pushes another out, and the number of different
 // findings, which only an attacker drives up; then all is forgotten.
 const (
-	manyValues = 1 << 15 // of paths and queries
-	fewValues  = 1 << 12 // of all else
-	maxClasses = 1 << 14
+	classBits  = 14
+	maxClasses = 1 << classBits
 	maxSums    = 1 << 15
-	recentSums = 1 << 9
+	recentBits = 11
+	recentSums = 1 << recentBits
 )
 
-// valued is a text's hash and the number of the class that it is in.
-type valued struct {
-	hash  uint64
-	class uint16
-	known bool
+// remembered is how many texts of a slot are remembered; at 8 bytes each.
+var remembered = [texts]int{
+	slotPath: 1 << 16, slotQuery: 1 << 14, slotReferer: 1 << 14, slotAgent: 1 << 13, slotSite: 1 << 12, slotUser: 1 << 12, slotMethod: 1 << 10, slotKind: 1 << 8,
+}
+
+// values holds the classes of texts by the texts' hashes, four that fall into one place beside each other. A value is the
+// upper bits of a hash and the class; 0 is none. What was asked for again moves to the front, what is new begins in the
+// third place, so that a flood of texts that never come again does not push out those that do.
+type values []uint64
+
+const (
+	ways     = 4
+	newcomer = 2
+)
+
+func (v values) find(h uint64) (class uint16, known bool) {
+	set := v.set(h)
+	for i := range set {
+		if w := set[i]; (w^h)>>classBits == 0 {
+			if i > 0 {
+				set[i-1], set[i] = w, set[i-1]
+			}
+			return uint16(w & (maxClasses - 1)), true
+		}
+	}
+	return 0, false
+}
+
+func (v values) add(h uint64, class uint16) {
+	set := v.set(h)
+	at := newcomer
+	for i := range at {
+		if set[i] == 0 {
+			at = i
+			break
+		}
+	}
+	if at == newcomer {
+		set[newcomer+1] = set[newcomer]
+	}
+	set[at] = h&^(maxClasses-1) | uint64(class)
+}
+
+// set is the place of a hash: the lower bits, which are not kept, choose it.
+func (v values) set(h uint64) *[ways]uint64 {
+	at := int(h) * ways & (len(v) - 1)
+	return (*[ways]uint64)(v[at : at+ways])
 }
 
 // latest is the text of a slot that was looked up last, of the slots whose text seldom changes.
@@ -83,50 +131,62 @@ type sumKey struct {
 	status uint16
 }
 
+// sum is what a combination fits.
+type sum struct {
+	narrow, broad []candidate
+	// busy tells that a broad rule that names something may be among them.
+	busy bool
+}
+
 type recentSum struct {
-	key   sumKey
-	list  []candidate
-	known bool
+	key sumKey
+	sum *sum // nil: none
 }
 
 // candidate is a condition that a combination fits, for certain or if numbers and addresses agree.
 type candidate struct {
-	condition int
+	condition uint16
 	late      bool
 }
 
 // NewMatcher returns a matcher of the set.
-func (s *Set) NewMatcher() *Matcher {
-	m := &Matcher{set: s}
-	for l := range s.programs {
-		p := &s.programs[l]
-		if len(p.conditions) == 0 {
-			continue
-		}
-		mem := &memory{p: p, seed: maphash.MakeSeed()}
-		for slot := range p.leaves {
-			if len(p.leaves[slot]) > 0 {
-				mem.slots = append(mem.slots, slot)
-				n := fewValues
-				if slot == slotPath || slot == slotQuery {
-					n = manyValues
-				}
-				mem.values[slot] = make([]valued, n)
-			}
-		}
-		mem.forget()
+func (s *Set) NewMatcher() *Matcher { return &Matcher{set: s} }
+
+// look is the memory of one kind of reading, nil when no rule looks at it.
+func (m *Matcher) look(l Look) *memory {
+	mem := m.looks[l]
+	if mem == nil && len(m.set.programs[l].conditions) > 0 {
+		mem = newMemory(&m.set.programs[l])
 		m.looks[l] = mem
 	}
+	return mem
+}
+
+func newMemory(p *program) *memory {
+	m := &memory{p: p, seed: maphash.MakeSeed()}
+	words := 0
+	for slot := range p.leaves {
+		if len(p.leaves[slot]) > 0 {
+			m.slots = append(m.slots, slot)
+			m.values[slot] = make(values, remembered[slot])
+			words = max(words, m.words(slot))
+		}
+	}
+	m.set, m.asked = make([]uint64, words), make([]uint64, words)
+	m.forget()
 	return m
 }
+
+// words is how many words a set of leaves has.
+func (m *memory) words(slot int) int { return (len(m.p.leaves[slot]) + 63) / 64 }
 
 func (m *memory) forget() {
 	for _, slot := range m.slots {
 		clear(m.values[slot])
-		words := (len(m.p.leaves[slot]) + 63) / 64
+		words := m.words(slot)
 		m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{make([]uint64, words)}}
 	}
-	m.sums = map[sumKey][]candidate{}
+	m.sums = map[sumKey]*sum{}
 	clear(m.recent[:])
 	for slot := range m.latest {
 		m.latest[slot].known = false
@@ -134,12 +194,40 @@ func (m *memory) forget() {
 }
 
 // Request returns the rules that a request fits, but for broad ones. The result is valid until the next call.
-func (m *Matcher) Request(r *connwarden.Request) []Hit { return m.request(m.looks[Requests], r) }
+func (m *Matcher) Request(r *connwarden.Request) []Hit {
+	mem := m.request(r)
+	if mem == nil {
+		return nil
+	}
+	return mem.fits(mem.last.narrow, &m.sub)
+}
+
+// Busy tells whether the request that was last asked about may fit a broad rule that names something.
+func (m *Matcher) Busy() bool {
+	mem := m.looks[Requests]
+	return mem != nil && mem.last.busy
+}
 
 // Broad returns the broad rules that a request fits. The result is valid until the next call.
-func (m *Matcher) Broad(r *connwarden.Request) []Hit { return m.request(m.looks[broad], r) }
+func (m *Matcher) Broad(r *connwarden.Request) []Hit {
+	if m.request(r) == nil {
+		return nil
+	}
+	return m.BroadToo()
+}
 
-func (m *Matcher) request(mem *memory, r *connwarden.Request) []Hit {
+// BroadToo returns the broad rules that the request fits that was last asked about. The result is valid until the next
+// call.
+func (m *Matcher) BroadToo() []Hit {
+	mem := m.looks[Requests]
+	if mem == nil {
+		return nil
+	}
+	return mem.fits(mem.last.broad, &m.sub)
+}
+
+func (m *Matcher) request(r *connwarden.Request) *memory {
+	mem := m.look(Requests)
 	if mem == nil {
 		return nil
 	}
@@ -151,46 +239,50 @@ func (m *Matcher) request(mem *memory, r *connwarden.Request) []Hit {
 		s.num[numTook] = r.Took.Milliseconds()
 	}
 	s.addr = r.Client
-	return mem.match(s, uint16(min(r.Status, 999)))
+	mem.match(s, min(r.Status, 999))
+	return mem
 }
 
 var kinds = [...][]byte{[]byte("http"), []byte("tls"), []byte("empty"), []byte("garbage")}
 
 // Event returns the rules that an event fits. The result is valid until the next call.
 func (m *Matcher) Event(e *connwarden.Event) []Hit {
-	mem := m.looks[Events]
+	mem := m.look(Events)
 	if mem == nil {
 		return nil
 	}
 	s := m.clear()
 	s.text[slotService], s.text[slotKind] = append(s.text[slotService][:0], e.Service...), append(s.text[slotKind][:0], e.Kind.String()...)
 	s.text[slotUser], s.text[slotDetail], s.addr = e.User, e.Detail, e.Client
-	return mem.match(s, 0)
+	mem.match(s, 0)
+	return mem.fits(mem.last.narrow, s)
 }
 
 // Fault returns the rules that a fault fits. The result is valid until the next call.
 func (m *Matcher) Fault(f *connwarden.Fault) []Hit {
-	mem := m.looks[Faults]
+	mem := m.look(Faults)
 	if mem == nil {
 		return nil
 	}
 	s := m.clear()
 	s.text[slotService], s.text[slotLevel] = append(s.text[slotService][:0], f.Service...), append(s.text[slotLevel][:0], f.Level.String()...)
 	s.text[slotMessage], s.text[slotCode], s.text[slotModule], s.text[slotSite], s.addr = f.Message, f.Code, f.Module, f.Site, f.Client
-	return mem.match(s, 0)
+	mem.match(s, 0)
+	return mem.fits(mem.last.narrow, s)
 }
 
 // Conn returns the rules that connections alike fit, whose peer made so many requests (-1: no log tells). The result is
 // valid until the next call.
 func (m *Matcher) Conn(addr netip.Addr, state, dir string, port uint16, requests int64) []Hit {
-	mem := m.looks[Connections]
+	mem := m.look(Connections)
 	if mem == nil {
 		return nil
 	}
 	s := m.clear()
 	s.text[slotKind], s.text[slotMethod] = append(s.text[slotKind][:0], state...), append(s.text[slotMethod][:0], dir...)
 	s.num[numPort], s.num[numRequests], s.addr = int64(port), requests, addr
-	return mem.match(s, 0)
+	mem.match(s, 0)
+	return mem.fits(mem.last.narrow, s)
 }
 
 // clear empties the subject. Texts of before may be borrowed from someone: they are dropped.
@@ -199,8 +291,9 @@ func (m *Matcher) clear() *subject {
 	return &m.sub
 }
 
-func (m *memory) match(s *subject, status uint16) []Hit {
-	var key sumKey
+// match finds what a reading fits: m.key and m.last.
+func (m *memory) match(s *subject, status uint16) {
+	key := &m.key
 	key.status = status
 	for _, slot := range m.slots {
 		key.class[slot] = m.class(slot, s.text[slot])
@@ -211,10 +304,15 @@ func (m *memory) match(s *subject, status uint16) []Hit {
 			key.class[slot] = m.class(slot, s.text[slot])
 		}
 	}
+	m.last = m.sum(key)
+}
+
+// fits returns those of some conditions that the reading in hand fits.
+func (m *memory) fits(list []candidate, s *subject) []Hit {
 	m.hits = m.hits[:0]
-	for _, c := range m.sum(&key) {
+	for _, c := range list {
 		cond := &m.p.conditions[c.condition]
-		if !c.late || m.eval(&cond.root, &key, s) == yes {
+		if !c.late || m.eval(&cond.root, &m.key, s) == yes {
 			m.hits = append(m.hits, Hit{cond.rule, cond.pass})
 		}
 	}
@@ -237,100 +335,71 @@ func (m *memory) class(slot int, t []byte) uint16 {
 
 func (m *memory) byHash(slot int, t []byte) uint16 {
 	h := maphash.Bytes(m.seed, t)
-	at := h & uint64(len(m.values[slot])-1)
-	if v := &m.values[slot][at]; v.known && v.hash == h {
-		return v.class
+	if class, known := m.values[slot].find(h); known {
+		return class
 	}
 	class := m.classify(slot, t)
-	m.values[slot][at] = valued{h, class, true} // after classify, which may have forgotten all
+	m.values[slot].add(h, class) // after classify, which may have forgotten all
 	return class
 }
 
 func (m *memory) classify(slot int, t []byte) uint16 {
-	m.scratch = normal(m.scratch, t, m.p.forms[slot])
-	text := m.scratch
+	text, seen := normal(m.scratch, t, m.p.forms[slot])
+	m.scratch = text
+	words := m.words(slot)
+	set, asked := m.set[:words], m.asked[:words]
+	clear(set)
+	clear(asked)
 	leaves := m.p.leaves[slot]
-	set := make([]uint64, (len(leaves)+63)/64)
-	fits := func(i int) { set[i>>6] |= 1 << (i & 63) }
-	var asked []int // expressions that were tried
-	m.p.literals[slot].find(text, func(l *literal) {
-		if l.mode != confirm {
-			fits(l.leaf)
-			return
-		}
-		if set[l.leaf>>6]&(1<<(l.leaf&63)) != 0 {
-			return
-		}
-		for _, i := range asked {
-			if i == l.leaf {
-				return
+	hit := func(l *literal) {
+		word, bit := l.leaf>>6, uint64(1)<<(l.leaf&63)
+		switch {
+		case l.mode != confirm:
+			set[word] |= bit
+		case (set[word]|asked[word])&bit == 0:
+			asked[word] |= bit
+			if leaves[l.leaf].matches(text, &seen) {
+				set[word] |= bit
 			}
 		}
-		asked = append(asked, l.leaf)
-		if leaves[l.leaf].matches(text) {
-			fits(l.leaf)
-		}
-	})
-	for i := range leaves {
-		l := &leaves[i]
-		if set[i>>6]&(1<<(i&63)) != 0 {
-			continue
-		}
-		if l.empty && len(text) == 0 || l.whole && l.matches(text) || len(l.short) > 0 && l.shortFits(text) {
-			fits(i)
+	}
+	m.p.literals[slot].find(text, hit)
+	m.p.shorts[slot].find(text, &seen, hit)
+	if len(text) == 0 {
+		for _, i := range m.p.empty[slot] {
+			set[i>>6] |= 1 << (i & 63)
 		}
 	}
-	return m.number(slot, set)
+	for _, i := range m.p.whole[slot] {
+		if set[i>>6]&(1<<(i&63)) == 0 && leaves[i].matches(text, &seen) {
+			set[i>>6] |= 1 << (i & 63)
+		}
+	}
+	return m.numberOf(slot, set)
 }
 
-func (l *leaf) matches(text []byte) bool {
-	for _, re := range l.exprs {
-		if re.Match(text) {
+func (l *leaf) matches(text []byte, seen *byteSet) bool {
+	for i := range l.exprs {
+		if re := &l.exprs[i]; seen.within(&re.alphabet) && re.Match(text) {
 			return true
 		}
 	}
 	return false
 }
 
-// shortFits looks for the leaf's texts that are too short for grams. Those that an expression needs only say that it is
-// worth trying.
-func (l *leaf) shortFits(text []byte) bool {
-	for i := range l.short {
-		s := l.short[i].text
-		switch l.short[i].mode {
-		case begins:
-			if len(text) >= len(s) && string(text[:len(s)]) == s {
-				return true
-			}
-		case ends:
-			if len(text) >= len(s) && string(text[len(text)-len(s):]) == s {
-				return true
-			}
-		case equals:
-			if string(text) == s {
-				return true
-			}
-		case holds:
-			if bytes.Contains(text, []byte(s)) {
-				return true
-			}
-		default:
-			if bytes.Contains(text, []byte(s)) {
-				return l.matches(text)
-			}
-		}
-	}
-	return false
-}
-
-// number returns the number of a set of leaves.
-func (m *memory) number(slot int, set []uint64) uint16 {
-	key := make([]byte, 0, 8*len(set))
+// numberOf returns the number of a set of leaves.
+func (m *memory) numberOf(slot int, set []uint64) uint16 {
+	any := uint64(0)
+	m.number = m.number[:0]
 	for _, w := range set {
-		key = append(key, byte(w), byte(w>>8), byte(w>>16), byte(w>>24), byte(w>>32), byte(w>>40), byte(w>>48), byte(w>>56))
+		any |= w
+		m.number = append(m.number, byte(w), byte(w>>8), byte(w>>16), byte(w>>24), byte(w>>32), byte(w>>40), byte(w>>48), byte(w>>56))
+	}
+	if any == 0 {
+		return 0
 	}
 	c := &m.classes[slot]
-	if n, ok := c.number[string(key)]; ok {
+	if n, ok := c.number[string(m.number)]; ok {
 		return n
 	}
 	if len(c.sets) >= maxClasses {
@@ -339,40 +408,49 @@ func (m *memory) number(slot int, set []uint64) uint16 {
 		c = &m.classes[slot]
 	}
 	n := uint16(len(c.sets))
-	c.number[string(key)] = n
-	c.sets = append(c.sets, set)
+	c.number[string(m.number)] = n
+	c.sets = append(c.sets, slices.Clone(set))
 	return n
 }
 
 // sum returns the conditions that a combination may fit.
-func (m *memory) sum(key *sumKey) []candidate {
-	h := uint64(key.status)
-	for _, c := range key.class {
-		h = (h ^ uint64(c)) * 0x9e3779b97f4a7c15
-		h ^= h >> 29
+func (m *memory) sum(key *sumKey) *sum {
+	c := &key.class
+	h := (uint64(c[0])|uint64(c[1])<<16|uint64(c[2])<<32|uint64(c[3])<<48)*0x9e3779b97f4a7c15 ^
+		(uint64(c[4])|uint64(c[5])<<16|uint64(c[6])<<32|uint64(c[7])<<48+uint64(key.status))*0xc2b2ae3d27d4eb4f
+	r := &m.recent[(h^h>>32)*0x9e3779b97f4a7c15>>(64-recentBits)]
+	if r.key == *key && r.sum != nil {
+		return r.sum
 	}
-	r := &m.recent[h%recentSums]
-	if r.known && r.key == *key {
-		return r.list
-	}
-	list, ok := m.sums[*key]
-	if !ok {
+	found := m.sums[*key]
+	if found == nil {
+		found = &sum{}
 		for i := range m.p.conditions {
-			switch m.eval(&m.p.conditions[i].root, key, nil) {
-			case yes:
-				list = append(list, candidate{i, false})
-			case unsure:
-				list = append(list, candidate{i, true})
+			cond := &m.p.conditions[i]
+			truth := m.eval(&cond.root, key, nil)
+			if truth == no {
+				continue
+			}
+			one := candidate{uint16(i), truth == unsure}
+			if cond.broad {
+				found.broad = append(found.broad, one)
+				found.busy = found.busy || !cond.root.everything()
+			} else {
+				found.narrow = append(found.narrow, one)
 			}
 		}
+		found.narrow, found.broad = slices.Clip(found.narrow), slices.Clip(found.broad)
 		if len(m.sums) >= maxSums {
 			clear(m.sums)
 		}
-		m.sums[*key] = list
+		m.sums[*key] = found
 	}
-	*r = recentSum{*key, list, true}
-	return list
+	*r = recentSum{*key, found}
+	return found
 }
+
+// everything tells that a condition names nothing, so that every reading fits it.
+func (n *node) everything() bool { return n.op == opEvery && len(n.kids) == 0 }
 
 // truth is the answer of a condition when not all is known.
 type truth uint8
@@ -429,4 +507,7 @@ func sure(b bool) truth {
 }
 
 // Normal returns a path as the language compares it, in dst, which it returns grown.
-func Normal(dst, path []byte) []byte { return normal(dst, path, pathForm) }
+func Normal(dst, path []byte) []byte {
+	text, _ := normal(dst, path, pathForm)
+	return text
+}

@@ -11,28 +11,61 @@ const (
 	queryForm      // decoded; plus signs, white space and /*comments*/ become one space
 )
 
-// normal makes a text comparable, in dst, which it returns grown. A text that needs no more than small letters is done
-// in one pass.
-func normal(dst, src []byte, f form) []byte {
+// normal makes a text comparable, in dst, which it returns grown, and tells which bytes stand in it. Most texts need
+// no more than small letters.
+func normal(dst, src []byte, f form) (text []byte, seen byteSet) {
 	dst = append(dst[:0], src...)
-	if f != plainForm && bytes.ContainsAny(dst, "%\\") {
+	if f != plainForm && (bytes.IndexByte(dst, '%') >= 0 || bytes.IndexByte(dst, '\\') >= 0) {
 		// Twice: what hides an attack from a filter is decoded once by the filter and once more behind it.
 		dst = decode(decode(unescape(dst)))
 	}
 	for i, c := range dst {
-		if c >= 'A' && c <= 'Z' {
-			dst[i] = c | 0x20
-		}
+		c = small[c]
+		dst[i] = c
+		seen.add(c)
 	}
 	switch f {
 	case pathForm:
-		return foldPath(dst)
+		if seen['\\'>>6]&(1<<('\\'&63)) != 0 || bytes.Contains(dst, doubleSlash) || bytes.Contains(dst, dotSlash) {
+			dst = foldPath(dst)
+			seen = bytesOf(dst)
+		}
 	case queryForm:
-		return foldSpace(dst)
-	default:
-		return dst
+		if seen.meets(&spaces) || bytes.Contains(dst, doubleSpace) || bytes.Contains(dst, comment) {
+			dst = foldSpace(dst)
+			seen = bytesOf(dst)
+		}
 	}
+	return dst, seen
 }
+
+func bytesOf(text []byte) (s byteSet) {
+	for _, c := range text {
+		s.add(c)
+	}
+	return s
+}
+
+var doubleSlash, dotSlash, doubleSpace, comment = []byte("//"), []byte("/./"), []byte("  "), []byte("/*")
+
+// small maps capital letters to small ones.
+var small = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+	}
+	for c := 'A'; c <= 'Z'; c++ {
+		t[c] = byte(c) | 0x20
+	}
+	return t
+}()
+
+// spaces are the bytes that foldSpace makes spaces of.
+var spaces = func() (s byteSet) {
+	for _, c := range []byte("+\t\n\r\v\f\xa0") {
+		s.add(c)
+	}
+	return s
+}()
 
 // unescape undoes what Apache and nginx do to bytes that a log cannot hold: \xHH, \" and \\ (Apache's
 // ap_escape_logitem, nginx's ngx_http_log_escape). In place.
@@ -155,7 +188,7 @@ func foldSpace(b []byte) []byte {
 		switch {
 		case c == '+' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f' || c == 0xa0:
 			c = ' '
-		case c == '/' && i+1 < len(b) && b[i+1] == '*':
+		case c == '/' && i+1 < len(b) && b[i+1] == '*' && (i+2 == len(b) || b[i+2] != '!'): // MySQL runs what stands in /*! … */
 			end := bytes.Index(b[i+2:], []byte("*/"))
 			if end >= 0 {
 				i += end + 3

@@ -140,10 +140,17 @@ func Merge(base, over []Rule) []Rule {
 }
 
 // broadCount is the count from which a rule by address waits for the second look: what is so many is worth counting by
-// time only for those who asked that often at all, and most do not.
-const broadCount = 25
+// time only for those who asked that often at all, and most do not. broadWithin is the longest window of such a rule: who
+// may meet it is told by the busiest minute, and of hours a minute tells little.
+const (
+	broadCount  = 25
+	broadWithin = 10 * time.Minute
+)
 
 // Broad tells that a rule is counted in a second look, for the busiest alone.
 func (r *Rule) Broad() bool {
-	return r.Look == Requests && (r.By == ByIP && (r.Where == "" || r.Count >= broadCount) || r.By == ByNet && r.Where == "")
+	if r.Look != Requests || r.Where == "" && r.By == ByNet {
+		return r.Look == Requests
+	}
+	return r.By == ByIP && (r.Where == "" || r.Count >= broadCount && r.Within <= broadWithin)
 }

@@ -1,0 +1,55 @@
+package judge
+
+// queueLines is how many requests wait to be counted: each waits for memory twice, for the index and for the ledger, and
+// looked up together those waits pass at the same time.
+const queueLines = 32
+
+// queue holds requests that wait to be counted in the ledgers of a table that does not follow.
+type queue struct {
+	n       int
+	waiting [queueLines]waiting
+	place   [queueLines]uint32
+	warm    uint32 // nothing: it keeps the compiler from leaving the look-up out
+}
+
+// waiting is what a ledger counts of a request.
+type waiting struct {
+	addr  [16]byte
+	size  int64
+	at    uint32
+	claim uint16
+	class uint8 // hundreds of the status; 6: none of HTTP's
+	named bool  // it may fit a broad rule that names something
+}
+
+// later lets a request wait to be counted.
+func (t *Table) later(w *waiting) {
+	q := &t.queue
+	q.waiting[q.n] = *w
+	if q.n++; q.n == queueLines {
+		t.flush()
+	}
+}
+
+// flush counts the requests that wait. Whatever looks at the ledgers of a table that does not follow calls it first.
+func (t *Table) flush() {
+	q, l := &t.queue, &t.ledgers
+	all := q.waiting[:q.n]
+	q.n = 0
+	mask := uint64(len(l.index) - 1)
+	for i := range all {
+		q.place[i] = l.index[hashOf(keyOf(&all[i].addr))&mask]
+	}
+	warm := uint32(0)
+	for i := range all {
+		if n := q.place[i]; n > 0 {
+			one := l.at(int(n - 1))
+			warm += uint32(one.addr[0]) + one.minute
+		}
+	}
+	q.warm = warm
+	for i := range all {
+		w := &all[i]
+		t.ledger(&w.addr).request(w)
+	}
+}
