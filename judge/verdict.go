@@ -152,6 +152,7 @@ func singular(why string, n uint64) string {
 	if !ok {
 		return why
 	}
+	after = strings.TrimPrefix(after, "different ") // one differs from nothing
 	word, rest, _ := strings.Cut(after, " ")
 	if word == "times" {
 		return before + "once " + rest
