@@ -18,7 +18,7 @@ import (
 func TestPresentTellsWhatTheDaemonKnows(t *testing.T) {
 	now := time.Date(2026, 11, 22, 14, 3, 0, 0, time.UTC)
 	table := faults.NewTable(faults.ByFault, faults.Options{})
-	table.Fault(&connwarden.Fault{Time: now, Service: "php-fpm", Module: "www", Level: connwarden.LevelWarning, Message: []byte("[pool www] server reached pm.max_children setting (5), consider raising it")})
+	table.Fault(&connwarden.Fault{Time: now, Service: "php-fpm", Module: []byte("www"), Level: connwarden.LevelWarning, Message: []byte("[pool www] server reached pm.max_children setting (5), consider raising it")})
 	var peers []report.Peer
 	for i := range 14 {
 		a := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}).String()
