@@ -1,0 +1,274 @@
+package packaging
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Versions that are built. The first is one before a release, the second is newer.
+const (
+	older = "0.0.1-rc1"
+	newer = "0.0.1"
+)
+
+// packages is the folder that they are in; TestMain removes it.
+var packages string
+
+// built builds the packages of both versions, once.
+var built = sync.OnceValue(func() (err error) {
+	if packages, err = os.MkdirTemp("", "packages"); err != nil {
+		return err
+	}
+	for _, version := range []string{older, newer} {
+		cmd := exec.Command("./build", version, packages, runtime.GOARCH)
+		cmd.Env = append(os.Environ(), "LEVEL=0", "SOURCE_DATE_EPOCH=1000000000")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", version, err, out)
+		}
+	}
+	return nil
+})
+
+// needs skips a test, aloud, where programs are missing.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs the program %s", program)
+		}
+	}
+}
+
+// deliver puts the packages whose names fit onto the machine, into /packages, and returns them, the older first.
+func (m *machine) deliver(pattern string) (list []string) {
+	m.Helper()
+	m.check(built())
+	names, err := filepath.Glob(filepath.Join(packages, pattern))
+	m.check(err)
+	if len(names) != 2 {
+		m.Fatalf("%s: %d packages, want 2", pattern, len(names))
+	}
+	m.check(os.MkdirAll(m.file("/packages"), 0o755))
+	for _, name := range names {
+		from, err := os.Open(name)
+		m.check(err)
+		to, err := os.Create(m.file("/packages/" + filepath.Base(name)))
+		m.check(err)
+		_, err = io.Copy(to, from)
+		m.check(err)
+		from.Close()
+		m.check(to.Close())
+		list = append(list, "/packages/"+filepath.Base(name))
+	}
+	// "1-rc1", and "1~rc1", stand before what ends at 1 or not, as the format has it.
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(strings.Count(b, "rc1"), strings.Count(a, "rc1")) })
+	return list
+}
+
+// left fails for each file that is there and was not before.
+func (m *machine) left(before map[string]bool) {
+	m.Helper()
+	for _, name := range slices.Sorted(maps.Keys(m.written())) {
+		if !before[name] {
+			m.Errorf("%s is left", name)
+		}
+	}
+}
+
+// held tells whether the firewall of the machine refuses an address.
+func (m *machine) held(addr string) bool {
+	m.Helper()
+	return strings.Contains(m.run("nft", "list", "ruleset"), addr)
+}
+
+// is fails unless a unit is active, or enabled, as wanted.
+func (m *machine) is(what, unit, want string) {
+	m.Helper()
+	if have := strings.TrimSpace(m.try("systemctl", "is-"+what, unit).out); have != want {
+		m.Errorf("%s is %s, want %s\n%s", unit, have, want, m.try("journalctl", "--no-pager", "-u", unit, "-n", "30").out)
+	}
+}
+
+// watches waits until the daemon is there, and returns its process.
+func (m *machine) watches(mode string) (pid string) {
+	m.Helper()
+	m.is("active", "connwarden.service", "active")
+	pid = m.property("connwarden.service", "MainPID")
+	m.until("the daemon says that it follows", func() (bool, string) {
+		said := m.run("journalctl", "--no-pager", "-o", "cat", "-u", "connwarden.service", "_PID="+pid)
+		return strings.Contains(said, `"mode":"`+mode+`"`), said
+	})
+	return pid
+}
+
+// one is an address that the tests block, of those for documentation (RFC 5737).
+const one = "203.0.113.7"
+
+// use is what every kind of package must have brought: the program, its manual, its units.
+func (m *machine) use(version, prefix string) {
+	m.Helper()
+	if out := m.run("connwarden", "--version"); !strings.HasPrefix(out, "connwarden "+version+" ") {
+		m.Errorf("--version says %q, want %s", out, version)
+	}
+	if out := m.run("connwarden", "doctor"); !strings.Contains(out, "root") || !strings.Contains(out, "nft") {
+		m.Errorf("doctor says\n%s", out)
+	}
+	m.run("connwarden", "review", "--no-dns")
+	for _, name := range []string{
+		"bin/connwarden", "share/man/man1/connwarden.1.gz", "share/bash-completion/completions/connwarden", "share/fish/vendor_completions.d/connwarden.fish",
+		"share/doc/connwarden/NOTICE", "share/doc/connwarden/LICENSES.modules.gz",
+	} {
+		if !m.exists(prefix + name) {
+			m.Errorf("%s is missing", prefix+name)
+		}
+	}
+	for _, unit := range []string{"connwarden.service", "connwarden-sync.service", "connwarden-sync.timer"} {
+		m.is("enabled", unit, "enabled")
+	}
+	m.is("active", "connwarden-sync.timer", "active")
+	m.watches("suggest")
+	if m.exists("/var/lib/connwarden/connwarden.db") && strings.Contains(m.run("connwarden", "blocks", "--json"), `"target"`) {
+		m.Errorf("something is blocked already")
+	}
+}
+
+// TestRealDeb installs, upgrades, removes, brings back and purges the package of Debian.
+func TestRealDeb(t *testing.T) {
+	needs(t, "dpkg-deb", "rpmbuild", "nft")
+	m := newMachine(t)
+	debs := m.deliver("*.deb")
+	before := m.written()
+	m.run("dpkg", "-i", debs[0])
+	m.use(older, "/usr/")
+	m.run("connwarden", "block", one)
+	m.add("/etc/connwarden/config.toml", "\n# the administrator's\n")
+
+	pid := m.watches("suggest")
+	m.run("dpkg", "-i", debs[1])
+	if out := m.run("connwarden", "--version"); !strings.HasPrefix(out, "connwarden "+newer+" ") {
+		t.Errorf("after the upgrade --version says %q", out)
+	}
+	if m.watches("suggest") == pid {
+		t.Errorf("the upgrade did not restart the daemon")
+	}
+	if !m.held(one) {
+		t.Errorf("the upgrade let go who was blocked")
+	}
+	if !strings.Contains(m.read("/etc/connwarden/config.toml"), "the administrator's") {
+		t.Errorf("the upgrade lost the configuration")
+	}
+
+	m.run("systemctl", "disable", "--now", "connwarden.service")
+	m.run("dpkg", "-i", debs[1])
+	m.is("active", "connwarden.service", "inactive")
+	m.is("enabled", "connwarden.service", "disabled")
+	m.is("active", "connwarden-sync.timer", "active")
+
+	m.run("dpkg", "--remove", "connwarden")
+	if m.held(one) {
+		t.Errorf("after the removal nobody is there who would ever lift the block, and it is in force")
+	}
+	if m.exists("/usr/bin/connwarden") || !m.exists("/var/lib/connwarden/connwarden.db") || !m.exists("/etc/connwarden/config.toml") {
+		t.Errorf("a removal takes the program, and keeps the journal and the configuration")
+	}
+	m.run("dpkg", "-i", debs[1])
+	if !m.held(one) {
+		t.Errorf("what was not over is not in force again after the package came back")
+	}
+	m.is("enabled", "connwarden.service", "disabled")
+
+	m.run("dpkg", "--purge", "connwarden")
+	m.left(before)
+	if m.held(one) {
+		t.Errorf("after the purge the block is in force")
+	}
+}
+
+// TestRealRPM does the same with the package of Red Hat's family, on a machine whose presets enable nothing, as theirs do.
+// Dependencies are not looked at: Debian's shell is not in rpm's database.
+func TestRealRPM(t *testing.T) {
+	needs(t, "dpkg-deb", "rpmbuild", "rpm", "nft")
+	m := newMachine(t)
+	rpms := m.deliver("*.rpm")
+	m.write("/etc/systemd/system-preset/99-default.preset", "disable *\n")
+	m.run("rpm", "--initdb")
+	before := m.written()
+	m.run("rpm", "-i", "--nodeps", rpms[0])
+	m.is("enabled", "connwarden.service", "disabled")
+	m.run("systemctl", "enable", "--now", "connwarden.service")
+	m.use(older, "/usr/")
+	m.run("connwarden", "block", one)
+	m.add("/etc/connwarden/config.toml", "\n# the administrator's\n")
+	if out := m.try("rpm", "-V", "--nodeps", "connwarden").out; strings.TrimSpace(out) != "S.5....T.  c /etc/connwarden/config.toml" {
+		t.Errorf("rpm -V says\n%s", out)
+	}
+
+	pid := m.watches("suggest")
+	m.run("rpm", "-U", "--nodeps", rpms[1])
+	if out := m.run("connwarden", "--version"); !strings.HasPrefix(out, "connwarden "+newer+" ") {
+		t.Errorf("after the upgrade --version says %q", out)
+	}
+	if m.watches("suggest") == pid {
+		t.Errorf("the upgrade did not restart the daemon")
+	}
+	if !m.held(one) || !strings.Contains(m.read("/etc/connwarden/config.toml"), "the administrator's") {
+		t.Errorf("the upgrade let go who was blocked, or lost the configuration")
+	}
+
+	m.run("rpm", "-e", "connwarden")
+	if m.held(one) {
+		t.Errorf("after the removal the block is in force")
+	}
+	if m.exists("/usr/bin/connwarden") || !m.exists("/var/lib/connwarden/connwarden.db") || !m.exists("/etc/connwarden/config.toml.rpmsave") {
+		t.Errorf("a removal takes the program, and keeps the journal and a changed configuration")
+	}
+	m.run("rm", "-r", "/var/lib/connwarden", "/etc/connwarden") // as the manual says: rpm has no purge
+	m.left(before)
+}
+
+// TestRealTar does the same with the script that is in the archive.
+func TestRealTar(t *testing.T) {
+	needs(t, "dpkg-deb", "rpmbuild", "nft")
+	m := newMachine(t)
+	tars := m.deliver("*.tar.gz")
+	for i := range tars {
+		m.run("tar", "-C", "/packages", "--no-same-owner", "-xzf", tars[i])
+		tars[i] = strings.TrimSuffix(tars[i], ".tar.gz")
+	}
+	before := m.written()
+	m.run(tars[0] + "/install")
+	m.use(older, "/usr/local/")
+	m.run("connwarden", "block", one)
+	m.add("/etc/connwarden/config.toml", "\n# the administrator's\n")
+	pid := m.watches("suggest")
+	m.run(tars[1] + "/install")
+	if out := m.run("connwarden", "--version"); !strings.HasPrefix(out, "connwarden "+newer+" ") {
+		t.Errorf("after the upgrade --version says %q", out)
+	}
+	if m.watches("suggest") == pid || !m.held(one) || !strings.Contains(m.read("/etc/connwarden/config.toml"), "the administrator's") {
+		t.Errorf("the upgrade did not restart the daemon, let go who was blocked, or lost the configuration")
+	}
+
+	if r := m.try(tars[1]+"/install", "--purge"); r.code != 2 {
+		t.Errorf("--purge alone: exit code %d, want 2; %s", r.code, r.err)
+	}
+	m.run(tars[1]+"/install", "--uninstall")
+	if m.held(one) || m.exists("/usr/local/bin/connwarden") || !m.exists("/etc/connwarden/config.toml") || !m.exists("/var/lib/connwarden/connwarden.db") {
+		t.Errorf("the uninstallation takes program and blocks, and keeps configuration and journal")
+	}
+	m.run(tars[1]+"/install", "--uninstall", "--purge")
+	for _, dir := range []string{"/usr/local/bin", "/usr/local/share"} { // the system's own, and this machine's disk had none
+		before[dir] = true
+	}
+	m.left(before)
+}
