@@ -254,6 +254,7 @@ func (m *meter) accuse(a netip.Addr, word string) {
 
 // age forgets who was not accused for an hour, and turns the tables of faults every half hour.
 func (m *meter) age() {
+	m.look(0) // a minute in which nothing came is one that was looked at
 	for k, a := range m.accused {
 		if m.now.Unix()-a.at > int64(time.Hour/time.Second) {
 			delete(m.accused, k)

@@ -22,6 +22,13 @@ type History struct {
 	Problems  []Problem   `json:"problems"`
 }
 
+// HistoryQuery says which part of a history is wanted.
+type HistoryQuery struct {
+	From, Until time.Time
+	Target      string // an address or prefix; "" is all
+	Rows        int    // most verdicts and most blocks; 0: 200
+}
+
 // Rate is what the logs said in one step of time.
 type Rate struct {
 	Start      time.Time         `json:"start"`

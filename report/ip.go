@@ -27,6 +27,8 @@ type Dossier struct {
 	Conns  []ConnRow `json:"conns"`  // connections now, one row each
 	Pages  *Pages    `json:"pages"`  // what it asked for; null when no log was read
 	Blocks []Block   `json:"blocks"` // that hold it now
+	// History is what the daemon wrote down of it: verdicts and blocks of the past; null where nothing was.
+	History *History `json:"history"`
 }
 
 // IPs writes a dossier for each target.
@@ -45,7 +47,7 @@ func (t *Text) IPs(w io.Writer, d *IPs) error {
 func (t *Text) dossier(d *Dossier) {
 	t.out.WriteString(t.paint(d.Target, bold) + "\n")
 	if len(d.Peers) == 0 {
-		t.out.WriteString("  nothing was seen of it\n")
+		t.out.WriteString("  nothing was seen of it in this time\n")
 	}
 	for i := range d.Peers {
 		t.one(&d.Peers[i], len(d.Peers) > 1)
@@ -67,6 +69,11 @@ func (t *Text) dossier(d *Dossier) {
 		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
 		t.pageRows(d.Pages)
 		t.rest(d.Pages.Rest, "requests")
+	}
+	if h := d.History; h != nil && len(h.Verdicts)+len(h.Blocks) > 0 {
+		own := *h
+		own.Rates = nil // they are of all addresses
+		t.history("HISTORY", &own)
 	}
 }
 

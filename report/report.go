@@ -194,6 +194,8 @@ type Review struct {
 	Groups   []Peer     `json:"groups"`
 	Findings []Finding  `json:"findings"`
 	Followed bool       `json:"followed,omitempty"` // by a daemon, which knows this without reading the logs again; then pages has no rows
+	Logs     int        `json:"logs,omitempty"`     // that the daemon follows
+	Rates    []Rate     `json:"rates,omitempty"`    // what it counted, minute by minute
 	At       *time.Time `json:"at,omitempty"`       // the past moment that it is about
 	History  *History   `json:"history,omitempty"`  // what the daemon wrote down of then
 	Partial  bool       `json:"partial"`            // a source that the user named could not be read

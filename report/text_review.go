@@ -53,6 +53,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 			t.rest(d.Errors.Rest, "entries")
 		}
 	}
+	t.history("HISTORY", d.History)
 	t.problems(d.Problems)
 	return t.end(w)
 }
@@ -69,6 +70,9 @@ func (t *Text) kinds(m map[string]uint64) string {
 
 func (t *Text) masthead(d *Review) {
 	parts := []string{"connwarden", Clean(d.Host), d.Time.Format("2 Jan 15:04:05 MST")}
+	if d.At != nil {
+		parts[2] = "as of " + d.At.Format("2 Jan 2006 15:04:05 MST")
+	}
 	if d.Load != nil {
 		parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, plural(uint64(d.Load.Cores), "core", "cores")))
 	}

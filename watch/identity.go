@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/bots"
@@ -106,6 +107,8 @@ func (r *review) exempt(a netip.Addr) string {
 		return "the loopback address of this machine"
 	case r.own[a]:
 		return "this machine's own address"
+	case slices.ContainsFunc(r.opt.Proxies, func(p netip.Prefix) bool { return p.Contains(a) }):
+		return "a trusted proxy, behind which are others: block the real client for the site"
 	case nets.CDN().Contains(a):
 		return "the address of a content delivery network, behind which are others: block the real client for the site"
 	}

@@ -130,12 +130,44 @@ func (r *review) peer(p *judge.Peer, v *connwarden.Verdict, k *identified, word 
 	}
 	switch word {
 	case connwarden.VerdictMalicious:
-		d.Next = append(d.Next, "connwarden block "+d.Addr+" --for 1h")
+		if next := r.deny(p, v); next != "" {
+			d.Next = append(d.Next, next)
+		}
 		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
 	case connwarden.VerdictSuspicious:
 		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
 	}
 	return d
+}
+
+// deny is what to type to block an address: for the one site that it attacks if all its requests came through a proxy, whose
+// packets are all that a firewall sees; nothing if that site is not known.
+func (r *review) deny(p *judge.Peer, v *connwarden.Verdict) string {
+	addr := p.Addr.String()
+	if !p.Proxied {
+		return "connwarden block " + addr + " --for 1h"
+	}
+	if r.sources == nil {
+		return ""
+	}
+	sites := map[string]string{} // by the names of logs
+	for _, one := range r.sources.List {
+		sites[one.Log.Shown] = one.Log.Site
+	}
+	site := ""
+	for _, e := range v.Evidence {
+		for _, s := range e.Samples {
+			one := sites[s.From.Name]
+			if one == "" || site != "" && one != site {
+				return ""
+			}
+			site = one
+		}
+	}
+	if site == "" {
+		return ""
+	}
+	return "connwarden block " + addr + " --site " + site + " --for 1h"
 }
 
 // groups writes the verdicts on networks, sites, accounts and so on.
@@ -295,7 +327,11 @@ func (r *review) findings() {
 			Next:   r.pathNext(o.Path),
 		})
 	}
-	slices.SortStableFunc(d.Findings, func(a, b report.Finding) int { return cmp.Compare(gravity[a.Level], gravity[b.Level]) })
+	sortFindings(d.Findings)
+}
+
+func sortFindings(list []report.Finding) {
+	slices.SortStableFunc(list, func(a, b report.Finding) int { return cmp.Compare(gravity[a.Level], gravity[b.Level]) })
 }
 
 // maxTold is how many addresses are told of one by one; no one reads more under pressure.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -120,4 +121,39 @@ func (r *review) known(ctx context.Context, k *Known, open map[netip.Addr]uint64
 		d.Peers = append(d.Peers, r.peer(p, &v, &id, word, open[p.Addr]))
 	}
 	sortPeers(d.Peers)
+}
+
+// Recall adds to a review of the past the addresses that a history accuses and the logs no longer show, and says so in
+// findings of their own.
+func Recall(d *report.Review, h *report.History) {
+	have := map[string]bool{}
+	for i := range d.Peers {
+		have[d.Peers[i].Addr] = true
+	}
+	told := 0
+	for i := range h.Verdicts {
+		p := h.Verdicts[i].Peer
+		if p.Kind != "" || have[p.Addr] || p.Score < connwarden.ScoreSuspicious {
+			continue
+		}
+		have[p.Addr] = true
+		d.Peers = append(d.Peers, p)
+		if told++; told > maxTold {
+			continue
+		}
+		level := "warning"
+		if p.Verdict == connwarden.VerdictMalicious {
+			level = "critical"
+		}
+		detail := ""
+		for j := range p.Evidence {
+			detail += sentence(p.Evidence[j].Why) + " "
+		}
+		d.Findings = append(d.Findings, report.Finding{
+			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, place(p.Network)), " "),
+			Detail: detail + "By the history of " + h.Verdicts[i].Time.Format("2 Jan 15:04") + ".", Addr: p.Addr, Next: []string{"connwarden ip " + p.Addr},
+		})
+	}
+	sortPeers(d.Peers)
+	sortFindings(d.Findings)
 }
