@@ -167,6 +167,9 @@ func (c *command) facts(p *Plan) ([]block.Spare, []connwarden.Problem) {
 	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now(), Logins: func(since time.Time) ([]block.Login, error) {
 		return store.Logins(context.Background(), filepath.Join("/", c.env.root, store.Wtmpdb), since)
 	}})
+	for _, prefix := range p.Proxies {
+		spares = append(spares, block.Spare{Prefix: prefix, Who: "a trusted proxy (logs.trusted_proxies), behind which stand all its visitors"})
+	}
 	for _, prefix := range p.Block.Never {
 		spares = append(spares, block.Spare{Prefix: prefix, Who: "on the list " + p.Block.NeverFrom})
 	}

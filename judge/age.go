@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -24,6 +25,7 @@ type live struct {
 	peers   map[[16]byte]struct{} // touched since Touched was called
 	groups  map[groupKey]struct{}
 	fired   map[int]groupKey // rules with members: the group that fired last
+	claimed []netip.Addr     // who said who it is since Claimed was called
 }
 
 // failure is a request that was refused or failed, by its address and path.
@@ -37,6 +39,8 @@ const (
 	netSlots = 1 << 14
 	// failedSlots holds the failed requests of the last seconds; at 16 bytes a quarter of a MiB.
 	failedSlots = 1 << 14
+	// maxClaimed bounds the addresses whose claims wait to be looked at.
+	maxClaimed = 1 << 12
 	// maxDoubts bounds the events that wait for a request.
 	maxDoubts = 1 << 12
 	// netShare is the part of a rule's count that a network must have come to before it is counted.
@@ -222,6 +226,22 @@ func (t *Table) Touched(now time.Time) (peers, groups []Judged) {
 	}
 	clear(v.peers)
 	return peers, groups
+}
+
+// claims notes an address that says for the first time who it is.
+func (v *live) claims(addr [16]byte) {
+	if len(v.claimed) < maxClaimed {
+		v.claimed = append(v.claimed, netip.AddrFrom16(addr).Unmap())
+	}
+}
+
+// Claimed returns the addresses that said for the first time who they are since it was last called, and that they did so is
+// all that may speak against them: who lies must not wait until a rule accuses him. The list is valid until the
+// table is used again.
+func (t *Table) Claimed() []netip.Addr {
+	list := t.live.claimed
+	t.live.claimed = t.live.claimed[:0]
+	return list
 }
 
 // touchMembers touches all who took part in what a group did.

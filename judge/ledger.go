@@ -25,6 +25,7 @@ type Peer struct {
 	ByClass     [6]uint64 // 0: no status, 1 to 5: 1xx to 5xx
 	First, Last time.Time // of its requests; zero when the log has no times
 	Claim       uint16    // what its agent claims to be, by Options.Claim; 0: nothing
+	Proxied     bool      // each of its requests came through a trusted proxy
 }
 
 // ledger is the compact form of a Peer. Times are Unix seconds, 0 when there is none; they last until 2106.
@@ -39,6 +40,7 @@ type ledger struct {
 	all         peak   // of all requests
 	named       peak   // of those that may fit a broad rule that names something
 	claim       uint16
+	direct      bool // a request came from it without a proxy between
 }
 
 // peak is the busiest minute.
@@ -219,6 +221,7 @@ func (l *ledger) request(w *waiting) {
 	}
 	l.seen(w.at)
 	l.claim = max(l.claim, w.claim)
+	l.direct = l.direct || !w.via
 	switch m := w.at / 60; {
 	case m > l.minute:
 		l.minute, l.all.within, l.named.within = m, 0, 0
@@ -286,6 +289,7 @@ func (l *ledger) merge(o *ledger) {
 	l.seen(o.first)
 	l.last = max(l.last, o.last)
 	l.claim = max(l.claim, o.claim)
+	l.direct = l.direct || o.direct
 	l.all.merge(&o.all)
 	l.named.merge(&o.named)
 }
@@ -293,6 +297,7 @@ func (l *ledger) merge(o *ledger) {
 func (l *ledger) peer() Peer {
 	p := Peer{
 		Addr: l.ip(), Requests: uint64(l.requests), Bytes: l.bytes, First: moment(int64(l.first)), Last: moment(int64(l.last)), Claim: l.claim,
+		Proxied: l.requests > 0 && !l.direct,
 	}
 	for i, n := range l.byClass {
 		p.ByClass[i] = uint64(n)

@@ -20,6 +20,7 @@ type waiting struct {
 	claim uint16
 	class uint8 // hundreds of the status; 6: none of HTTP's
 	named bool  // it may fit a broad rule that names something
+	via   bool  // a trusted proxy passed it on
 }
 
 // later lets a request wait to be counted.

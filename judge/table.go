@@ -114,7 +114,7 @@ func (t *Table) Request(r *connwarden.Request) {
 		t.again(r)
 		return
 	}
-	w := waiting{addr: r.Client.As16(), at: seconds(r.Time), size: r.Size, class: uint8(min(r.Status/100, 6))}
+	w := waiting{addr: r.Client.As16(), at: seconds(r.Time), size: r.Size, class: uint8(min(r.Status/100, 6)), via: r.Via.IsValid()}
 	if t.agents != nil && len(r.Agent) > 0 {
 		w.claim = t.claim(r.Agent)
 	}
@@ -131,6 +131,9 @@ func (t *Table) Request(r *connwarden.Request) {
 	}
 	l := t.ledger(&w.addr)
 	if t.live != nil {
+		if w.claim > 0 && l.claim == 0 {
+			t.live.claims(l.addr)
+		}
 		l.request(&w)
 	}
 	t.pathKnown = false

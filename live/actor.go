@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/nets"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/rules"
 )
 
 // accusation is a verdict on its way to the actor.
@@ -447,7 +449,23 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 	if d.acts || len(proved.Evidence) == counted || d.word != connwarden.VerdictMalicious {
 		d.held = ""
 	}
+	if d.acts && one.peer.Proxied && (d.site == nil || d.site.Folder == "") && a.requests(proved.Evidence) {
+		d.acts, d.held = false, behindProxy
+	}
 	return d, v.Score >= connwarden.ScoreSuspicious || v.Exempt != ""
+}
+
+// behindProxy is why an address is not blocked whose packets never come here.
+const behindProxy = "it comes through a trusted proxy, whose packets are all that a firewall here sees: block it there, or for the site alone"
+
+// requests tells whether evidence rests on requests alone.
+func (a *actor) requests(list []connwarden.Evidence) bool {
+	for _, r := range a.opt.Rules.Rules {
+		if r.Look != rules.Requests && slices.ContainsFunc(list, func(e connwarden.Evidence) bool { return e.Rule == r.Name }) {
+			return false
+		}
+	}
+	return true
 }
 
 // counting is the evidence that policy acts upon now. If all of it is about one site, so is the block.
@@ -514,6 +532,8 @@ func (a *actor) exempt(addr netip.Addr) string {
 		return "the loopback address of this machine"
 	case a.own[addr]:
 		return "this machine's own address"
+	case slices.ContainsFunc(a.opt.Proxies, func(p netip.Prefix) bool { return p.Contains(addr) }):
+		return "a trusted proxy, behind which are others: block the real client for the site"
 	case nets.CDN().Contains(addr):
 		return "the address of a content delivery network, behind which are others: block the real client for the site"
 	}

@@ -329,6 +329,11 @@ func (w *warden) judge() {
 		w.meter.accuse(v.Addr, s.word)
 		w.actor.accuse(accusation{judged: *v, peer: w.table.Peer(v.Addr), sites: sites, at: w.now})
 	}
+	for _, addr := range w.table.Claimed() {
+		if _, ok := w.said[addr]; !ok {
+			w.actor.accuse(accusation{judged: judge.Judged{Verdict: connwarden.Verdict{Addr: addr}}, peer: w.table.Peer(addr), at: w.now})
+		}
+	}
 	for i := range groups {
 		v := &groups[i]
 		word := connwarden.Word(v.Score)
