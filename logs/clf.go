@@ -32,6 +32,11 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 		at = p.clfPlain(line)
 	}
 	if at == 0 {
+		if line = p.bare(line); !vhosted && len(line) > 0 {
+			at = p.clfPlain(line)
+		}
+	}
+	if at == 0 {
 		var open int
 		if open, at = p.clfOpen(line); open < 0 || !p.clfLead(line[:open], vhosted) {
 			return misfit
@@ -42,6 +47,47 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 		return stump
 	}
 	return g
+}
+
+// bare takes off what is written around a line. Docker Compose writes the service in front, "web-1  | ". LiteSpeed writes the
+// quotes of its own configuration, of which a format without an end lacks the last, and in a log that sites share the
+// site in front, as in ["www.example.com"].
+func (p *Parser) bare(line []byte) []byte {
+	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
+		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
+			line = line[n+2:]
+		}
+	}
+	if starts(line, `["`) {
+		n := bytes.Index(line[:min(len(line), 300)], []byte(`"] `))
+		if n < 3 || !isName(line[2:n]) {
+			return line
+		}
+		p.req.Host = hostOnly(line[2:n])
+		line = line[n+3:]
+	}
+	if len(line) < 3 || line[0] != '"' {
+		return line
+	}
+	open := bytes.IndexByte(line, '[')
+	if open < 0 || bytes.IndexByte(line[1:open], '"') >= 0 {
+		return line // a list of addresses in quotes
+	}
+	line = line[1:]
+	last := len(line) - 1
+	if line[last] != '"' {
+		return line
+	}
+	if line[last-1] == '"' {
+		if last < 2 || line[last-2] != ' ' || line[last-2] == '\\' { // else an empty agent and no quote of the line's own
+			line = line[:last]
+		}
+		return line
+	}
+	if word := line[bytes.LastIndexByte(line, ' ')+1 : last]; bytes.IndexByte(word, '"') < 0 && bytes.Count(line, quote) == 3 {
+		line = line[:last] // behind the size
+	}
+	return line
 }
 
 // clfPlain reads "192.0.2.7 - - [17/May/2015:10:05:03 +0000", with which nearly all lines begin, and returns where it ends;
@@ -158,7 +204,11 @@ func closesTime(line []byte, at int) bool {
 		return at == len(line)
 	}
 	rest := line[at+1:]
-	return line[at] == ']' && (len(rest) == 0 || rest[0] == ' ' && (len(rest) == 1 || rest[1] == '"'))
+	if line[at] != ']' || len(rest) > 0 && rest[0] != ' ' {
+		return false
+	}
+	rest = bytes.TrimLeft(rest, " ")
+	return len(rest) == 0 || rest[0] == '"'
 }
 
 // clfClient reads "client ident user", of which the user may have spaces.

@@ -14,7 +14,14 @@ func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
 		if at == len(line) || line[at] == ']' && at+2 >= len(line) {
 			return stump, false
 		}
-		return misfit, false
+		n := at + 1
+		for n < len(line) && line[n] == ' ' { // some write more than one
+			n++
+		}
+		if line[at] != ']' || n == at+1 || n == len(line) || line[n] != '"' {
+			return misfit, false
+		}
+		at = n - 2
 	}
 	at += 3
 	end := closeRequest(line, at)

@@ -40,6 +40,16 @@ var (
 		f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`), f(partToken, `" `), f(partToken, " "), f(partToken, " "), f(partClient, " "),
 		f(partToken, " "))
 
+	// Nginx Proxy Manager's log_formats "proxy" and "standard" (its docker/rootfs/etc/nginx/conf.d/include/log-proxy.conf): cache's and
+	// upstream's status, status; method, scheme, host and target; client, size and more in brackets
+	npmProxy = fixed("nginx_proxy_manager", 15,
+		f(partTime, "["), f(partToken, "] "), f(partSkip, " "), f(partStatus, " "), f(partMethod, " - "), f(partToken, " "), f(partHost, " "), f(partURI, ` "`),
+		f(partClient, `" [Client `), f(partSize, "] [Length "), f(partToken, "] [Gzip "), f(partToken, "] [Sent-to "), f(partAgent, `] "`), f(partReferer, `" "`),
+		f(partSkip, `"`))
+	npmOther = fixed("nginx_proxy_manager_standard", 12,
+		f(partTime, "["), f(partStatus, "] "), f(partMethod, " - "), f(partToken, " "), f(partHost, " "), f(partURI, ` "`),
+		f(partClient, `" [Client `), f(partSize, "] [Length "), f(partToken, "] [Gzip "), f(partAgent, `] "`), f(partReferer, `" "`), f(partSkip, `"`))
+
 	// The ssl_request_log of the mod_ssl package of RHEL and SUSE: "%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"
 	sslRequest = fixed("apache_ssl_request", 6,
 		f(partTime, "["), f(partClient, "] "), f(partToken, " "), f(partToken, " "), f(partRequest, ` "`), f(partSize, `" `))

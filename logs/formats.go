@@ -10,7 +10,7 @@ import (
 // Detect takes the earlier.
 var accessFormats = []*Format{
 	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, iis, w3cExtended,
-	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest,
+	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest, npmProxy, npmOther,
 	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog,
 }
 

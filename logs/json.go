@@ -281,6 +281,9 @@ func (p *Parser) member(value []byte) {
 	case "downstreamstatus", "downstreamcontentsize":
 		s.marks |= markTraefik
 	}
+	if len(value) == 0 && f.what == partRequest && p.seen&(sawRequest|sawPath) == 0 { // nginx writes so what could not be read
+		p.set(partRequest, 0, value)
+	}
 	if f.what == partSkip || len(value) == 0 || int8(f.rank)+1 <= s.ranks[f.what] {
 		return
 	}

@@ -10,7 +10,8 @@ const auto time.Duration = 0
 // (nginx.org/en/docs/varindex.html), Apache's usual JSON formats, Caddy (caddyserver.com/docs/caddyfile/directives/log),
 // Traefik (doc.traefik.io/traefik/observability/access-logs), the Elastic Common Schema
 // (elastic.co/guide/en/ecs/current), Google's LogEntry.httpRequest, HAProxy's and Envoy's documented JSON formats, and of
-// the loggers of the common web frameworks.
+// the loggers of the common web frameworks. Of clouds and CDNs: Azure's Application Gateway and Front Door, AWS's API Gateway and WAF,
+// Cloudflare's Logpush, Fastly.
 var keys = map[string]meaning{
 	"time":        {what: partTime, rank: 2},
 	"timestamp":   {what: partTime, rank: 3},
@@ -222,6 +223,44 @@ var keys = map[string]meaning{
 	"authuser":                       {what: partUser, rank: 3},
 	"clientusername":                 {what: partUser, rank: 4},
 	"user.name":                      {what: partUser, rank: 4},
+
+	"properties.clientip":                   {what: partClient, rank: 5},
+	"properties.httpmethod":                 {what: partMethod, rank: 5},
+	"properties.requesturi":                 {what: partURI, rank: 6},
+	"properties.originalrequesturiwithargs": {what: partURI, rank: 7},
+	"properties.requestquery":               {what: partQuery, rank: 2},
+	"properties.httpstatus":                 {what: partStatus, rank: 5},
+	"properties.httpstatuscode":             {what: partStatus, rank: 5},
+	"properties.sentbytes":                  {what: partSize, rank: 5},
+	"properties.responsebytes":              {what: partSize, rank: 5},
+	"properties.timetaken":                  {what: partTook, unit: time.Second, rank: 5},
+	"properties.host":                       {what: partHost, rank: 5},
+	"properties.originalhost":               {what: partHost, rank: 6},
+	"properties.hostname":                   {what: partHost, rank: 4},
+	"properties.useragent":                  {what: partAgent, rank: 5},
+	"properties.referer":                    {what: partReferer, rank: 4},
+	"properties.httpversion":                {what: partProto, rank: 2},
+	"resourcepath":                          {what: partURI, rank: 1},
+	"clientrequesturi":                      {what: partURI, rank: 6},
+	"clientrequestpath":                     {what: partURI, rank: 5},
+	"clientrequestmethod":                   {what: partMethod, rank: 5},
+	"clientrequesthost":                     {what: partHost, rank: 6},
+	"clientrequestprotocol":                 {what: partProto, rank: 3},
+	"clientrequestreferer":                  {what: partReferer, rank: 4},
+	"clientrequestuseragent":                {what: partAgent, rank: 5},
+	"edgeresponsestatus":                    {what: partStatus, rank: 6},
+	"edgeresponsebytes":                     {what: partSize, rank: 6},
+	"edgestarttimestamp":                    {what: partTime, rank: 3},
+	"httprequest.clientip":                  {what: partClient, rank: 5},
+	"httprequest.uri":                       {what: partURI, rank: 6},
+	"httprequest.args":                      {what: partQuery, rank: 2},
+	"httprequest.httpmethod":                {what: partMethod, rank: 5},
+	"httprequest.httpversion":               {what: partProto, rank: 2},
+	"httpquery":                             {what: partQuery, rank: 2},
+	"requestquery":                          {what: partQuery, rank: 2},
+	"responsebodysize":                      {what: partSize, rank: 4},
+	"bytesread":                             {what: partSize, rank: 1},
+	"res.headers.contentlength":             {what: partSize, rank: 2},
 }
 
 // ltsvKeys are the labels of ltsv.org that mean something else in JSON, or are not used there.

@@ -89,7 +89,7 @@ func init() {
 	routes = [openings][]route{
 		opensObject: to("mongodb", "nextcloud", journalJSON, caddyError, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
-			sslRequest, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
+			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to(syslogLog),
 		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
