@@ -37,6 +37,7 @@ type flags struct {
 	root       string
 	zone       string
 	now        string
+	at         string
 	noDNS      bool
 	dnsTimeout string
 	color      string
@@ -57,6 +58,8 @@ type flags struct {
 	netns         string
 
 	noConns, withConns, noLogs bool
+
+	metrics, logLevel, logFormat string
 }
 
 // softMemory is where the collector begins to work harder instead of letting the heap double: tables under a flood of
@@ -126,6 +129,7 @@ Without a command it is "connwarden review".`,
 		return usage("see "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.checkAt(cmd) }
 	f := root.PersistentFlags()
 	f.BoolVar(&c.flags.json, "json", false, "print one JSON object")
 	f.BoolVar(&c.flags.csv, "csv", false, "print the rows as CSV")
@@ -133,6 +137,7 @@ Without a command it is "connwarden review".`,
 	f.StringVar(&c.flags.root, "root", "", "take `DIR` for / when looking for logs, panels and configuration")
 	f.StringVar(&c.flags.zone, "tz", "", "`ZONE` of times that logs write without one (default: the machine's)")
 	f.StringVar(&c.flags.now, "now", "", "judge as of `TIME` (default: the clock; for named logs the time of their last line)")
+	f.StringVar(&c.flags.at, "at", "", "answer for a past `TIME`, from the logs and from what connwarden watch wrote down: \"yesterday 14:00\"")
 	f.BoolVar(&c.flags.noDNS, "no-dns", false, "ask no name server")
 	f.StringVar(&c.flags.dnsTimeout, "dns-timeout", "800ms", "wait at most `D` for name servers")
 	f.StringVar(&c.flags.color, "color", "auto", "colours: auto, always or never")
@@ -141,7 +146,7 @@ Without a command it is "connwarden review".`,
 	defer tellDefaults(root)
 	root.AddCommand(c.reviewCommand(), c.topCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.rulesCommand(), c.ipCommand(), c.doctorCommand(), c.configCommand(), c.updateCommand())
 	root.AddCommand(c.blockCommand(), c.unblockCommand(), c.blocksCommand(), c.allowCommand(), c.disallowCommand(), c.allowedCommand(), c.undoCommand(), c.confirmCommand(), c.syncCommand())
-	root.AddCommand(c.watchCommand(), c.webCommand(), c.reportCommand())
+	root.AddCommand(c.watchCommand(), c.quietCommand(), c.webCommand(), c.reportCommand())
 	return root
 }
 
@@ -189,9 +194,19 @@ func (c *command) window(p *Plan, since string) (w gather.Window, err error) {
 		}
 		return m
 	}
+	if since == "" && c.flags.at != "" {
+		since = p.Since
+	}
 	w.Since, w.Until = read("--since", since), read("--until", c.flags.until)
 	if now := read("--now", c.flags.now); now != nil {
 		w.Now = now(c.env.Now())
+	}
+	if at, e := c.moment(p); e != nil {
+		err = e
+	} else if !at.IsZero() {
+		if w.Now = at; w.Until == nil {
+			w.Until = func(time.Time) time.Time { return at }
+		}
 	}
 	w.Clock = c.env.Now
 	return w, err

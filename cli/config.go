@@ -14,7 +14,9 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/connwarden/connwarden/live"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/web"
 )
 
 // File is a configuration file, exactly as written: nil means that the file does not say.
@@ -34,8 +36,15 @@ type File struct {
 		Folder *string  `toml:"folder" comment:"rules of one's own"`
 		Off    []string `toml:"off" comment:"names of rules that do not count here"`
 	} `toml:"rules"`
-	Block   blockFile   `toml:"block"`
-	Actions actionsFile `toml:"actions"`
+	Block       blockFile    `toml:"block"`
+	Actions     actionsFile  `toml:"actions"`
+	Log         logFile      `toml:"log"`
+	Metrics     metricsFile  `toml:"metrics"`
+	Sites       []siteFile   `toml:"site" comment:"how some sites differ"`
+	Maintenance []windowFile `toml:"maintenance" comment:"times of the week in which less is blocked"`
+	Notify      []notifyFile `toml:"notify" comment:"whom the daemon tells, and how"`
+	History     historyFile  `toml:"history"`
+	Daemon      daemonFile   `toml:"daemon"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -51,6 +60,12 @@ type Plan struct {
 	RulesOff []string // names
 	Block    blockPlan
 	Actions  actionsPlan
+	Policy   live.Policy
+	Log      logPlan
+	Metrics  *web.Place // nil: not served
+	Notify   []channelPlan
+	History  historyPlan
+	Daemon   daemonPlan
 	StateDir string
 	File     string
 	values   []report.Value
@@ -198,6 +213,24 @@ func (c *command) plan() (*Plan, error) {
 
 	p.StateDir, origin = stateDir(c.env.Getenv)
 	p.set("state_dir", p.StateDir, origin)
+	if err := p.planPolicy(f, c.driverNames(), inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planLog(&f.Log, &c.flags, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planMetrics(&f.Metrics, &c.flags, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planNotify(f.Notify, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planHistory(&f.History, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planDaemon(&f.Daemon, inFile); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -26,6 +26,8 @@ type desk struct {
 	rules *rules.Set
 	id    watch.Identity
 	top   int // rows of a review's tables
+
+	daemon *following // nil: none is followed
 }
 
 // deskRows is how many rows of each table the page's reviews have, the ordinary peers among them.
@@ -57,6 +59,11 @@ func (d *desk) options(since string, top int) (watch.Options, error) {
 
 // Review implements web.Desk.
 func (d *desk) Review(ctx context.Context, since string) (*report.Review, error) {
+	if since == "" {
+		if r, ok := d.present(ctx); ok {
+			return r, nil
+		}
+	}
 	return d.review(ctx, since, nil)
 }
 
@@ -66,14 +73,14 @@ func (d *desk) review(ctx context.Context, since string, want []netip.Prefix) (*
 		return nil, err
 	}
 	return watch.Review(ctx, watch.ReviewOptions{
-		Rules: d.rules, Identity: d.id, Options: opt, Logs: !d.c.flags.noLogs, Conns: d.live(), From: d.c.flags.from, Netns: d.c.flags.netns, Want: want,
+		Rules: d.rules, Identity: d.id, Options: opt, Logs: !d.c.flags.noLogs, Conns: d.live(), Past: d.c.flags.at != "", From: d.c.flags.from, Netns: d.c.flags.netns, Want: want,
 	})
 }
 
 // live tells whether connections are looked at.
 func (d *desk) live() bool {
 	f := &d.c.flags
-	return !f.noConns && (len(d.files) == 0 || f.withConns || f.from != "")
+	return !f.noConns && f.at == "" && (len(d.files) == 0 || f.withConns || f.from != "")
 }
 
 // IP implements web.Desk.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,8 +69,8 @@ func (c *command) ip(ctx context.Context, files, args []string) error {
 		return err
 	}
 	id := c.identity(p)
-	live := len(files) == 0
-	r, err := watch.Review(ctx, watch.ReviewOptions{Rules: set, Identity: id, Options: opt, Conns: live, Logs: true, Want: targets})
+	live := len(files) == 0 && c.flags.at == ""
+	r, err := watch.Review(ctx, watch.ReviewOptions{Rules: set, Identity: id, Options: opt, Conns: live, Logs: true, Want: targets, Past: c.flags.at != ""})
 	if err != nil {
 		return err
 	}
@@ -83,10 +84,25 @@ func (c *command) ip(ctx context.Context, files, args []string) error {
 			d.Problems = append(d.Problems, report.Problem{What: "connections", Why: gather.Reason(err)})
 		}
 	}
+	until := c.env.Now()
+	from := until.Add(-pastSpan)
+	if c.flags.at != "" { // the logs' window
+		if until = opt.Now; r.Since != nil {
+			from = *r.Since
+		} else {
+			from = until.Add(-time.Hour)
+		}
+	}
 	for _, target := range targets {
 		one, err := c.dossier(ctx, p, opt, target, r, open)
 		if err != nil {
 			return err
+		}
+		if len(files) == 0 {
+			why := ""
+			if one.History, why = c.pastOf(ctx, p, target, from, until); c.flags.at != "" && why != "" {
+				d.Problems = append(d.Problems, report.Problem{What: "history", Why: report.Clean(why)})
+			}
 		}
 		d.Addrs = append(d.Addrs, *one)
 	}

@@ -75,17 +75,22 @@ func (c *command) review(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	past := c.flags.at != ""
 	d, err := watch.Review(cmd.Context(), watch.ReviewOptions{
+		Past:     past,
 		Rules:    set,
 		Identity: c.identity(p),
 		Options:  opt,
-		Conns:    !c.flags.noConns && (len(args) == 0 || c.flags.withConns || c.flags.from != ""),
+		Conns:    !c.flags.noConns && (!past || c.flags.from != "") && (len(args) == 0 || c.flags.withConns || c.flags.from != ""),
 		From:     c.flags.from,
 		Logs:     !c.flags.noLogs,
 		Netns:    c.flags.netns,
 	})
 	if err != nil {
 		return err
+	}
+	if past && len(args) == 0 {
+		c.recall(cmd.Context(), p, opt.Now, d)
 	}
 	err = c.print(d, func(t *report.Text, w io.Writer) error { return t.Review(w, d) }, func(v *report.CSV) error { return v.Review(d) })
 	if err != nil {

@@ -28,8 +28,9 @@ const (
 
 // actionsFile is the section [actions] of the configuration.
 type actionsFile struct {
-	Mode  *string `toml:"mode" comment:"what connwarden watch does about harm: suggest says what it would block, enforce blocks"`
-	Local *bool   `toml:"believe_local" comment:"enforce also on lines that local accounts could have written, such as syslog's files"`
+	Mode  *string  `toml:"mode" comment:"what connwarden watch does about harm: suggest says what it would block, enforce blocks"`
+	Local *bool    `toml:"believe_local" comment:"enforce also on lines that local accounts could have written, such as syslog's files"`
+	Mutes []string `toml:"quiet_mutes" comment:"families and names of rules on which nothing is blocked while it is quiet, besides those that are capped"`
 }
 
 // actionsPlan is what watch does about harm.
@@ -58,8 +59,8 @@ func (p *Plan) planActions(f *actionsFile, inFile func(string) string) error {
 
 // watchFlags are those of the command watch.
 type watchFlags struct {
-	enforce, dryRun, once bool
-	drivers               []string
+	enforce, dryRun, once, test bool
+	drivers                     []string
 }
 
 func (c *command) watchCommand() *cobra.Command {
@@ -74,7 +75,11 @@ By default it says what it would block. With --enforce, or mode = "enforce" in t
 configuration, it blocks who is malicious, for longer each time, through the same guard as connwarden block. It never
 blocks for what a local account or a client could have written into a log alone.
 
-After a stop or a crash it goes on where it was. --once reads what is there since the last time and ends.
+After a stop or a crash it goes on where it was. --once reads what is there since the last time and ends. SIGHUP has it
+read its configuration, rules and tables again; what is wrong in them is said, and those before stay in force.
+
+It tells people by mail, chats, a webhook or a program of yours, serves figures for Prometheus, keeps quiet during a
+deployment (connwarden quiet) and maintenance, and treats sites differently: docs/watch.md has an example of everything.
 
 Exit codes: 0 stopped; 1 failed; 2 used wrongly.`,
 		Example: "  connwarden watch\n  connwarden watch --enforce --json\n  connwarden watch --once --json /var/log/nginx/access.log",
@@ -85,6 +90,10 @@ Exit codes: 0 stopped; 1 failed; 2 used wrongly.`,
 	fs.BoolVar(&f.dryRun, "dry-run", false, "block nothing, whatever the configuration says, and remember nothing")
 	fs.BoolVar(&f.once, "once", false, "read what is there, and end")
 	fs.StringSliceVar(&f.drivers, "with", nil, "block with `DRIVER` (default: the firewall that this machine really uses)")
+	fs.BoolVar(&f.test, "test-notifications", false, "send a test over each channel of the configuration, and end")
+	fs.StringVar(&c.flags.metrics, "metrics", "", "serve /metrics for Prometheus at `ADDR`: a port of this machine alone, an address with a port, or unix:/PATH")
+	fs.StringVar(&c.flags.logLevel, "log-level", "", "what it says of itself on standard error: debug, info, warn or error (default warn)")
+	fs.StringVar(&c.flags.logFormat, "log-format", "", "text or json (default: json with --json)")
 	fs.BoolVar(&c.flags.noConns, "no-conns", false, "do not look at connections")
 	fs.StringVar(&c.flags.format, "format", "", "format of the named logs: a name, a LogFormat or a log_format `STRING`")
 	return cmd
@@ -107,43 +116,31 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 	if c.flags.csv {
 		return usage("use --json", "--csv: messages are not rows")
 	}
+	if f.test {
+		return c.testNotifications(ctx, p)
+	}
 	debug.SetGCPercent(watchGC)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
-	base, err := c.options(p, args, "")
+	r := &running{c: c, flags: f, args: args}
+	defer r.end()
+	opt, k, err := r.options(ctx, p)
 	if err != nil {
 		return err
 	}
-	set, err := c.loadRules(p)
-	if err != nil {
-		return err
-	}
-	id := c.identity(p)
-	opt := live.Options{
-		Options: base.Options, Rules: set, Networks: id.Networks, Bots: id.Bots, Resolver: id.Resolver, Conns: len(args) == 0 && !c.flags.noConns,
-		Once: f.once, Local: p.Actions.Local, Beat: c.beat(ctx),
-	}
-	if !f.dryRun {
-		opt.History = live.File(filepath.Join(p.StateDir, stateFile))
-	}
-	if !f.dryRun && (f.enforce || p.Actions.Mode == modeEnforce) {
-		walls := c.firewalls(p)
-		if opt.Drivers, err = walls.choose(ctx, splitNames(f.drivers), p.Block.Drivers, false); err != nil {
-			return err
-		}
-		k, err := c.daemon(ctx, p, walls)
-		if err != nil {
-			return err
-		}
-		defer k.close()
-		opt.Keeper, opt.Sync = k, k.every(ctx, opt.Drivers)
-	}
+	r.keeper, opt.Beat = k, c.beat(ctx)
 	out := bufio.NewWriter(c.env.Stdout)
 	var broken error // who reads us is gone
 	opt.Tell = func(m any) {
 		if broken == nil {
 			broken = errors.Join(c.message(out, m), out.Flush())
 		}
+	}
+	if !f.dryRun && !f.once {
+		defer c.attend(ctx, p, &opt)()
+	}
+	if err := r.begin(ctx, p, &opt); err != nil {
+		return err
 	}
 	return errors.Join(live.Run(ctx, opt), broken)
 }
@@ -169,6 +166,9 @@ func (c *command) message(w io.Writer, m any) error {
 		if m.Exempt != "" {
 			line += "; must not be blocked: " + m.Exempt
 		}
+		if m.Held != "" {
+			line += "; not blocked: " + m.Held
+		}
 		for _, next := range m.Next {
 			line += "\n    -> " + next
 		}
@@ -181,6 +181,13 @@ func (c *command) message(w io.Writer, m any) error {
 		return stamped(w, m.Head, line)
 	case *live.Problem:
 		return stamped(w, m.Head, m.What+": "+m.Why)
+	case *live.Mode:
+		return stamped(w, m.Head, modeWords(m))
+	case *live.Reload:
+		if !m.Done {
+			return stamped(w, m.Head, "refused, the configuration before stays in force: "+m.Why)
+		}
+		return stamped(w, m.Head, "the configuration was read again")
 	case *live.End:
 		return stamped(w, m.Head, fmt.Sprintf("%d lines read, %d verdicts, %d blocks", m.Lines, m.Verdicts, m.Blocks))
 	}
