@@ -27,6 +27,7 @@ changed.`,
 			if c.flags.root == "" {
 				d.Probes = append(d.Probes, c.blocking(cmd.Context(), p)...)
 			}
+			d.Probes = append(d.Probes, p.telling()...)
 			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Doctor(w, d) }, nil)
 		},
 	}

@@ -10,6 +10,23 @@ import (
 	"time"
 )
 
+// notifier tells systemd what it is given. Without NOTIFY_SOCKET nobody wants to know.
+func (c *command) notifier() func(state string) {
+	name := c.env.Getenv("NOTIFY_SOCKET")
+	if strings.HasPrefix(name, "@") {
+		name = "\x00" + name[1:]
+	}
+	return func(state string) {
+		if name == "" {
+			return
+		}
+		if conn, err := net.Dial("unixgram", name); err == nil {
+			_, _ = conn.Write([]byte(state))
+			conn.Close()
+		}
+	}
+}
+
 // beat tells systemd that the daemon is ready and lives (sd_notify(3), WatchdogSec=). Without NOTIFY_SOCKET nobody wants to
 // know; nil then.
 func (c *command) beat(ctx context.Context) func(ready bool) {

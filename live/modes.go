@@ -328,3 +328,16 @@ func (h *hostOf) Conn(*connwarden.Conn)         {}
 func (h *hostOf) Request(r *connwarden.Request) { h.name = string(r.Host) }
 func (h *hostOf) Event(*connwarden.Event)       {}
 func (h *hostOf) Fault(f *connwarden.Fault)     { h.name = string(f.Site) }
+
+// Enforces tells whether any site enforces of its own.
+func (p *Policy) Enforces() bool {
+	return slices.ContainsFunc(p.Sites, func(s Site) bool { return s.Mode == Enforce })
+}
+
+// Drivers are those that sites name.
+func (p *Policy) Drivers() (names []string) {
+	for i := range p.Sites {
+		names = append(names, p.Sites[i].Drivers...)
+	}
+	return names
+}

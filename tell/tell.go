@@ -161,7 +161,6 @@ func (t *Teller) start(c Channel) *line {
 
 // Tell hands a note to all channels that want its kind, and returns at once.
 func (t *Teller) Tell(n Note) {
-	n = n.clean()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range t.lines {
@@ -238,7 +237,7 @@ func (l *line) add(n Note) {
 		return
 	}
 	if len(l.notes) < maxNotes || n.Kind == Alarm && l.drop() {
-		l.notes = append(l.notes, n)
+		l.notes = append(l.notes, n.clean())
 	} else {
 		l.miss(n.Kind, 1)
 	}

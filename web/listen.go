@@ -110,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config) er
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener, conf *tls.Config, handler http.Handler) error {
-	l = &few{Listener: l, free: make(chan struct{}, maxConnections), done: make(chan struct{})}
+	l = Few(l)
 	if conf != nil {
 		l = tls.NewListener(l, conf)
 	}
@@ -137,6 +137,11 @@ func (s *Server) serve(ctx context.Context, l net.Listener, conf *tls.Config, ha
 		err = e
 	}
 	return err
+}
+
+// Few bounds how many connections of a listener are open at once; others wait.
+func Few(l net.Listener) net.Listener {
+	return &few{Listener: l, free: make(chan struct{}, maxConnections), done: make(chan struct{})}
 }
 
 // few is a listener with so many connections at most; others wait until one ends.
