@@ -1,12 +1,20 @@
 package cli
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
 	"time"
 
+	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/bots"
 	"github.com/connwarden/connwarden/geo"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/store"
 	"github.com/connwarden/connwarden/watch"
 )
 
@@ -28,6 +36,49 @@ func (c *command) networks(p *Plan) watch.Identity {
 	return id
 }
 
+// blocked asks the journal, if there is one.
+func (c *command) blocked(p *Plan) func(context.Context, []netip.Addr) (map[netip.Addr]report.Block, error) {
+	return func(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]report.Block, error) {
+		if !store.Exists(p.StateDir) {
+			return nil, nil
+		}
+		s, err := store.Open(ctx, p.StateDir)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, nil // an ordinary user's review says that it is one
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		targets := make([]netip.Prefix, len(addrs))
+		for i, a := range addrs {
+			targets[i] = block.Single(a)
+		}
+		wishes, err := s.Wishes(ctx, targets...)
+		if err != nil {
+			return nil, err
+		}
+		// From the narrowest to the widest, so that an address is told the widest; a whole denial wins over one of ports or a site.
+		slices.SortStableFunc(wishes, func(a, b block.Wish) int {
+			return cmp.Or(cmp.Compare(b.Scope.Kind, a.Scope.Kind), cmp.Compare(b.Target.Bits(), a.Target.Bits()))
+		})
+		found := map[netip.Addr]report.Block{}
+		for _, w := range wishes {
+			if !w.Wanted(c.env.Now()) {
+				continue
+			}
+			var rows []report.Block
+			add(&rows, block.Held{Wish: w, InForce: w.State == block.StateInForce}, false)
+			for _, a := range addrs {
+				if w.Target.Contains(a) {
+					found[a] = rows[0]
+				}
+			}
+		}
+		return found, nil
+	}
+}
+
 // identity is who can be asked about addresses.
 func (c *command) identity(p *Plan) watch.Identity {
 	id := c.networks(p)
@@ -35,7 +86,7 @@ func (c *command) identity(p *Plan) watch.Identity {
 	for _, one := range problems {
 		fmt.Fprintf(c.env.Stderr, "connwarden: %s: %s\n", report.Clean(one.What), report.Clean(one.Why))
 	}
-	id.Bots = set
+	id.Bots, id.Blocked = set, c.blocked(p)
 	if !c.flags.noDNS {
 		d, _ := time.ParseDuration(c.flags.dnsTimeout) // checked by start
 		id.Resolver = bots.NewResolver(bots.Options{Timeout: d})

@@ -449,7 +449,7 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 	if d.acts || len(proved.Evidence) == counted || d.word != connwarden.VerdictMalicious {
 		d.held = ""
 	}
-	if d.acts && one.peer.Proxied && (d.site == nil || d.site.Folder == "") && a.requests(proved.Evidence) {
+	if d.acts && one.peer.Proxied && !a.reaches(&d) && a.requests(proved.Evidence) {
 		d.acts, d.held = false, behindProxy
 	}
 	return d, v.Score >= connwarden.ScoreSuspicious || v.Exempt != ""
@@ -457,6 +457,18 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 
 // behindProxy is why an address is not blocked whose packets never come here.
 const behindProxy = "it comes through a trusted proxy, whose packets are all that a firewall here sees: block it there, or for the site alone"
+
+// reaches tells whether a driver that would be used refuses who comes through a proxy.
+func (a *actor) reaches(d *decided) bool {
+	drivers := a.opt.Drivers
+	if d.site != nil {
+		if d.site.Folder != "" {
+			return true
+		}
+		drivers = cmpDrivers(d.site.Drivers, drivers)
+	}
+	return a.opt.Behind != nil && slices.ContainsFunc(drivers, a.opt.Behind)
+}
 
 // requests tells whether evidence rests on requests alone.
 func (a *actor) requests(list []connwarden.Evidence) bool {
@@ -613,6 +625,9 @@ func (a *actor) peer(d *decided) report.Peer {
 	r.Addr, r.Requests, r.Bytes, r.Status = v.Addr.String(), p.Requests, p.Bytes, report.Classes(p.ByClass)
 	r.First, r.Last, r.Name = report.When(a.in(p.First)), report.When(a.in(p.Last)), report.Clean(d.host)
 	r.Network = network(a.opt.Networks, v.Addr)
+	if p.Proxied {
+		r.Via = "proxy"
+	}
 	if d.known.Bot.Name != "" {
 		r.Bot = &report.Bot{Claim: d.known.Bot.Name, Proof: d.known.Proof.String(), How: report.Clean(d.known.How)}
 	}

@@ -84,3 +84,22 @@ func TestProxied(t *testing.T) {
 		t.Errorf("end %+v after %v", end, rest)
 	}
 }
+
+// TestBehindProxies blocks who comes through a trusted proxy where the server itself refuses.
+func TestBehindProxies(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	appendTo(t, log, "")
+	opt := options(t, log)
+	k, _ := keeper()
+	opt.Keeper, opt.Drivers, opt.Behind = k, []string{"wall"}, func(driver string) bool { return driver == "wall" }
+	opt.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.80/32")}
+	r := start(t, opt)
+	await[*Start](r)
+	appendTo(t, log, strings.ReplaceAll(attack("192.0.2.80", 12), "\"Mozilla/5.0\"", "\"Mozilla/5.0\" \"198.51.100.7\""))
+	if v := await[*Verdict](r); v.Addr != "198.51.100.7" || !v.Proved || v.Via != "proxy" || v.Held != "" {
+		t.Errorf("verdict %+v", v)
+	}
+	if b := await[*Block](r); b.Target != "198.51.100.7/32" {
+		t.Errorf("block %+v", b)
+	}
+}

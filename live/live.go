@@ -46,7 +46,9 @@ type Options struct {
 	History  History        // nil: nothing is remembered
 	Keeper   Keeper         // nil: nothing is blocked
 	Drivers  []string       // to block with
-	Sync     time.Duration  // how often the firewalls are compared with what is wanted; 0: every ten minutes
+	// Behind tells whether a driver refuses who comes through a trusted proxy; nil: none does, all see the proxy in its place.
+	Behind func(driver string) bool
+	Sync   time.Duration // how often the firewalls are compared with what is wanted; 0: every ten minutes
 	// Local acts on what local accounts may have written too.
 	Local  bool
 	Policy Policy

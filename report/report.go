@@ -244,7 +244,8 @@ type Peer struct {
 	Name     string            `json:"name"`
 	Evidence []Evidence        `json:"evidence"`
 	Exempt   string            `json:"exempt"`
-	Blocked  *struct{}         `json:"blocked"`
+	Via      string            `json:"via,omitempty"` // "proxy": all its requests came by way of trusted proxies, which a firewall sees in its place
+	Blocked  *Block            `json:"blocked"`       // by the journal; null when it is not
 	Next     []string          `json:"next"`
 }
 

@@ -19,6 +19,8 @@ type Identity struct {
 	Networks geo.Networks
 	Bots     *bots.Set
 	Resolver *bots.Resolver // nil: no name server is asked
+	// Blocked returns the blocks that the journal wants of addresses; nil: none is known of.
+	Blocked func(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]report.Block, error)
 }
 
 // judging are the options of tables.

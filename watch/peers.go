@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
@@ -128,6 +129,9 @@ func (r *review) peer(p *judge.Peer, v *connwarden.Verdict, k *identified, word 
 	if k.Bot.Name != "" {
 		d.Bot = &report.Bot{Claim: k.Bot.Name, Proof: k.Proof.String(), How: report.Clean(k.How)}
 	}
+	if p.Proxied {
+		d.Via = viaProxy
+	}
 	switch word {
 	case connwarden.VerdictMalicious:
 		if next := r.deny(p, v); next != "" {
@@ -168,6 +172,67 @@ func (r *review) deny(p *judge.Peer, v *connwarden.Verdict) string {
 		return ""
 	}
 	return "connwarden block " + addr + " --site " + site + " --for 1h"
+}
+
+// viaProxy says of a peer that a firewall sees proxies in its place.
+const viaProxy = "proxy"
+
+// blocked notes of the accused which blocks the journal wants already: those need nobody.
+func (r *review) blocked(ctx context.Context) {
+	if r.opt.Identity.Blocked == nil {
+		return
+	}
+	var addrs []netip.Addr
+	for i := range r.doc.Peers {
+		if a, err := netip.ParseAddr(r.doc.Peers[i].Addr); err == nil && r.doc.Peers[i].Score >= connwarden.ScoreSuspicious {
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		return
+	}
+	known, err := r.opt.Identity.Blocked(ctx, addrs)
+	if err != nil {
+		r.p.Say("blocks", "%s", gather.Reason(err))
+	}
+	for i := range r.doc.Peers {
+		p := &r.doc.Peers[i]
+		a, err := netip.ParseAddr(p.Addr)
+		if b, ok := known[a]; ok && err == nil {
+			p.Blocked = &b
+			if refused(p) {
+				p.Next = slices.DeleteFunc(slices.Clone(p.Next), func(n string) bool { return strings.HasPrefix(n, "connwarden block ") })
+			}
+		}
+	}
+}
+
+// refused tells whether a peer is kept out already.
+func refused(p *report.Peer) bool {
+	return p.Blocked != nil && p.Blocked.State == "in_force" && p.Blocked.Scope == "all" && p.Via == ""
+}
+
+// alreadyBlocked tells of the accused that are kept out, in one finding that needs nobody.
+func alreadyBlocked(peers []report.Peer) []report.Finding {
+	var names []string
+	for i := range peers {
+		if peers[i].Score >= connwarden.ScoreSuspicious && refused(&peers[i]) {
+			names = append(names, peers[i].Addr)
+		}
+	}
+	const most = 3
+	more := ""
+	switch n := len(names) - most; {
+	case len(names) == 0:
+		return nil
+	case n > 0:
+		names, more = names[:most], fmt.Sprintf(" and %d more", n)
+	}
+	verb := "are"
+	if len(names) == 1 && more == "" {
+		verb = "is"
+	}
+	return []report.Finding{{Level: "info", Title: strings.Join(names, ", ") + more + " " + verb + " blocked already", Detail: "What is told of them was before, or did not get through.", Next: []string{"connwarden blocks"}}}
 }
 
 // groups writes the verdicts on networks, sites, accounts and so on.
@@ -253,7 +318,7 @@ func (r *review) findings() {
 	}
 	members, told, rest := map[string][]string{}, 0, 0
 	for _, p := range d.Peers {
-		if p.Score < connwarden.ScoreSuspicious {
+		if p.Score < connwarden.ScoreSuspicious || refused(&p) {
 			continue
 		}
 		if len(p.Evidence) == 1 && joint[p.Evidence[0].Rule] {
@@ -275,6 +340,9 @@ func (r *review) findings() {
 				families[f] = true
 				why = append(why, sentence(p.Evidence[i].Why))
 			}
+		}
+		if p.Via == viaProxy && p.Verdict == connwarden.VerdictMalicious {
+			why = append(why, "All its requests come by way of a trusted proxy, which a firewall sees in its place: block it there, or for the site.")
 		}
 		if p.Exempt != "" {
 			why = append(why, "Must not be blocked: "+strings.TrimSuffix(p.Exempt, ".")+".")
@@ -306,6 +374,7 @@ func (r *review) findings() {
 			Level: level, Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
 		})
 	}
+	d.Findings = append(d.Findings, alreadyBlocked(d.Peers)...)
 	for _, row := range d.Ports {
 		if row.Dir == "out" && row.Key == "25" && row.Count >= mailBurst {
 			d.Findings = append(d.Findings, report.Finding{

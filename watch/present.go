@@ -60,6 +60,7 @@ func Present(ctx context.Context, opt ReviewOptions, k *Known) (*report.Review, 
 	r.own = r.ownAddresses()
 	r.known(ctx, k, open, holders)
 	r.host.end(r)
+	r.blocked(ctx)
 	r.findings()
 	r.p.Add(r.host.p...)
 	if k.More > 0 {
@@ -84,7 +85,7 @@ func (r *review) known(ctx context.Context, k *Known, open map[netip.Addr]uint64
 		p.Open = open[a]
 		if p.Verdict == connwarden.VerdictMalicious || p.Verdict == connwarden.VerdictSuspicious {
 			p.Next = []string{}
-			if p.Verdict == connwarden.VerdictMalicious && p.Exempt == "" {
+			if p.Verdict == connwarden.VerdictMalicious && p.Exempt == "" && p.Via == "" {
 				p.Next = append(p.Next, "connwarden block "+p.Addr+" --for 1h")
 			}
 			p.Next = append(p.Next, fmt.Sprintf("connwarden ip %s", p.Addr))

@@ -264,6 +264,7 @@ func (r *review) assemble(ctx context.Context) {
 	r.peers(ctx, judge.Combine(verdicts), open)
 	r.groups(groups)
 	r.host.end(r)
+	r.blocked(ctx)
 	r.findings()
 	r.lines(ctx)
 	r.p.Add(r.host.p...)
