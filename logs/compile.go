@@ -69,10 +69,28 @@ func (b *builder) port() bool {
 	if len(b.l.steps) == 0 || string(b.text) != ":" {
 		return false
 	}
-	if last := b.l.steps[len(b.l.steps)-1].what; last != partHost && last != partClient {
+	last := &b.l.steps[len(b.l.steps)-1]
+	if last.what != partHost && last.what != partClient {
 		return false
 	}
+	last.port = true
 	b.text = nil
+	return true
+}
+
+// goesOn takes more of a time into the one that it follows, as in "%{%F %T}t.%{msec_frac}t %{%z}t".
+func (b *builder) goesOn(clock *strftime) bool {
+	if len(b.l.steps) == 0 || len(b.text) > 3 {
+		return false
+	}
+	last := &b.l.steps[len(b.l.steps)-1]
+	if last.what != partTime || last.clock == nil {
+		return false
+	}
+	for _, c := range b.text {
+		last.clock.ops = append(last.clock.ops, 0, c)
+	}
+	last.clock.ops, b.text = append(last.clock.ops, clock.ops...), nil
 	return true
 }
 

@@ -62,14 +62,30 @@ func directive(text string, i int) (letter, arg string, next int, err error) {
 	return text[next : next+size], arg, next + size, nil
 }
 
-// apacheDirective is what a value of a JSON format stands for that is one directive.
+// apacheDirective is what a value of a JSON format stands for that is one directive, a path with its query, or a time in
+// pieces, which are read as the time that they make.
 func apacheDirective(value string) meaning {
+	if value == "%U%q" {
+		return meaning{what: partURI}
+	}
 	letter, arg, next, err := directive(value, 0)
-	if err != nil || next != len(value) {
+	if err != nil {
 		return meaning{}
 	}
 	if letter == "t" {
+		for at := next; at < len(value); at = next {
+			if value[at] != '%' {
+				next = at + 1
+				continue
+			}
+			if letter, _, next, err = directive(value, at); err != nil || letter != "t" {
+				return meaning{}
+			}
+		}
 		return meaning{what: partTime}
+	}
+	if next != len(value) {
+		return meaning{}
 	}
 	m, _ := apacheMeaning(letter, arg)
 	return m
@@ -157,12 +173,21 @@ func (b *builder) apacheTime(arg, name string, at int) error {
 		return err
 	case "sec", "msec", "usec":
 		return b.field(meaning{what: partTime}, nil, name, at)
-	case "msec_frac", "usec_frac":
-		return b.field(meaning{}, nil, name, at)
 	}
-	clock, err := compileStrftime(arg)
-	if err != nil {
-		return fmt.Errorf("log format %q: %s at %d: %w", b.spec, name, at+1, err)
+	var clock *strftime
+	if strings.HasSuffix(arg, "sec_frac") {
+		clock = &strftime{ops: []byte{'f'}}
+	} else {
+		var err error
+		if clock, err = compileStrftime(arg); err != nil {
+			return fmt.Errorf("log format %q: %s at %d: %w", b.spec, name, at+1, err)
+		}
+	}
+	if b.goesOn(clock) {
+		return nil
+	}
+	if strings.HasSuffix(arg, "sec_frac") {
+		return b.field(meaning{}, nil, name, at)
 	}
 	return b.field(meaning{what: partTime}, clock, name, at)
 }

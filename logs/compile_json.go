@@ -35,6 +35,8 @@ func jsonValue(value string, name func(string) meaning) meaning {
 	switch {
 	case strings.HasPrefix(value, "$request_method ") || strings.HasPrefix(value, "%m "):
 		return meaning{what: partRequest}
+	case value == "$scheme://$host$request_uri" || value == "$scheme://$http_host$request_uri":
+		return meaning{what: partURI}
 	case strings.HasPrefix(value, "$"):
 		variable, next, err := variable(value, 0)
 		if err != nil || next != len(value) && !strings.HasPrefix(value[next:], "$is_args") {

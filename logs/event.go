@@ -12,12 +12,16 @@ import (
 // lines say nothing. A local account can write any line through logger(1): their trust is the source's.
 var syslogLog = &Format{Name: "syslog", Kind: Error, strict: true}
 
-// eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs.
+// eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs. BIND's
+// "22-Nov-2026 14:03:07.123 security: …" come first, for a prefix of syslog fits them, too.
 var eventFormats = func() []*Format {
 	list := []*Format{syslogLog}
 	for i := range daemons.Formats {
 		if f := &daemons.Formats[i]; f.Name != mysqlError.Name {
 			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }})
+			if n := len(list) - 1; f.Name == "named" {
+				list[0], list[n] = list[n], list[0]
+			}
 		}
 	}
 	return list

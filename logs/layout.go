@@ -22,6 +22,8 @@ type step struct {
 	clock *strftime     // of partTime when its form is not one that stamps.any knows
 	// joined fields follow the one before without any text between: a path right behind a host.
 	joined bool
+	// port: one follows, behind a colon, even where the address is one of IPv6 without brackets.
+	port bool
 	// tight fields hold no space, though others of their kind may.
 	tight bool
 }
@@ -192,6 +194,11 @@ func (p *Parser) takeField(st *step, b []byte) bool {
 		}
 		p.req.Time, p.seen = t, p.seen|sawTime
 		return true
+	}
+	if st.port {
+		if n := bytes.LastIndexByte(b, ':'); n > 0 && b[0] != '[' && isPort(b[n:]) {
+			b = b[:n]
+		}
 	}
 	return p.set(st.what, st.unit, b)
 }
