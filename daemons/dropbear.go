@@ -17,7 +17,10 @@ func readDropbear(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(s, "Exit before auth"), strings.HasPrefix(s, "exit before auth"):
 		return dropbearExit(s, e)
 	case strings.HasPrefix(s, "Exit ("):
-		return false
+		// "Exit (NAME) from <ADDR:PORT>: REASON": an account that has logged in.
+		name, rest, ok := strings.Cut(s[len("Exit ("):], ") from <")
+		host, _, good := strings.Cut(rest, ">: ")
+		return ok && good && dropbearPeer(e, connwarden.EventClosed, host, name)
 	}
 	head, host, ok := lastCut(s, " from ")
 	if !ok || strings.IndexByte(host, ' ') >= 0 {

@@ -24,7 +24,7 @@ var Formats = []Format{
 	format("nextcloud", splitNextcloud, nil, "nextcloud"),
 	format("redis", splitRedis, nil, "redis-server"),
 	format("xinetd", splitXinetd, marks{"START: ", "FAIL: ", "EXIT: ", "USERID: ", "DATA: ", "NOID: "}, "xinetd"),
-	format("named", splitNamed, marks{"client ", "security: ", "query-errors: ", "rate-limit: ", "queries: ", "xfer-out: ", "update-security: ", "update: ", "notify: ", "general: ", "default: ", "lame-servers: ", "dnssec: ", "resolver: ", "network: ", "database: ", "info: ", "error: ", "warning: "}, "named"),
+	format("named", splitNamed, namedCategories, "named"),
 	format("vsftpd", splitVsftpd, marks{"[pid "}, "vsftpd"),
 	format("phpmyadmin", splitPHPMyAdmin, nil, "phpmyadmin"),
 	format("dovecot", splitDovecot, marks{"imap-login: ", "pop3-login: ", "managesieve-login: ", "submission-login: ", "auth: ", "auth-worker(", "auth(", "imap(", "pop3(", "lmtp(", "lda(", "master: ", "config: ", "log: ", "anvil: ", "ssl-params: ", "stats: "}, "dovecot"),
@@ -33,6 +33,15 @@ var Formats = []Format{
 	format("mysql_error", splitMySQL, marks{"[Note] ", "[Warning] ", "[ERROR] ", "[System] ", "[Error] "}, "mysqld"),
 	format("exim", splitExim, nil, "exim"),
 	format("openvpn", splitOpenVPN, nil, "openvpn"),
+}
+
+// namedCategories are how lines of BIND's own logs begin: a category (lib/isc/log.c, lib/dns/log.c, lib/ns/log.c and bin/named/log.c), a
+// severity, or a client.
+var namedCategories = marks{
+	"client ", "client: ", "cname: ", "config: ", "database: ", "default: ", "delegation-only: ", "dispatch: ", "dnssec: ", "dnstap: ", "edns-disabled: ",
+	"general: ", "lame-servers: ", "network: ", "notify: ", "nsid: ", "queries: ", "query-errors: ", "rate-limit: ", "resolver: ", "responses: ",
+	"rpz: ", "rpz-passthru: ", "security: ", "serve-stale: ", "spill: ", "sslkeylog: ", "trust-anchor-telemetry: ", "unmatched: ", "update: ", "update-security: ",
+	"xfer-in: ", "xfer-out: ", "zoneload: ", "info: ", "notice: ", "error: ", "warning: ", "critical: ", "debug ",
 }
 
 // marks are beginnings of texts, one of which a line of a format must have.

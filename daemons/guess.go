@@ -86,7 +86,7 @@ var beginnings = func() (list [256][]beginning) {
 			"Disconnecting invalid user |Disconnecting authenticating user |Disconnected from |Connection closed by |Connection reset by |Unable to negotiate with |Timeout before authentication for |" +
 			"banner exchange: Connection from |ssh_dispatch_run_fatal: |fatal: Timeout before authentication|Authentication tried for |Postponed |maximum authentication attempts exceeded for |reverse mapping checking |drop connection #"},
 		{"pam", "pam_unix(|pam_sss(|pam_ldap(|pam_winbind(|pam_krb5(|pam_faillock(|pam_tally2("},
-		{"dropbear", "Bad password attempt for '|Bad PAM password attempt for '|Login attempt for nonexistent user|Login attempt with wrong user|login attempt for nonexistent|bad password attempt for '|Exit before auth|Child connection from "},
+		{"dropbear", "Bad password attempt for '|Bad PAM password attempt for '|Login attempt for nonexistent user|Login attempt with wrong user|login attempt for nonexistent|bad password attempt for '|Exit before auth|Exit (|Child connection from "},
 		{"dovecot", "imap-login: |pop3-login: |managesieve-login: |submission-login: |auth-worker(|auth: |auth(default): |dovecot: "},
 		{"postfix/smtpd", "NOQUEUE: reject: |NOQUEUE: milter-reject: |lost connection after |disconnect from |connect from |warning: non-SMTP command from |improper command pipelining after |too many errors after |SSL_accept error from "},
 		{"postfix/postscreen", "PREGREET |DNSBL rank |COMMAND TIME LIMIT |COMMAND COUNT LIMIT |BARE NEWLINE |HANGUP after |PASS NEW |PASS OLD "},

@@ -30,10 +30,7 @@ func splitProftpd(s string) (stamp, program, text string, ok bool) {
 	if rest, ok = strings.CutPrefix(rest, "proftpd["); !ok {
 		return
 	}
-	n := digits(rest)
-	if text, ok = strings.CutPrefix(rest[n:], "] "); !ok {
-		text, ok = strings.CutPrefix(rest[n:], "]: ")
-	}
+	text, ok = strings.CutPrefix(rest[digits(rest):], "] ") // with a colon it is syslog's
 	return stamp, "", text, ok
 }
 

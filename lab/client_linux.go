@@ -56,7 +56,7 @@ func (l *Lab) Send(r Request) *Held {
 // Try sends a request and returns the answer's status, or 0 if a connection does not come about within a time.
 func (l *Lab) Try(r Request, within time.Duration) (status int) {
 	l.t.Helper()
-	conn, err := l.dial(r.From, r.Port, within)
+	conn, err := l.dial("tcp", r.From, r.Port, within)
 	if err != nil {
 		return 0
 	}
@@ -107,12 +107,12 @@ func (h *Held) Answer() Answer {
 // if not before.
 func (l *Lab) Connect(from string, port uint16) net.Conn {
 	l.t.Helper()
-	conn, err := l.dial(from, port, patience)
+	conn, err := l.dial("tcp", from, port, patience)
 	l.check(err)
 	return conn
 }
 
-func (l *Lab) dial(from string, port uint16, within time.Duration) (conn net.Conn, err error) {
+func (l *Lab) dial(network, from string, port uint16, within time.Duration) (conn net.Conn, err error) {
 	l.t.Helper()
 	client, err := netip.ParseAddr(from)
 	l.check(err)
@@ -124,9 +124,12 @@ func (l *Lab) dial(from string, port uint16, within time.Duration) (conn net.Con
 		port = 80
 	}
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, 0)), Timeout: within}
+	if network == "udp" {
+		dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(client, 0))
+	}
 	// The socket belongs to the namespace of the thread that makes it, for good.
 	err = l.world.do(func() (err error) {
-		conn, err = dialer.DialContext(l.t.Context(), "tcp", netip.AddrPortFrom(to, port).String())
+		conn, err = dialer.DialContext(l.t.Context(), network, netip.AddrPortFrom(to, port).String())
 		return err
 	})
 	if err != nil {

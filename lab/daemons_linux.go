@@ -122,3 +122,132 @@ func (l *Lab) Postfix() {
 	l.check(os.MkdirAll(filepath.Join(l.Root, "var/spool/postfix"), 0o755))
 	l.daemon("var/log/messages", "daemon started", program, "start-fg")
 }
+
+// Exim starts Exim on port 25. Its logs are files of its own.
+func (l *Lab) Exim() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/exim4", "exim4-daemon-light")
+	l.put("etc/exim4")
+	uid, gid := l.account("Debian-exim", "/var/spool/exim4")
+	l.own("var/spool/exim4", uid, gid, 0o750)
+	l.own("var/log/exim4", uid, gid, 0o755)
+	l.daemon("var/log/exim4/mainlog", "daemon started", program, "-C", "/etc/exim4/exim4.conf", "-bdf", "-oX", "25")
+}
+
+// Vsftpd starts vsftpd on port 21, which asks PAM who may log in. Its log is var/log/vsftpd.log; PAM's is syslog's.
+func (l *Lab) Vsftpd() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/vsftpd", "vsftpd")
+	l.ann()
+	l.put("etc/pam.d")
+	l.put("etc/vsftpd.conf")
+	l.own("run/vsftpd", 0, 0, 0o755)
+	l.launch(program, nil, "/etc/vsftpd.conf")
+	l.AwaitPort(21)
+}
+
+// Proftpd starts ProFTPD on port 2121. With a system log it writes there, without to syslog.
+func (l *Lab) Proftpd(systemLog string) {
+	l.t.Helper()
+	program := l.need("/usr/sbin/proftpd", "proftpd-core")
+	l.ann()
+	directive := ""
+	if systemLog != "" {
+		directive = "SystemLog /" + systemLog
+		l.own(filepath.Dir(systemLog), 0, 0, 0o755)
+	}
+	l.put("etc/proftpd", "SYSTEMLOG", directive)
+	uid, gid := l.id("etc/passwd", "ann", ""), l.id("etc/group", "ann", "")
+	l.Write("etc/proftpd/users", fmt.Sprintf("ann:%s:%d:%d::/home/ann:/bin/sh\nbob:%[1]s:%d:%d::/home/ann:/bin/sh\n", shadow, uid, gid))
+	l.check(os.Chmod(filepath.Join(l.Root, "etc/proftpd/users"), 0o600))
+	l.launch(program, nil, "--nodaemon", "--quiet", "-c", "/etc/proftpd/proftpd.conf")
+	l.AwaitPort(2121)
+}
+
+// PureFTPd starts Pure-FTPd on port 2122. Its log is syslog's.
+func (l *Lab) PureFTPd() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/pure-ftpd", "pure-ftpd")
+	l.ann()
+	l.launch(program, nil, "-S", "2122", "-l", "unix", "-H", "-E", "-u", "1", "-C", "3", "-4")
+	l.AwaitPort(2122)
+}
+
+// Dropbear starts Dropbear's SSH server on port 22. Its log is syslog's.
+func (l *Lab) Dropbear() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/dropbear", "dropbear-bin")
+	l.ann()
+	l.own("etc/dropbear", 0, 0, 0o700)
+	l.own("var/log", 0, 0, 0o755)
+	l.launch(program, nil, "-F", "-R", "-p", "22")
+	l.AwaitPort(22)
+}
+
+// MariaDB starts MariaDB on port 3306. Its logs are var/log/mysql/error.log and slow.log, in which every query is slow.
+func (l *Lab) MariaDB() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/mariadbd", "mariadb-server-core")
+	uid, gid := l.account("mysql", "/nonexistent")
+	for _, dir := range []string{"var/lib/mysql/mysql", "var/log/mysql", "run/mysqld"} {
+		l.own(dir, uid, gid, 0o755)
+	}
+	l.own("var/lib/mysql", uid, gid, 0o755)
+	var sql strings.Builder
+	sql.WriteString("use mysql;\n")
+	for _, name := range []string{"mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data"} {
+		text, err := os.ReadFile("/usr/share/mysql/" + name + ".sql")
+		if err != nil {
+			text, err = os.ReadFile(unpacked + "/usr/share/mysql/" + name + ".sql")
+		}
+		l.check(err)
+		sql.Write(text)
+	}
+	sql.WriteString("flush privileges;\ncreate user ann identified by '" + Password + "';\ncreate database shop;\ngrant select on shop.* to ann;\n")
+	l.Write("tmp/bootstrap.sql", sql.String())
+	args := []string{"--no-defaults", "--user=mysql", "--datadir=/var/lib/mysql", "--log-error=/var/log/mysql/error.log", "--innodb-log-file-size=4M", "--skip-name-resolve"}
+	if r := l.Run(nil, "/bin/sh", "-c", "exec "+program+" "+strings.Join(args, " ")+" --bootstrap </tmp/bootstrap.sql"); r.Code != 0 {
+		l.t.Fatalf("make MariaDB's tables: %s%s", r.Stderr, l.Read("var/log/mysql/error.log"))
+	}
+	l.daemon("var/log/mysql/error.log", "ready for connections", program, append(args, "--bind-address=*", "--socket=/run/mysqld/mysqld.sock", "--pid-file=/run/mysqld/mysqld.pid",
+		"--log-warnings=2", "--slow-query-log=1", "--slow-query-log-file=/var/log/mysql/slow.log", "--long-query-time=0", "--max-connect-errors=1000")...)
+}
+
+// PostgreSQL starts PostgreSQL on port 5432 with Debian's log_line_prefix, or another. Its log is var/log/postgresql/postgresql.log.
+func (l *Lab) PostgreSQL(prefix string) {
+	l.t.Helper()
+	program := l.need("/usr/lib/postgresql/*/bin/postgres", "postgresql-15")
+	uid, gid := l.account("postgres", "/var/lib/postgresql")
+	for _, dir := range []string{"var/lib/postgresql", "var/log/postgresql", "run/postgresql"} {
+		l.own(dir, uid, gid, 0o755)
+	}
+	as := []string{fmt.Sprintf("--reuid=%d", uid), fmt.Sprintf("--regid=%d", gid), "--clear-groups", "--"}
+	const data = "/var/lib/postgresql/main"
+	l.Write("tmp/password", Password+"\n")
+	if r := l.Run(nil, "/usr/bin/setpriv", append(as, filepath.Dir(program)+"/initdb", "--no-sync", "--locale=C", "-A", "scram-sha-256", "--pwfile=/tmp/password", "-D", data)...); r.Code != 0 {
+		l.t.Fatalf("initdb: %s%s", r.Stdout, r.Stderr)
+	}
+	l.Write(data[1:]+"/pg_hba.conf", "host shop all 0.0.0.0/0 password\n")
+	l.daemon("var/log/postgresql/postgresql.log", "ready to accept connections", "/usr/bin/setpriv", append(as, program, "-D", data, "-c", "listen_addresses=*", "-c", "unix_socket_directories=/run/postgresql",
+		"-c", "logging_collector=on", "-c", "log_directory=/var/log/postgresql", "-c", "log_filename=postgresql.log", "-c", "log_line_prefix="+prefix, "-c", "fsync=off")...)
+}
+
+// Redis starts Redis on port 6379 with a password. Its log is var/log/redis/redis-server.log.
+func (l *Lab) Redis() {
+	l.t.Helper()
+	program := l.need("/usr/bin/redis-server", "redis-server")
+	l.daemon("var/log/redis/redis-server.log", "Ready to accept connections", program, "--bind", "*", "--logfile", "/var/log/redis/redis-server.log", "--loglevel", "verbose", "--save", "", "--requirepass", Password, "--dir", "/tmp")
+}
+
+// Named starts BIND on port 53, which answers for example.com, and asks others for 203.0.113.0/24 alone. Its logs are var/log/bind/named.log, with
+// category and severity, plain.log, without, and syslog's.
+func (l *Lab) Named() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/named", "bind9")
+	l.put("etc/bind")
+	uid, gid := l.account("bind", "/var/cache/bind")
+	l.own("var/cache/bind", uid, gid, 0o755)
+	l.own("var/log/bind", uid, gid, 0o755)
+	l.own("run", 0, gid, 0o775)
+	l.daemon("var/log/bind/named.log", "all zones loaded", program, "-f", "-u", "bind", "-n", "1", "-c", "/etc/bind/named.conf")
+}

@@ -240,13 +240,24 @@ func (l *Lab) RunOutside(env []string, name string, args ...string) Result {
 	return l.run(nil, env, name, args)
 }
 
+// RunWorld runs a program of the host in the world's network.
+func (l *Lab) RunWorld(env []string, name string, args ...string) Result {
+	l.t.Helper()
+	return l.runOn(l.world, nil, env, name, args)
+}
+
 func (l *Lab) run(attr *syscall.SysProcAttr, env []string, name string, args []string) Result {
+	l.t.Helper()
+	return l.runOn(l.machine, attr, env, name, args)
+}
+
+func (l *Lab) runOn(th *thread, attr *syscall.SysProcAttr, env []string, name string, args []string) Result {
 	l.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(l.t.Context(), name, args...)
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = attr, "/", append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	l.check(l.machine.do(cmd.Start))
+	l.check(th.do(cmd.Start))
 	err := cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		l.t.Fatalf("%s: %v", name, err)

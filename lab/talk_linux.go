@@ -2,9 +2,13 @@ package lab
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"strings"
+	"time"
 )
 
 // Talk is a conversation in lines with a daemon of the machine.
@@ -72,4 +76,43 @@ func (t *Talk) End() {
 		t.l.t.Fatalf("waiting for the end: %v; all of it:\n%s\n%s", err, t.said.String(), t.l.ended())
 	}
 	t.Close()
+}
+
+// Datagrams is [Lab.Connect] for UDP.
+func (l *Lab) Datagrams(from string, port uint16) net.Conn {
+	l.t.Helper()
+	conn, err := l.dial("udp", from, port, patience)
+	l.check(err)
+	return conn
+}
+
+// AwaitPort waits until a daemon listens on a port of the machine. The kernel's table is read, so that nobody connects.
+func (l *Lab) AwaitPort(port uint16) {
+	l.t.Helper()
+	want := fmt.Sprintf(":%04X ", port)
+	deadline := time.Now().Add(patience)
+	for {
+		found := false
+		l.check(l.machine.do(func() error {
+			for _, name := range []string{"tcp", "tcp6"} {
+				text, err := os.ReadFile("/proc/thread-self/net/" + name)
+				if err != nil {
+					return err
+				}
+				for row := range strings.Lines(string(text)) {
+					// "sl local_address rem_address st …", where 0A is LISTEN.
+					f := strings.Fields(row)
+					found = found || len(f) > 3 && strings.HasSuffix(f[1]+" ", want) && f[3] == "0A"
+				}
+			}
+			return nil
+		}))
+		if found {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("nobody listens on port %d\n%s", port, l.ended())
+		}
+		runtime.Gosched()
+	}
 }

@@ -13,18 +13,22 @@ import (
 var syslogLog = &Format{Name: "syslog", Kind: Error, strict: true}
 
 // eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs. BIND's
-// "22-Nov-2026 14:03:07.123 security: …" come first, for a prefix of syslog fits them, too.
+// "22-Nov-2026 14:03:07.123 security: …" and ProFTPD's "2026-11-22 14:03:07,123 web1 proftpd[123] …" come first, for a prefix of syslog fits
+// them, too.
 var eventFormats = func() []*Format {
-	list := []*Format{syslogLog}
+	var first, list []*Format
 	for i := range daemons.Formats {
-		if f := &daemons.Formats[i]; f.Name != mysqlError.Name {
-			list = append(list, &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }})
-			if n := len(list) - 1; f.Name == "named" {
-				list[0], list[n] = list[n], list[0]
-			}
+		f := &daemons.Formats[i]
+		own := &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }}
+		switch f.Name {
+		case mysqlError.Name:
+		case "named", "proftpd":
+			first = append(first, own)
+		default:
+			list = append(list, own)
 		}
 	}
-	return list
+	return append(append(first, syslogLog), list...)
 }()
 
 func fitsSyslog(line []byte) bool {

@@ -152,7 +152,7 @@ func (p *play) judge(r *result) {
 
 // read has the machine reviewed and compares that with the truth, too.
 func (p *play) read(r *result) {
-	rev := p.watch.review(time.Since(p.began) + time.Second)
+	rev := p.watch.review(time.Since(p.began) + 3*time.Second)
 	accused, suspected := map[string]int{}, 0
 	sentence := map[string]string{}
 	for _, peer := range rev.Peers {

@@ -79,6 +79,9 @@ func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
 		return false, false
 	}
 	in = cmd.Wait() == nil
+	if g.set.said {
+		fmt.Fprintf(os.Stderr, "  ssh %s: %q\n", from, said.String())
+	}
 	return in, in || strings.Contains(said.String(), "Permission denied")
 }
 
