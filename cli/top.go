@@ -25,7 +25,8 @@ func (c *command) topCommand() *cobra.Command {
 address, b blocks it after showing exactly what would be done, u takes that back, ? lists the keys.
 
 Connections are counted twice a second, once a second above 10,000; logs are read again every few seconds, over the last
-hour or from --since; both more seldom where that takes long. The age of what is shown stands at the top right.
+hour or from --since; both more seldom where that takes long. The age of what is shown stands at the top right. Where
+connwarden watch runs, it is followed instead: nothing is read twice, and a verdict or a block is seen within a second.
 
 With --json it needs no terminal and prints one object a line: the connections at every sample, and the review whenever
 there is a new one.
@@ -68,12 +69,13 @@ func (c *command) liveScreen(ctx context.Context, files []string, samples int) e
 		return err
 	}
 	d.top = topRows
+	d.follow(ctx)
 	if c.flags.json {
 		return c.stream(ctx, d, samples)
 	}
 	t := c.text()
 	return tui.Run(ctx, tui.Options{
-		Desk: screenDesk{d}, Clock: c.env.Now, Conns: d.live(), Color: t.Color, ASCII: t.ASCII,
+		Desk: screenDesk{d}, Clock: c.env.Now, Conns: d.live(), Changes: d.changes(), Color: t.Color, ASCII: t.ASCII,
 	}, c.env.Stdin, c.env.Stdout, os.Environ())
 }
 
@@ -87,7 +89,12 @@ func (d screenDesk) Block(ctx context.Context, target, span string, dryRun bool)
 
 // Minutes implements tui.Desk.
 func (d screenDesk) Minutes(ctx context.Context, target, since string) (*report.Pages, error) {
-	return d.Pages(ctx, web.PagesQuery{By: "minute", Where: "ip=" + target, Since: since})
+	return d.desk.Pages(ctx, web.PagesQuery{By: "minute", Where: "ip=" + target, Since: since})
+}
+
+// Pages implements tui.Desk.
+func (d screenDesk) Pages(ctx context.Context, since string) (*report.Pages, error) {
+	return d.desk.Pages(ctx, web.PagesQuery{Since: since, Top: topRows})
 }
 
 // stream prints what the screen would show, one object a line, until ctx ends or there were enough samples; 0 is no end.

@@ -345,3 +345,32 @@ func BenchmarkFrame(b *testing.B) {
 		s.frame()
 	}
 }
+
+// TestFollowsADaemon holds that with a daemon the logs are read for the pages alone, while they are looked at, and that a
+// change asks for a review at once.
+func TestFollowsADaemon(t *testing.T) {
+	h := begin(t, 120, 40, Options{})
+	h.desk.review.Followed, h.desk.review.Logs = true, 7
+	h.desk.review.Pages.Rows, h.desk.review.Pages.Files = nil, nil
+	h.desk.review.Errors.Rows, h.desk.review.Errors.Files = nil, nil
+	h.keys("r")
+	h.sees("follows the daemon")
+	h.keys("5")
+	h.sees("No error in the 7 logs that the daemon follows")
+	if h.desk.read > 0 {
+		t.Error("the logs were read before anybody looked at the pages")
+	}
+	h.keys("4")
+	h.sees("/xmlrpc.php")
+	if h.desk.read != 1 {
+		t.Errorf("the logs were read %d times", h.desk.read)
+	}
+	h.pace.Reviewed(h.clock.now, h.clock.now)
+	if h.pace.ReviewDue(h.clock.now.Add(changeRest)) {
+		t.Error("a review is due without a change")
+	}
+	h.send(changeMsg{})
+	if !h.pace.ReviewDue(h.clock.now.Add(changeRest)) {
+		t.Error("a change makes no review due")
+	}
+}

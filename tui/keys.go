@@ -64,7 +64,7 @@ func (s *screen) key(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return s.onTab(name)
 	}
-	return nil
+	return s.duePages()
 }
 
 // turn shows a tab.

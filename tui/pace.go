@@ -11,6 +11,7 @@ const SampleRows = 200
 const (
 	manyConns   = 10_000          // above which connections are sampled at every second beat only
 	leastReview = 4 * time.Second // between two reviews
+	changeRest  = time.Second     // between two that follow changes
 
 	// What takes long is done again that many times its own duration later: samples take a fiftieth of a core at most,
 	// and reviews an eightieth of the cores that they run on.
@@ -41,6 +42,9 @@ func (p *Pace) Sampled(begin, end time.Time, total uint64) {
 
 // ReviewDue tells whether the logs are to be read now: every few seconds, and more seldom where that takes long.
 func (p *Pace) ReviewDue(now time.Time) bool { return now.Sub(p.reviewed) >= p.reviewPause }
+
+// Changed tells that there is something new: a review is due at once, but not more often than every second.
+func (p *Pace) Changed() { p.reviewPause = min(p.reviewPause, changeRest) }
 
 // Reviewed notes when a review began and ended.
 func (p *Pace) Reviewed(begin, end time.Time) {

@@ -46,7 +46,9 @@ type screen struct {
 	busy      map[string]bool   // what the desk is being asked
 	seen      map[string]time.Time
 	pace      Pace
-	questions int // asked so far; an answer to an older one is late
+	asked     *report.Pages // what was asked for, while a daemon is followed
+	paging    Pace          // of that
+	questions int           // asked so far; an answer to an older one is late
 }
 
 // Messages that the desk's answers come back as.
@@ -59,6 +61,12 @@ type (
 	}
 	reviewMsg struct {
 		doc        *report.Review
+		err        error
+		begin, end time.Time
+	}
+	changeMsg struct{}
+	pagesMsg  struct {
+		doc        *report.Pages
 		err        error
 		begin, end time.Time
 	}
@@ -108,6 +116,14 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			s.review = msg.doc
 		}
 		s.pace.Reviewed(msg.begin, msg.end)
+	case changeMsg:
+		s.pace.Changed()
+		s.seen["blocks"] = s.now.Add(changeRest - blocksPause) // they may be others
+	case pagesMsg:
+		if s.answered("pages", msg.err) && !s.frozen {
+			s.asked = msg.doc
+		}
+		s.paging.Reviewed(msg.begin, msg.end)
 	case blocksMsg:
 		if s.answered("blocks", msg.err) {
 			s.blocks = msg.doc
@@ -157,6 +173,7 @@ func (s *screen) pulse() tea.Cmd {
 	if !s.busy["review"] && s.pace.ReviewDue(s.now) {
 		cmds = append(cmds, s.look())
 	}
+	cmds = append(cmds, s.duePages())
 	if !s.busy["blocks"] && s.now.Sub(s.seen["blocks"]) >= blocksPause {
 		cmds = append(cmds, s.listBlocks())
 	}
@@ -181,6 +198,19 @@ func (s *screen) look() tea.Cmd {
 		begin := s.opt.Clock()
 		d, err := s.opt.Desk.Review(s.ctx, s.opt.Since)
 		return reviewMsg{d, err, begin, s.opt.Clock()}
+	}
+}
+
+// duePages reads the pages if that is due: a daemon does not count them, so it is done while they are looked at.
+func (s *screen) duePages() tea.Cmd {
+	if s.tab != tabPages || s.review == nil || !s.review.Followed || s.busy["pages"] || !s.paging.ReviewDue(s.now) {
+		return nil
+	}
+	s.busy["pages"] = true
+	return func() tea.Msg {
+		begin := s.opt.Clock()
+		d, err := s.opt.Desk.Pages(s.ctx, s.opt.Since)
+		return pagesMsg{d, err, begin, s.opt.Clock()}
 	}
 }
 

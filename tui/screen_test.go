@@ -62,11 +62,17 @@ type stand struct {
 	review  *report.Review
 	blocks  []report.Block
 	did     []string
+	read    int // how often the access logs were
 	refuse  string
 	failing error
 }
 
 func (d *stand) Review(context.Context, string) (*report.Review, error) { return d.review, d.failing }
+
+func (d *stand) Pages(context.Context, string) (*report.Pages, error) {
+	d.read++
+	return saved[report.Review](d.t, "review.json").Pages, d.failing
+}
 
 func (d *stand) Conns(context.Context, string, int) (*report.Conns, error) {
 	if d.review.Conns == nil {

@@ -66,6 +66,9 @@ func (s *screen) waiting(what string) []string {
 	if why := s.failures[what]; why != "" {
 		return []string{why}
 	}
+	if what == "pages" {
+		return []string{"Reading the access logs of this machine."}
+	}
 	if what == "review" {
 		return []string{"Reading the logs of this machine for the first time."}
 	}
@@ -113,10 +116,12 @@ func (s *screen) lookedAt() string {
 	if d.Conns != nil {
 		parts = append(parts, plural(d.Conns.Total, "connection", "connections"))
 	}
-	if d.Pages != nil {
+	if d.Followed {
+		parts = append(parts, fmt.Sprintf("%s and %s in the %s that the daemon follows", plural(d.Pages.Counted, "request", "requests"), plural(d.Errors.Counted, "error", "errors"), plural(uint64(d.Logs), "log", "logs")))
+	} else if d.Pages != nil {
 		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Pages.Counted, "request", "requests"), plural(uint64(len(d.Pages.Files)), "log", "logs")))
 	}
-	if d.Errors != nil {
+	if d.Errors != nil && !d.Followed {
 		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
 	}
 	if d.Events != nil && d.Events.Counted > 0 {

@@ -18,6 +18,12 @@ func (s *screen) pages() *table {
 		return t
 	}
 	d := s.review.Pages
+	if s.review.Followed {
+		if d = s.asked; d == nil {
+			t.empty = s.waiting("pages")
+			return t
+		}
+	}
 	if d == nil || len(d.Files) == 0 {
 		t.empty = []string{"No access log was read."}
 		return t
@@ -71,11 +77,14 @@ func (s *screen) errors() *table {
 		return t
 	}
 	d := s.review.Errors
-	if d == nil || len(d.Files) == 0 {
+	if d == nil || len(d.Files) == 0 && !s.review.Followed {
 		t.empty = []string{"No error log was read."}
 		return t
 	}
 	t.empty = []string{"No error in " + plural(uint64(len(d.Files)), "error log", "error logs") + s.window() + "."}
+	if s.review.Followed {
+		t.empty = []string{"No error in the " + plural(uint64(s.review.Logs), "log", "logs") + " that the daemon follows" + s.window() + "."}
+	}
 	for i := range d.Rows {
 		r := &d.Rows[i]
 		last := cell{}

@@ -24,7 +24,9 @@ import (
 // the same guard as the commands, and are called concurrently. since is a span as the command line has it, "" the configured
 // one. A document that comes with an error is shown with it.
 type Desk interface {
+	// Review is the whole picture. One that a daemon is followed for has no rows of pages: Pages reads them.
 	Review(ctx context.Context, since string) (*report.Review, error)
+	Pages(ctx context.Context, since string) (*report.Pages, error)
 	// Conns counts connections by a key of the command conns; top is the number of rows.
 	Conns(ctx context.Context, by string, top int) (*report.Conns, error)
 	// IP tells of a target what latest does not; latest may be nil.
@@ -46,8 +48,10 @@ type Options struct {
 	Clock func() time.Time
 	Since string // of the reviews; "" the configured one
 	Conns bool   // sample connections
-	Color bool
-	ASCII bool // nothing beyond ASCII of our own
+	// Changes, if not nil, tells when a review would bring something new.
+	Changes <-chan struct{}
+	Color   bool
+	ASCII   bool // nothing beyond ASCII of our own
 }
 
 // Run shows the screen on a terminal until the user leaves it, ctx ends or the process is told to, and then puts the
@@ -55,8 +59,20 @@ type Options struct {
 func Run(ctx context.Context, opt Options, in io.Reader, out io.Writer, env []string) error {
 	// The toolkit's own handler would wait for ever where ctx ends by the same signal.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	defer stop() // ends what listens for changes, too
 	p := tea.NewProgram(newScreen(ctx, opt), tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(env), tea.WithFPS(framesPerSecond))
+	if opt.Changes != nil {
+		go func() {
+			for {
+				select {
+				case <-opt.Changes:
+					p.Send(changeMsg{})
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+	}
 	_, err := p.Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		return nil

@@ -94,6 +94,9 @@ func (s *screen) age() span {
 	if why := s.failures["review"]; why != "" {
 		return span{"review failed", amber}
 	}
+	if s.review != nil && s.review.Followed {
+		return span{"follows the daemon", dim}
+	}
 	at, ok := s.seen["review"]
 	if !ok {
 		return span{"reading logs", dim}
@@ -121,10 +124,10 @@ func (s *screen) figures() string {
 	}
 	if d := s.review; d != nil {
 		var parts []string
-		if d.Pages != nil && len(d.Pages.Files) > 0 {
+		if d.Pages != nil && (len(d.Pages.Files) > 0 || d.Followed) {
 			parts = append(parts, plural(d.Pages.Counted, "request", "requests"))
 		}
-		if d.Errors != nil && len(d.Errors.Files) > 0 {
+		if d.Errors != nil && (len(d.Errors.Files) > 0 || d.Followed) {
 			parts = append(parts, plural(d.Errors.Counted, "error", "errors"))
 		}
 		if s.live != nil {
