@@ -31,6 +31,7 @@ type backfill struct {
 	table   *judge.Table
 	journal *host.Journal // nil: there is none
 	until   time.Time     // of the journal
+	zone    *time.Location
 	folders map[string][]string
 }
 
@@ -151,7 +152,7 @@ func (b *backfill) entries(ctx context.Context) {
 		return
 	}
 	for i, text := range j.Texts {
-		parser := format.NewParser(logs.Options{Want: connwarden.AllFields, Zone: b.w.opt.Zone, Now: b.until, Trust: journalTexts[i].trust, Auto: true})
+		parser := format.NewParser(logs.Options{Want: connwarden.AllFields, Zone: b.zone, Now: b.until, Trust: journalTexts[i].trust, Auto: true})
 		tail.Scan(ctx, []tail.Job{{File: text, Whole: true}}, tail.ScanOptions{Workers: 1}, func(_ int, p *tail.Block) {
 			parser.Parse(connwarden.Source{Name: journalTexts[i].shown, Offset: p.Offset}, p.Data, b.table)
 		})

@@ -70,13 +70,14 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 		go w.look(inner)
 	}
 	if !w.opt.Once {
-		b := &backfill{w: w, sources: sources, list: muted, since: w.now.Add(-w.longest()), table: w.newTable()}
+		b := &backfill{w: w, sources: sources, list: muted, since: w.now.Add(-w.longest()), table: w.newTable(), zone: w.opt.Zone}
 		if journalErr == nil {
 			b.journal, b.until = &journal, w.now
 			if state.Cursor != "" {
 				b.until = state.Saved
 			}
 		}
+		w.filling = true
 		go b.run(inner)
 	}
 	return nil

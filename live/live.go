@@ -126,6 +126,7 @@ type warden struct {
 	renewing  bool
 	again     bool // another reload is asked for
 	renewals  int
+	filling   bool // backfill reads
 }
 
 // said is what was told of an address or group.
@@ -247,6 +248,7 @@ func (w *warden) loop(ctx context.Context) {
 				t.Renew(w.judging())
 			}
 			w.table.Merge(t)
+			w.filling = false
 			debug.FreeOSMemory()
 		case <-tick.C:
 			w.now = w.opt.Clock()

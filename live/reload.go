@@ -147,6 +147,18 @@ func (w *warden) rebind(old *Options, sources *gather.Sources) {
 	} else {
 		sources.Close()
 	}
+	if w.filling {
+		return // and reads files of those before
+	}
+	w.sources = slices.DeleteFunc(w.sources, func(s *gather.Sources) bool {
+		for _, f := range w.byPath {
+			if f.from == s {
+				return false
+			}
+		}
+		s.Close()
+		return true
+	})
 }
 
 // columns tells whether the lines of a log are understood by one at its top.
