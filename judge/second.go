@@ -50,6 +50,15 @@ func (t *Table) Second() *Second {
 	return s
 }
 
+// Wants tells whether the second look counts requests of an address.
+func (s *Second) Wants(a netip.Addr) bool {
+	addr := a.As16()
+	if _, busy := s.busy.find(&addr); busy != nil {
+		return true
+	}
+	return len(s.doubted) > 0 && s.doubted[addr] != nil || len(s.nets) > 0 && s.nets[netOf(a)]
+}
+
 // may tells whether any broad rule can be met by an address.
 func (s *Second) may(l *ledger) bool {
 	for _, i := range s.broad {
@@ -94,8 +103,8 @@ func (s *Second) Table() *Table {
 func (t *Table) again(r *connwarden.Request) {
 	s := t.second
 	addr := r.Client.As16()
-	if list := s.doubted[addr]; list != nil && r.Status >= 400 {
-		t.agree(list, r)
+	if r.Status >= 400 && len(s.doubted) > 0 {
+		t.agree(s.doubted[addr], r)
 	}
 	_, busy := s.busy.find(&addr)
 	if busy == nil && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {

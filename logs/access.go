@@ -116,6 +116,9 @@ func (p *Parser) push(line []byte) {
 
 // begin empties p.req for the next line.
 func (p *Parser) begin() {
+	if p.brief {
+		p.opt.Want, p.brief = p.want, false
+	}
 	p.forward, p.real, p.uri, p.seen = nil, nil, nil, 0
 	p.req = connwarden.Request{Size: -1, Took: -1}
 }

@@ -132,7 +132,7 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 	if at+2 > len(line) || line[at+1] != '"' {
 		return complete, false
 	}
-	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) == 0 && p.opt.Proxies == nil {
+	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) == 0 && (p.brief || p.opt.Proxies == nil) {
 		return complete, true
 	}
 	at += 2

@@ -8,6 +8,7 @@ package logs
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -138,6 +139,11 @@ type Parser struct {
 	partial bool      // it is such a part
 	taken   bool      // it was added to parts or whole
 
+	deep  func(peer netip.Addr) bool // of Brief; nil: all requests are read whole
+	few   connwarden.Fields          // that are read of others
+	want  connwarden.Fields          // Options.Want meanwhile
+	brief bool                       // the line in hand is read briefly: its peer is the client
+
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
 	directed  bool     // there was one
@@ -160,6 +166,12 @@ func (f *Format) NewParser(opt Options) *Parser {
 	p := &Parser{format: f, home: f, opt: opt, columns: f.columns}
 	p.stamps = stamps{where: opt.Zone, now: opt.Now, text: make([]byte, 0, maxTime)}
 	return p
+}
+
+// Brief makes the parser read only few parts of those requests whose direct peer deep says no to, where the format makes
+// that worth while: lines of the common log format. What passed a trusted proxy is read whole.
+func (p *Parser) Brief(few connwarden.Fields, deep func(peer netip.Addr) bool) {
+	p.few, p.deep, p.want = few, deep, p.opt.Want
 }
 
 // Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read. Asked by a sink, it is

@@ -14,15 +14,15 @@ import (
 
 // leaf is a comparison of one text. Which leaves of a slot a text fits is found in one pass over it.
 type leaf struct {
-	exprs []expression // any of them; nil when literals say all
-	short []literal    // texts too short to be looked for by grams; [shorts] holds them
-	empty bool         // an empty text fits
-	whole bool         // an expression without a required text: tried on every text
+	short []literal // texts too short to be looked for by grams; [shorts] holds them
+	empty bool      // an empty text fits
+	whole bool      // an expression without a required text: tried on every text
 }
 
-// expression is a regular expression and what a text is made of that it can match.
+// expression is a regular expression, the leaf that a text fits which it matches, and what such a text is made of.
 type expression struct {
 	*regexp.Regexp
+	leaf     int
 	alphabet byteSet
 }
 
@@ -67,7 +67,8 @@ type program struct {
 	literals   [texts]*literals
 	shorts     [texts]*shorts
 	empty      [texts][]int // leaves that an empty text fits
-	whole      [texts][]int // leaves that are tried on every text
+	exprs      [texts][]expression
+	whole      [texts][]int // expressions that are tried on every text
 	pending    [texts][]literal
 	conditions []condition
 	forms      [texts]form
@@ -111,9 +112,6 @@ func compile(list []Rule) (*Set, error) {
 			for i := range p.leaves[slot] {
 				if p.leaves[slot][i].empty {
 					p.empty[slot] = append(p.empty[slot], i)
-				}
-				if p.leaves[slot][i].whole {
-					p.whole[slot] = append(p.whole[slot], i)
 				}
 			}
 			p.pending[slot], p.known[slot] = nil, nil
@@ -271,18 +269,23 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 	if re.MatchString("") {
 		return fmt.Errorf("%q fits an empty text, so it fits everything", v)
 	}
-	made.exprs = append(made.exprs, expression{re, alphabet(v)})
-	texts := required(v)
-	if len(texts) == 0 || slices.Contains(texts, "") {
-		made.whole = true
-		return nil
-	}
-	for _, s := range texts {
-		l := literal{text: s, leaf: leaf, mode: confirm}
-		if len(s) < gram {
-			made.short = append(made.short, l)
-		} else {
-			p.pending[f.slot] = append(p.pending[f.slot], l)
+	for _, part := range alternatives(v) {
+		if re, err = pattern(part); err != nil {
+			return fmt.Errorf("the regular expression is wrong: %w", err)
+		}
+		n := len(p.exprs[f.slot])
+		p.exprs[f.slot] = append(p.exprs[f.slot], expression{re, leaf, alphabet(part)})
+		texts := required(part)
+		if len(texts) == 0 {
+			p.whole[f.slot] = append(p.whole[f.slot], n)
+		}
+		for _, s := range texts {
+			l := literal{text: s, leaf: leaf, mode: confirm, expr: n}
+			if len(s) < gram {
+				made.short = append(made.short, l)
+			} else {
+				p.pending[f.slot] = append(p.pending[f.slot], l)
+			}
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ type literal struct {
 	at   int // of the gram by which it is known
 	leaf int
 	mode mode
+	expr int // of mode confirm: the expression that has the last word, in program.exprs
 }
 
 // mode says where in the text a literal must stand.
@@ -44,7 +45,7 @@ const (
 	begins
 	ends
 	equals
-	confirm // the leaf's expression has the last word
+	confirm // an expression has the last word
 )
 
 func gramHash(k uint32) uint32 { return k * 0x9e3779b1 >> 16 }
@@ -330,18 +331,20 @@ func better(a, b []string) []string {
 }
 
 // lightest is the weight of the text that stands in most texts by chance: little for what every address has, more for
-// letters, most for what ordinary paths and queries do not have. 0 of no texts.
+// letters, most for what ordinary paths and queries do not have. 0 of no texts, and of an empty one.
 func lightest(list []string) int {
 	least := 0
 	for i, s := range list {
-		weight := 1
+		weight := 0
 		for j := range len(s) {
 			switch c := s[j]; {
 			case strings.IndexByte("'\"<>(){}[]|;$`\\@#^!?%\r\n\x00", c) >= 0:
-				weight += 4
+				weight += 8
 			case c >= 'a' && c <= 'z':
+				weight += 4
+			case strings.IndexByte("/:.-_=&0123456789", c) < 0:
 				weight += 2
-			case strings.IndexByte("/:.-_=&", c) < 0:
+			default:
 				weight++
 			}
 		}
@@ -350,6 +353,49 @@ func lightest(list []string) int {
 		}
 	}
 	return least
+}
+
+// alternatives are the parts of an expression of which any is enough, each of which is tried by itself: what most texts
+// hold that one of them needs is no reason to try the others.
+func alternatives(expr string) (parts []string) {
+	depth, from, class := 0, 0, -1
+	for i := 0; i < len(expr); i++ {
+		switch c := expr[i]; {
+		case c == '\\':
+			if i++; strings.HasPrefix(expr[i:], "Q") {
+				return []string{expr}
+			}
+		case class >= 0:
+			if c == ']' && i > class {
+				class = -1
+			} else if strings.HasPrefix(expr[i:], "[:") {
+				i++
+				if end := strings.Index(expr[i:], ":]"); end >= 0 {
+					i += end + 1
+				}
+			}
+		case c == '[':
+			if class = i + 1; strings.HasPrefix(expr[class:], "^") {
+				class++
+			}
+		case strings.HasPrefix(expr[i:], "(?") && !strings.HasPrefix(expr[i:], "(?:"): // flags may reach over all
+			return []string{expr}
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '|' && depth == 0:
+			parts = append(parts, expr[from:i])
+			from = i + 1
+		}
+	}
+	parts = append(parts, expr[from:])
+	for _, part := range parts {
+		if _, err := syntax.Parse(part, syntax.Perl); err != nil || part == "" {
+			return []string{expr}
+		}
+	}
+	return parts
 }
 
 // alphabet is the bytes that a text must be made of which an expression matches from its beginning to its end; all if it

@@ -44,7 +44,7 @@ type memory struct {
 	last    *sum   // and what it fits
 	scratch []byte
 	set     []uint64 // leaves that the text in hand fits
-	asked   []uint64 // and those whose expressions were tried
+	asked   []uint64 // and expressions that were tried on it
 	number  []byte
 	hits    []Hit
 	forgot  bool
@@ -164,15 +164,15 @@ func (m *Matcher) look(l Look) *memory {
 
 func newMemory(p *program) *memory {
 	m := &memory{p: p, seed: maphash.MakeSeed()}
-	words := 0
+	words, asked := 0, 0
 	for slot := range p.leaves {
 		if len(p.leaves[slot]) > 0 {
 			m.slots = append(m.slots, slot)
 			m.values[slot] = make(values, remembered[slot])
-			words = max(words, m.words(slot))
+			words, asked = max(words, m.words(slot)), max(asked, (len(p.exprs[slot])+63)/64)
 		}
 	}
-	m.set, m.asked = make([]uint64, words), make([]uint64, words)
+	m.set, m.asked = make([]uint64, words), make([]uint64, asked)
 	m.forget()
 	return m
 }
@@ -347,20 +347,21 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 	text, seen := normal(m.scratch, t, m.p.forms[slot])
 	m.scratch = text
 	words := m.words(slot)
-	set, asked := m.set[:words], m.asked[:words]
+	set, asked := m.set[:words], m.asked[:(len(m.p.exprs[slot])+63)/64]
 	clear(set)
 	clear(asked)
-	leaves := m.p.leaves[slot]
-	hit := func(l *literal) {
-		word, bit := l.leaf>>6, uint64(1)<<(l.leaf&63)
-		switch {
-		case l.mode != confirm:
+	try := func(n int) {
+		e := &m.p.exprs[slot][n]
+		if word, bit := e.leaf>>6, uint64(1)<<(e.leaf&63); set[word]&bit == 0 && seen.within(&e.alphabet) && e.Match(text) {
 			set[word] |= bit
-		case (set[word]|asked[word])&bit == 0:
+		}
+	}
+	hit := func(l *literal) {
+		if l.mode != confirm {
+			set[l.leaf>>6] |= 1 << (l.leaf & 63)
+		} else if word, bit := l.expr>>6, uint64(1)<<(l.expr&63); asked[word]&bit == 0 {
 			asked[word] |= bit
-			if leaves[l.leaf].matches(text, &seen) {
-				set[word] |= bit
-			}
+			try(l.expr)
 		}
 	}
 	m.p.literals[slot].find(text, hit)
@@ -370,21 +371,10 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 			set[i>>6] |= 1 << (i & 63)
 		}
 	}
-	for _, i := range m.p.whole[slot] {
-		if set[i>>6]&(1<<(i&63)) == 0 && leaves[i].matches(text, &seen) {
-			set[i>>6] |= 1 << (i & 63)
-		}
+	for _, n := range m.p.whole[slot] {
+		try(n)
 	}
 	return m.numberOf(slot, set)
-}
-
-func (l *leaf) matches(text []byte, seen *byteSet) bool {
-	for i := range l.exprs {
-		if re := &l.exprs[i]; seen.within(&re.alphabet) && re.Match(text) {
-			return true
-		}
-	}
-	return false
 }
 
 // numberOf returns the number of a set of leaves.

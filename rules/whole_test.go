@@ -32,10 +32,38 @@ func TestWhole(t *testing.T) {
 	}
 	for l := range s.programs {
 		for slot := range s.programs[l].leaves {
-			for _, x := range s.programs[l].leaves[slot] {
-				if x.whole {
-					t.Logf("program %d slot %d: %v", l, slot, x.exprs)
-				}
+			for _, n := range s.programs[l].whole[slot] {
+				t.Logf("program %d slot %d: %v", l, slot, s.programs[l].exprs[slot][n].Regexp)
+			}
+		}
+	}
+}
+
+func TestAlternatives(t *testing.T) {
+	for expr, want := range map[string]int{
+		`a|b`: 2, `(a|b)c|d`: 2, `[a|]b|\||c`: 3, `[]|]|x`: 2, `[^]|]|x`: 2, `\(|b`: 2, `(?i)a|b`: 1, `(?:a|b)|c`: 2, `a|`: 1, `[[:alpha:]|]|b`: 2, `a\|b`: 1, `\(?a|b`: 2, `[(?]|b`: 2, `x{2}|y`: 2,
+	} {
+		if got := alternatives(expr); len(got) != want {
+			t.Errorf("%s: %q, want %d", expr, got, want)
+		}
+	}
+}
+
+func TestAlphabet(t *testing.T) {
+	for expr, c := range map[string]struct {
+		in, out string
+	}{
+		`^a[0-9_]+$`: {"a09_", "b-"}, `^\??[a-z]{1,3}(=x)?$`: {"?az=", "&-"}, `^a.b$`: {"a\xff\x00", ""}, `a[0-9]`: {"zzz", ""}, `^k$`: {"k\xe2", "j"}, `^[^/]+$`: {"ab\xff", "/"},
+	} {
+		set := alphabet(expr)
+		for i := range len(c.in) {
+			if one := bytesOf([]byte{c.in[i]}); !one.within(&set) {
+				t.Errorf("%s: %q is not in its alphabet", expr, c.in[i])
+			}
+		}
+		for i := range len(c.out) {
+			if one := bytesOf([]byte{c.out[i]}); one.within(&set) {
+				t.Errorf("%s: %q is in its alphabet", expr, c.out[i])
 			}
 		}
 	}

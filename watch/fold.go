@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -24,6 +25,7 @@ type fold struct {
 	pages    *tally.Pages
 	ledgers  *judge.Table
 	again    *judge.Table // of the second look
+	brief    *brief       // nil: all parts of all requests that are wanted are read
 	faults   *faults.Table
 	quiet    bool // leave out faults that are only news: a review tells what fails
 	distinct *tally.Distinct
@@ -37,6 +39,12 @@ type fold struct {
 	heard    time.Time      // the last event
 	parsers  []*logs.Parser // by source
 	stats    []logs.Stats   // by source
+}
+
+// brief says of whom few parts of a request are enough.
+type brief struct {
+	few  connwarden.Fields
+	deep func(netip.Addr) bool // of whom they are not
 }
 
 // Conn takes nothing: connections are counted apart.
@@ -126,18 +134,23 @@ func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func
 		folds[i] = f
 	}
 	sides := s.sides()
+	var needed connwarden.Fields
 	if sides != nil {
 		both := &twins{seen: map[uint64]uint16{}}
 		for _, f := range folds {
 			f.twins = both
 		}
-		fields |= connwarden.FieldHost | connwarden.FieldPath | connwarden.FieldQuery | connwarden.FieldStatus | connwarden.FieldTime
+		needed = connwarden.FieldHost | connwarden.FieldPath | connwarden.FieldQuery | connwarden.FieldStatus | connwarden.FieldTime
+		fields |= needed
 	}
 	visit := func(worker int, b *tail.Block) {
 		f, one := folds[worker], s.List[b.Job]
 		parser := f.parsers[b.Job]
 		if parser == nil {
 			parser = s.Parser(one, fields)
+			if f.brief != nil {
+				parser.Brief(f.brief.few|needed, f.brief.deep)
+			}
 			f.parsers[b.Job] = parser
 		}
 		if b.Last {

@@ -177,7 +177,8 @@ func (r *review) again(ctx context.Context) error {
 		return err
 	}
 	var again gather.Problems // the first look has told them
-	fields := pair.Fields() | connwarden.FieldTime
+	few := pair.Fields() | connwarden.FieldTime
+	fields := few
 	if r.second != nil {
 		fields = connwarden.AllFields
 	}
@@ -185,6 +186,7 @@ func (r *review) again(ctx context.Context) error {
 		f := &fold{distinct: tally.NewDistinct(r.keys, rows)}
 		if r.second != nil {
 			f.again = r.second.Table()
+			f.brief = &brief{few, r.second.Wants}
 		}
 		if len(outlying) > 0 {
 			f.holders, f.outlying = tally.NewPages(pair, holdersBound), outlying
