@@ -35,7 +35,7 @@ func NewDistinct(keys Keys, rows []string) *Distinct {
 	d := &Distinct{keys: keys, pack: packer{keys: keys}, client: packer{keys: Keys{kinds: []kind{byIP}}}}
 	for _, row := range rows {
 		key, err := keys.packText(row)
-		if h := hash(key); err == nil && d.table.find(key, h) < 0 {
+		if h := hash(key); err == nil && d.table.find(h) < 0 {
 			d.table.add(key, h)
 		}
 	}
@@ -52,7 +52,7 @@ func (d *Distinct) Fields() connwarden.Fields { return d.keys.own() | connwarden
 // Request counts the client of one request.
 func (d *Distinct) Request(r *connwarden.Request) {
 	key := d.pack.pack(r)
-	if i := d.table.find(key, hash(key)); i >= 0 {
+	if i := d.table.find(hash(key)); i >= 0 {
 		d.add(i, hash(d.client.pack(r)))
 	}
 }
@@ -94,7 +94,7 @@ func (d *Distinct) Count(row string) (n uint64, exact bool) {
 	if err != nil {
 		return 0, true
 	}
-	i := d.table.find(key, hash(key))
+	i := d.table.find(hash(key))
 	if i < 0 {
 		return 0, true
 	}

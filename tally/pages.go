@@ -24,13 +24,15 @@ const arenaPerKey = 64
 // however many there are. What was dropped was counted at most Missed times, so a key that comes (back) later starts with
 // that error, and no key with more requests than Missed is ever missing. Of N requests Missed is at most 2N/bound.
 type Pages struct {
-	keys   Keys
-	pack   packer
-	bound  int
-	table  table
-	recent int  // the entry that was counted last, or another: it is looked at before it is believed
-	timed  bool // keys come in their order, so that the next is mostly the last
-	queue  queue
+	keys  Keys
+	pack  packer
+	bound int
+	table table
+	timed bool // keys come in their order, so that the next is mostly the last
+	queue queue
+	// The entry that was counted last, but for those that waited; nil when entries have moved.
+	recent    *entry
+	recentKey []byte
 
 	missed uint64
 	seen   sketch // of all keys; nil while all of them are in the table
@@ -75,10 +77,9 @@ func (p *Pages) Request(r *connwarden.Request) {
 	}
 	key := p.pack.pack(r)
 	// Times, sites and statuses often repeat those of the line before.
-	if p.recent < p.table.n && bytes.Equal(p.table.keyOf(p.table.at(p.recent)), key) {
-		e := p.table.at(p.recent)
-		e.class[class]++
-		e.bytes += size
+	if p.recent != nil && string(p.recentKey) == string(key) {
+		p.recent.class[class]++
+		p.recent.bytes += size
 		return
 	}
 	if p.table.n < queueFrom || p.timed {
@@ -93,14 +94,14 @@ func (p *Pages) Request(r *connwarden.Request) {
 
 // count adds one request.
 func (p *Pages) count(key []byte, h uint64, class int, size uint64) {
-	i := p.table.find(key, h)
+	i := p.table.find(h)
 	if i < 0 {
 		i = p.take(key, h)
 	}
 	e := p.table.at(i)
 	e.class[class]++
 	e.bytes += size
-	p.recent = i
+	p.recent, p.recentKey = e, p.table.keyOf(i)
 }
 
 // when widens the time that was covered.
@@ -126,6 +127,7 @@ func (p *Pages) take(key []byte, h uint64) int {
 		p.seen.add(h)
 	}
 	i := p.table.add(key, h)
+	p.recent = nil // entries may have moved
 	if p.missed > 0 {
 		*p.table.err(i) = p.missed
 	}
@@ -160,7 +162,7 @@ func (p *Pages) sketchKeys() {
 	}
 	p.seen = newSketch(sketchBits)
 	for i := range p.table.n {
-		p.seen.add(hash(p.table.keyOf(p.table.at(i))))
+		p.seen.add(p.table.at(i).hash)
 	}
 }
 
@@ -223,11 +225,9 @@ func (p *Pages) Merge(o *Pages) {
 	}
 	for j := range o.table.n {
 		e := o.table.at(j)
-		key := o.table.keyOf(e)
-		h := hash(key)
-		i := t.find(key, h)
+		i := t.find(e.hash)
 		if i < 0 {
-			i = p.take(key, h)
+			i = p.take(o.table.keyOf(j), e.hash)
 		}
 		mine := t.at(i)
 		for c, n := range e.class {
@@ -295,7 +295,7 @@ func (p *Pages) InOrder(n int) []PageRow { return p.rows(n, p.before) }
 
 // before orders entries by their keys.
 func (p *Pages) before(a, b int) bool {
-	return bytes.Compare(p.table.keyOf(p.table.at(a)), p.table.keyOf(p.table.at(b))) < 0
+	return bytes.Compare(p.table.keyOf(a), p.table.keyOf(b)) < 0
 }
 
 func (p *Pages) rows(n int, before func(a, b int) bool) []PageRow {
@@ -304,7 +304,7 @@ func (p *Pages) rows(n int, before func(a, b int) bool) []PageRow {
 	rows := make([]PageRow, 0, len(best))
 	for _, i := range best {
 		e := p.table.at(i)
-		parts := p.keys.parts(p.table.keyOf(e))
+		parts := p.keys.parts(p.table.keyOf(i))
 		rows = append(rows, PageRow{
 			Key: strings.Join(parts, "\t"), Parts: parts, Count: p.upper(i),
 			Bytes: e.bytes, Class: e.class, MaxError: p.table.errOf(i),

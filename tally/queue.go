@@ -1,9 +1,7 @@
 package tally
 
-import "bytes"
-
-// Figures of a batch. A table that is larger than a processor's nearest caches waits for memory three times a line: for
-// the slot, the entry and the key. Looked up one after another, those waits add up; looked up together, they pass at the
+// Figures of a batch. A table that is larger than a processor's nearest caches waits for memory twice a line: for
+// the slot and the entry. Looked up one after another, those waits add up; looked up together, they pass at the
 // same time.
 const (
 	queueFrom  = 2048 // entries: smaller tables stay in the caches, and gain nothing
@@ -15,6 +13,7 @@ type queue struct {
 	n       int
 	waiting [queueLines]waiting
 	keys    []byte // one behind another
+	near    uint32 // keeps the walk that fetches from being left out
 }
 
 // waiting is one request.
@@ -37,18 +36,14 @@ func (q *queue) add(key []byte, class int, size uint64) {
 func (p *Pages) flush() {
 	q, t := &p.queue, &p.table
 	all := q.waiting[:q.n]
+	// The first walk only brings the slots near: nothing in it depends on what it reads, so no wait holds up the next.
+	var near uint32
 	for i := range all {
-		w := &all[i]
-		if s := t.slots[uint32(w.hash>>32)>>t.shift]; s.hash == uint32(w.hash>>32) {
-			w.entry = s.entry
-		} else {
-			w.entry = 0 // another key, or none: it is looked for below
-		}
+		near ^= t.slots[uint32(all[i].hash>>32)>>t.shift].entry
 	}
+	q.near = near
 	for i := range all {
-		if w := &all[i]; w.entry > 0 && t.at(int(w.entry-1)).size != uint32(w.length) {
-			w.entry = 0
-		}
+		all[i].entry = t.probe(all[i].hash)
 	}
 	evicted := p.missed
 	at := 0
@@ -57,7 +52,7 @@ func (p *Pages) flush() {
 		key := q.keys[at : at+int(w.length)]
 		at += int(w.length)
 		if w.entry > 0 && p.missed == evicted { // else entries have moved
-			if e := t.at(int(w.entry - 1)); bytes.Equal(t.keyOf(e), key) {
+			if e := t.at(int(w.entry - 1)); e.hash == w.hash {
 				e.class[w.class]++
 				e.bytes += w.size
 				continue

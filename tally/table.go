@@ -1,16 +1,22 @@
 package tally
 
-import (
-	"bytes"
-	"hash/maphash"
-)
+import "hash/maphash"
 
 // entry is what is counted of one key. It fills one cache line of 64 bytes: a line of a log touches one.
+//
+// The hash stands for the key, which is not looked at again: two of n keys share one with a chance of n²/2⁶⁵, which for all
+// keys that a table holds is less than one in a hundred million, and as its seed is drawn anew by each process nobody can look for two
+// that do.
 type entry struct {
 	class [6]uint64 // requests by hundreds of the status; [0] without one
 	bytes uint64
-	key   uint32 // place in the arena
-	size  uint32 // length of the key
+	hash  uint64
+}
+
+// keyRef is where a key stands.
+type keyRef struct {
+	at   uint32 // in the arena
+	size uint32
 }
 
 func (e *entry) count() uint64 {
@@ -37,6 +43,7 @@ type table struct {
 	slots   []slot // a power of two of them
 	shift   uint   // 32 - log2(len(slots))
 	entries [][]entry
+	refs    [][]keyRef // beside entries
 	errs    [][]uint64 // beside entries, once keys were evicted: the most that may have been counted before
 	n       int
 	arena   [][]byte
@@ -50,13 +57,15 @@ func (t *table) at(i int) *entry {
 	return &t.entries[i>>entryBits][i&(1<<entryBits-1)]
 }
 
-func (t *table) keyOf(e *entry) []byte {
-	at := e.key & (1<<arenaBits - 1)
-	return t.arena[e.key>>arenaBits][at : at+e.size]
+// keyOf is the key of entry i.
+func (t *table) keyOf(i int) []byte {
+	ref := t.refs[i>>entryBits][i&(1<<entryBits-1)]
+	at := ref.at & (1<<arenaBits - 1)
+	return t.arena[ref.at>>arenaBits][at : at+ref.size]
 }
 
-// find returns the index of key, or -1 and nothing.
-func (t *table) find(key []byte, h uint64) int {
+// find returns the index of the key with a hash, -1 when there is none.
+func (t *table) find(h uint64) int {
 	if len(t.slots) == 0 {
 		return -1
 	}
@@ -68,9 +77,20 @@ func (t *table) find(key []byte, h uint64) int {
 			return -1
 		}
 		if s.hash == short {
-			if e := t.at(int(s.entry - 1)); int(e.size) == len(key) && bytes.Equal(t.keyOf(e), key) {
-				return int(s.entry - 1)
+			if i := int(s.entry - 1); t.at(i).hash == h {
+				return i
 			}
+		}
+	}
+}
+
+// probe returns the reference, index + 1, that half of a hash finds first; 0 when there is none.
+func (t *table) probe(h uint64) uint32 {
+	short := uint32(h >> 32)
+	mask := uint32(len(t.slots) - 1)
+	for i := short >> t.shift; ; i++ {
+		if s := t.slots[i&mask]; s.hash == short || s.entry == 0 {
+			return s.entry
 		}
 	}
 }
@@ -82,13 +102,15 @@ func (t *table) add(key []byte, h uint64) int {
 	}
 	t.place(uint32(h>>32), uint32(t.n+1))
 	if t.n>>entryBits == len(t.entries) {
-		t.entries = append(t.entries, nil)
+		t.entries, t.refs = append(t.entries, nil), append(t.refs, nil)
 		if t.errs != nil {
 			t.errs = append(t.errs, nil)
 		}
 	}
 	last := &t.entries[t.n>>entryBits]
-	*last = append(grown(*last, 1, 1<<entryBits), entry{key: t.keep(key), size: uint32(len(key))})
+	*last = append(grown(*last, 1, 1<<entryBits), entry{hash: h})
+	refs := &t.refs[t.n>>entryBits]
+	*refs = append(grown(*refs, 1, 1<<entryBits), keyRef{t.keep(key), uint32(len(key))})
 	if t.errs != nil {
 		errs := &t.errs[t.n>>entryBits]
 		*errs = append(grown(*errs, 1, 1<<entryBits), 0)
@@ -157,8 +179,7 @@ func (t *table) filter(keep func(i int) bool) {
 		if !keep(i) {
 			continue
 		}
-		e := *t.at(i)
-		key := t.keyOf(&e)
+		key := t.keyOf(i)
 		if at+len(key) > cap(t.arena[t.open]) {
 			t.arena[t.open] = t.arena[t.open][:at]
 			t.open, at = t.open+1, 0
@@ -166,15 +187,15 @@ func (t *table) filter(keep func(i int) bool) {
 		// Keys lie in the order of their entries, so the place written to is never ahead of the one read from.
 		to := t.arena[t.open][at : at+len(key)]
 		copy(to, key)
-		e.key = uint32(t.open<<arenaBits | at)
+		t.refs[kept>>entryBits][kept&(1<<entryBits-1)] = keyRef{uint32(t.open<<arenaBits | at), uint32(len(key))}
 		at += len(key)
 		t.arenaN += len(key)
-		*t.at(kept) = e
+		*t.at(kept) = *t.at(i)
 		if t.errs != nil {
 			*t.err(kept) = *t.err(i)
 		}
 		kept++
-		t.place(uint32(hash(to)>>32), uint32(kept))
+		t.place(uint32(t.at(kept-1).hash>>32), uint32(kept))
 	}
 	t.n = kept
 	for i := range t.arena {
@@ -186,7 +207,7 @@ func (t *table) filter(keep func(i int) bool) {
 	}
 	for c := range t.entries {
 		length := min(max(kept-c<<entryBits, 0), 1<<entryBits)
-		t.entries[c] = t.entries[c][:length]
+		t.entries[c], t.refs[c] = t.entries[c][:length], t.refs[c][:length]
 		if t.errs != nil {
 			t.errs[c] = t.errs[c][:length]
 		}
