@@ -55,7 +55,8 @@ var empty = []string{
 // masked are units that would do something to the kernel that all share, or that take long and are not needed.
 var masked = []string{
 	"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "exim4.service", "fstrim.timer", "kmod-static-nodes.service", "logrotate.timer",
-	"man-db.timer", "systemd-modules-load.service", "systemd-remount-fs.service", "systemd-sysctl.service", "systemd-timesyncd.service", "systemd-udevd.service",
+	"man-db.timer", "systemd-modules-load.service", "systemd-remount-fs.service", "systemd-sysctl.service", "sys-kernel-config.mount", "sys-kernel-debug.mount",
+	"sys-kernel-tracing.mount", "systemd-timesyncd.service", "systemd-udevd.service",
 }
 
 // newMachine lays out a machine's disk and boots it.
@@ -76,8 +77,18 @@ func newMachine(t *testing.T) *machine {
 	m.check(err)
 	t.Cleanup(m.thread.end)
 	t.Cleanup(m.off)
-	m.on()
+	m.boot()
 	return m
+}
+
+// sub runs a part of a test.
+func (m *machine) sub(name string, f func()) {
+	outer := m.T
+	outer.Run(name, func(t *testing.T) {
+		m.T = t
+		defer func() { m.T = outer }()
+		f()
+	})
 }
 
 func (m *machine) check(err error) {
@@ -136,8 +147,8 @@ func (m *machine) disk() error {
 	return os.WriteFile(filepath.Join(root, "etc/machine-id"), []byte("0123456789abcdef0123456789abcdef\n"), 0o444)
 }
 
-// on starts the machine and waits until it is up.
-func (m *machine) on() {
+// boot starts the machine and waits until it is up.
+func (m *machine) boot() {
 	m.Helper()
 	m.boots++
 	group, leave, err := newGroup(fmt.Sprintf("connwarden-test-%d-%d", os.Getpid(), m.boots))

@@ -1,0 +1,208 @@
+package packaging
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// strike writes into a log what guesses passwords does: n refused requests of an address, now.
+func (m *machine) strike(log, addr string, n int) {
+	m.Helper()
+	line := fmt.Sprintf("%s - - [%s] \"POST /xmlrpc.php HTTP/1.1\" 403 120 \"-\" \"python-requests/2.31\"\n", addr, time.Now().UTC().Format("02/Jan/2006:15:04:05 +0000"))
+	m.add(log, strings.Repeat(line, n))
+}
+
+// said waits until the daemon has said something of which all parts are in one line.
+func (m *machine) said(parts ...string) {
+	m.Helper()
+	m.until("the daemon says "+strings.Join(parts, " "), func() (bool, string) {
+		text := m.run("journalctl", "--no-pager", "-o", "cat", "-u", "connwarden.service")
+		for line := range strings.Lines(text) {
+			all := true
+			for _, part := range parts {
+				all = all && strings.Contains(line, part)
+			}
+			if all {
+				return true, ""
+			}
+		}
+		return false, text
+	})
+}
+
+// status is a line of /proc/PID/status of a process, by the number that the machine has for it.
+func (m *machine) status(pid, key string) string {
+	m.Helper()
+	for line := range strings.Lines(m.read("/proc/" + pid + "/status")) {
+		if value, ok := strings.CutPrefix(line, key+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// Addresses for documentation (RFC 5737), of which each test blocks its own.
+const (
+	fromRoot    = "198.51.100.1"
+	fromUser    = "198.51.100.2"
+	fromJournal = "198.51.100.3"
+	afterCrash  = "198.51.100.4"
+	afterReload = "198.51.100.5"
+)
+
+// TestRealUnits runs the units under a real systemd: the daemon in its sandbox reads what others own, and the journal;
+// blocks; is restarted when it hangs and when it dies; after a power cut the blocks are back before there is a network;
+// the timer lifts what is over where no kernel does.
+func TestRealUnits(t *testing.T) {
+	needs(t, "dpkg-deb", "rpmbuild", "nft")
+	m := newMachine(t)
+	m.write("/var/log/nginx/access.log", "")
+	m.run("chmod", "640", "/var/log/nginx/access.log")
+	m.run("useradd", "--create-home", "shop")
+	m.write("/home/shop/logs/access.log", "")
+	m.write("/home/shop/public_html/.htaccess", "# the shop's own\n")
+	m.run("chown", "-R", "shop:shop", "/home/shop")
+	m.run("chmod", "700", "/home/shop", "/home/shop/logs")
+	m.run("chmod", "600", "/home/shop/logs/access.log")
+	// A program that says as root, under the name of the daemon, what sshd of OpenSSH 9.2 says to the journal.
+	m.write("/etc/systemd/system/ssh.service", `[Service]
+Type=oneshot
+SyslogIdentifier=sshd
+ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo "Failed password for invalid user admin from `+fromJournal+` port 4022$i ssh2"; done'
+`)
+	m.run("dpkg", "-i", m.deliver("*.deb")[0])
+	m.watches("suggest")
+	m.write("/etc/connwarden/config.toml", "[logs]\nfiles = [\"/var/log/nginx\", \"/home/shop/logs\"]\n[actions]\nmode = \"enforce\"\n")
+	m.write("/etc/systemd/system/connwarden.service.d/test.conf", "[Service]\nWatchdogSec=3s\n")
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service") // waits until the daemon says that it is ready
+	pid := m.watches("enforce")
+
+	m.sub("sandbox", func() { m.sandbox(pid) })
+	m.sub("reads and blocks", m.reads)
+	m.sub("hangs and dies", m.dies)
+	m.sub("power cut", m.cut)
+	m.sub("timer", m.timer)
+}
+
+// sandbox holds the daemon's process against what its unit says of it.
+func (m *machine) sandbox(pid string) {
+	var caps uint64
+	for _, bit := range []int{2, 12, 13, 19} { // CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE
+		caps |= 1 << bit
+	}
+	for key, want := range map[string]string{"CapBnd": fmt.Sprintf("%016x", caps), "CapEff": fmt.Sprintf("%016x", caps), "NoNewPrivs": "1", "Seccomp": "2"} {
+		if have := m.status(pid, key); have != want {
+			m.Errorf("%s of the daemon is %s, want %s", key, have, want)
+		}
+	}
+	for name, may := range map[string]bool{"/usr/bin/x": false, "/etc/connwarden/x": false, "/home/shop/x": false, "/var/www/x": false, "/run/x": false, "/var/lib/connwarden/x": true, "/run/xtables.lock": true} {
+		r := m.try("nsenter", "--target", pid, "--mount", "--", "touch", name)
+		if (r.code == 0) != may {
+			m.Errorf("the daemon's files: touch %s: exit code %d, may %v; %s", name, r.code, may, r.err)
+		}
+	}
+	for unit, most := range map[string]float64{"connwarden.service": 3, "connwarden-sync.service": 6} {
+		// "→ Overall exposure level for connwarden.service: 2.5 OK"
+		_, score, _ := strings.Cut(m.run("systemd-analyze", "--no-pager", "security", unit), "exposure level for "+unit+": ")
+		have, err := strconv.ParseFloat(strings.Fields(score + " -")[0], 64)
+		if err != nil || have > most {
+			m.Errorf("systemd-analyze security %s: %s, want at most %v (%v)", unit, score, most, err)
+		}
+		m.Logf("systemd-analyze security %s: %v", unit, have)
+	}
+}
+
+// reads lets the daemon see what only root can write, what an account can, and the journal.
+func (m *machine) reads() {
+	m.strike("/var/log/nginx/access.log", fromRoot, 40)
+	m.strike("/home/shop/logs/access.log", fromUser, 40)
+	m.run("systemctl", "start", "ssh.service")
+	m.said(`"type":"block"`, fromRoot, `"in_force"`)
+	m.said(`"type":"verdict"`, fromUser, `"malicious"`)
+	m.said(`"type":"block"`, fromJournal, `"in_force"`)
+	for addr, want := range map[string]bool{fromRoot: true, fromJournal: true, fromUser: false} { // an account's word blocks nobody
+		if m.held(addr) != want {
+			m.Errorf("%s is blocked: %v, want %v", addr, !want, want)
+		}
+	}
+	m.run("connwarden", "review", "--no-dns")
+}
+
+// dies stops the daemon's process for the watchdog to see, then kills it.
+func (m *machine) dies() {
+	for n, signal := range []string{"STOP", "KILL"} {
+		m.run("kill", "-"+signal, m.property("connwarden.service", "MainPID"))
+		m.until(fmt.Sprintf("systemd has restarted the daemon after SIG%s", signal), func() (bool, string) {
+			seen := m.run("systemctl", "show", "-p", "NRestarts,ActiveState,SubState,Result", "connwarden.service")
+			return strings.Contains(seen, fmt.Sprintf("NRestarts=%d\n", n+1)) && strings.Contains(seen, "ActiveState=active"), seen
+		})
+		if !m.held(fromRoot) {
+			m.Errorf("after SIG%s who was blocked is not", signal)
+		}
+	}
+	m.said(`"type":"start"`, `"resumed":true`)
+	m.strike("/var/log/nginx/access.log", afterCrash, 40)
+	m.said(`"type":"block"`, afterCrash, `"in_force"`)
+}
+
+// cut turns the machine off and on again.
+func (m *machine) cut() {
+	m.run("connwarden", "block", one, "--why", "until it is lifted")
+	m.run("connwarden", "block", "2001:db8::/32", "--for", "1h", "--force")
+	m.run("connwarden", "block", "203.0.113.8", "--confirm-within", "1s")
+	m.off()
+	m.boot()
+	m.is("active", "connwarden-sync.service", "inactive") // it did its work
+	if result := m.property("connwarden-sync.service", "Result"); result != "success" {
+		m.Errorf("the boot unit: %s\n%s", result, m.run("journalctl", "--no-pager", "-b", "-u", "connwarden-sync.service"))
+	}
+	done := m.property("connwarden-sync.service", "ExecMainExitTimestampMonotonic")
+	network := m.property("network-pre.target", "ActiveEnterTimestampMonotonic")
+	if a, b := number(done), number(network); a == 0 || a > b {
+		m.Errorf("the boot unit was done at %d µs, and the network might begin at %d", a, b)
+	}
+	for addr, want := range map[string]bool{one: true, "2001:db8::": true, fromRoot: true, afterCrash: true, "203.0.113.8": false} {
+		if m.held(addr) != want {
+			m.Errorf("after the power cut %s is blocked: %v, want %v", addr, !want, want)
+		}
+	}
+	m.watches("enforce")
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+// timer lets blocks end in a firewall that ends none by itself: one that is over, and one that nobody confirms because
+// everything that made it is killed.
+func (m *machine) timer() {
+	const rules = "/home/shop/public_html/.htaccess"
+	before := m.read(rules)
+	if next := m.property("connwarden-sync.timer", "NextElapseUSecRealtime"); next == "" {
+		m.Errorf("the timer does not know when it fires next")
+	}
+	m.write("/etc/systemd/system/connwarden-sync.timer.d/test.conf", "[Timer]\nOnCalendar=\nOnCalendar=*:*:*\n")
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden-sync.timer")
+	m.run("connwarden", "block", "203.0.113.9", "--site", "/home/shop/public_html", "--for", "2s")
+	cmd := m.command("setsid", "sh", "-c", "echo $$ >/tmp/session; connwarden block 203.0.113.10 --site /home/shop/public_html --confirm-within 2s; sleep 600")
+	m.check(cmd.Start())
+	m.until("the block to be confirmed is in force", func() (bool, string) { return strings.Contains(m.read(rules), "203.0.113.10"), m.read(rules) })
+	m.run("kill", "-KILL", "--", "-"+strings.TrimSpace(m.read("/tmp/session")))
+	_ = cmd.Wait() // says that it was killed
+	m.until("both blocks are lifted", func() (bool, string) {
+		text := m.read(rules)
+		return text == before, text
+	})
+	st, err := os.Stat(m.file(rules))
+	m.check(err)
+	if st.Mode().Perm() != 0o644 {
+		m.Errorf("the mode of .htaccess is %v", st.Mode())
+	}
+}
