@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Password is what the machine's one person, Ann, whose account is "ann", has for a password everywhere.
@@ -250,4 +251,76 @@ func (l *Lab) Named() {
 	l.own("var/log/bind", uid, gid, 0o755)
 	l.own("run", 0, gid, 0o775)
 	l.daemon("var/log/bind/named.log", "all zones loaded", program, "-f", "-u", "bind", "-n", "1", "-c", "/etc/bind/named.conf")
+}
+
+// Lighttpd starts lighttpd on port 8081, with the blog's files. Its log is var/log/lighttpd/access.log.
+func (l *Lab) Lighttpd() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/lighttpd", "lighttpd")
+	l.put("etc/lighttpd")
+	l.put("var/www")
+	uid, gid := l.account("www-data", "/var/www")
+	l.own("var/log/lighttpd", uid, gid, 0o755)
+	l.launch(program, nil, "-D", "-f", "/etc/lighttpd/lighttpd.conf")
+	l.AwaitPort(8081)
+}
+
+// HAProxy starts HAProxy in front of lighttpd: on port 8080, with its own log format; on 8082 with that of Apache; on 8083 as a proxy for TCP; and on 8084
+// in front of nobody. Its log is syslog's.
+func (l *Lab) HAProxy() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/haproxy", "haproxy")
+	l.put("etc/haproxy")
+	l.launch(program, nil, "-db", "-f", "/etc/haproxy/haproxy.cfg")
+	l.AwaitPort(8084)
+}
+
+// Squid starts Squid on port 3128, for 203.0.113.0/24 alone. Its logs are var/log/squid/access.log and, in Apache's format, combined.log.
+func (l *Lab) Squid() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/squid", "squid")
+	l.put("etc/squid")
+	uid, gid := l.account("proxy", "/bin")
+	l.own("var/log/squid", uid, gid, 0o755)
+	l.own("var/spool/squid", uid, gid, 0o755)
+	l.launch(program, nil, "-N", "-f", "/etc/squid/squid.conf")
+	l.AwaitPort(3128)
+}
+
+// Varnish starts Varnish on port 6081 in front of lighttpd. Its log is in its memory; [Lab.VarnishLog] writes it down.
+func (l *Lab) Varnish() {
+	l.t.Helper()
+	program := l.need("/usr/sbin/varnishd", "varnish")
+	l.put("etc/varnish")
+	l.own("var/log/varnish", 0, 0, 0o755)
+	l.own("run/varnish", 0, 0, 0o755)
+	l.own("var/lib/varnish", 0, 0, 0o755)
+	l.launch(program, nil, "-F", "-j", "none", "-T", "none", "-a", ":6081", "-f", "/etc/varnish/default.vcl", "-n", "/run/varnish", "-s", "malloc,10m")
+	l.AwaitPort(6081)
+}
+
+// VarnishLog writes Varnish's log to a file, once it holds as many requests.
+func (l *Lab) VarnishLog(name string, lines int) {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		r := l.Run(nil, "/usr/bin/varnishncsa", "-d", "-n", "/run/varnish")
+		if got := strings.Count(r.Stdout, "\n"); got >= lines {
+			l.Write(name, r.Stdout)
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%d requests are not in Varnish's log: %s%s", lines, r.Stdout, r.Stderr)
+		}
+	}
+}
+
+// Caddy starts Caddy on port 8090, with the blog's files. Its log is var/log/caddy/access.log.
+func (l *Lab) Caddy() {
+	l.t.Helper()
+	program := l.need("/usr/bin/caddy", "caddy")
+	l.put("etc/caddy")
+	l.put("var/www")
+	l.own("var/log/caddy", 0, 0, 0o755)
+	l.launch(program, []string{"HOME=/root", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"}, "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile")
+	l.AwaitPort(8090)
 }

@@ -167,7 +167,7 @@ func Detect(name string, head []byte) *Format {
 		}
 	}
 	// What a daemon says comes last: the prefix of syslog fits whatever it carries.
-	if f, fits := detect([][]*Format{eventFormats}, head); fits > most {
+	if f, fits := detect([][]*Format{eventFormats}, head); fits > most && (f != syslogLog || best == nil || !mostlyRequests(head, fits)) {
 		best, most = f, fits
 	}
 	// A guess must do much better than a format that is known: some lines of any log fit it.
@@ -175,6 +175,22 @@ func Detect(name string, head []byte) *Format {
 		return guessed
 	}
 	return best
+}
+
+// mostlyRequests tells whether of the lines that syslog brought more than half are of access logs, be it of several formats, of which each fits a part:
+// HAProxy's of HTTP and of TCP go to one file.
+func mostlyRequests(head []byte, lines int) bool {
+	inner, _ := carriers[len(carriers)-1].unwrap(head) // the last is syslog
+	n := 0
+	for line := range bytes.Lines(inner) {
+		for _, f := range accessFormats {
+			if f.NewParser(Options{}).fitting(f, line) > 0 {
+				n++
+				break
+			}
+		}
+	}
+	return 2*n > lines
 }
 
 var lineEnd = []byte("\n")

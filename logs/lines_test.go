@@ -212,3 +212,16 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// TestDetectHAProxy proves that a log in which HAProxy's formats are mixed, as they are by default, is one of requests.
+func TestDetectHAProxy(t *testing.T) {
+	const head = "2026-11-22T12:01:45.895763+00:00 web1 haproxy[14]: "
+	text := strings.Repeat(
+		head+`203.0.113.10:38971 [22/Nov/2026:12:01:45.895] web pages/one 0/0/0/0/0 200 179 - - ---- 1/1/0/0/0 0/0 "GET /style.css HTTP/1.1"`+"\n"+
+			head+`203.0.113.11 - - [22/Nov/2026:12:01:45 +0000] "GET /style.css?a=1 HTTP/1.1" 200 179 "" "" 40211 942 "clf" "pages" "one" 0 0 0 0 0 ---- 2 2 1 1 0 0 0 "" "" `+"\n"+
+			head+`203.0.113.15:33355 [22/Nov/2026:12:01:48.958] raw raw/one 1/0/0 203 -- 1/1/0/0/0 0/0`+"\n"+
+			head+"Server pages/one is UP, reason: Layer4 check passed, check duration: 0ms.\n", 20)
+	if f := Detect("haproxy.log", []byte(text)); f == nil || f.Kind != Access {
+		t.Errorf("taken for %+v", f)
+	}
+}

@@ -331,7 +331,7 @@ func bruteSSH(p *play) {
 			p.ssh(admin.String(), "root", false)
 		}
 		if in, _ := p.ssh(admin.String(), "root", true); !in {
-			p.trouble("%s: the administrator cannot log in", admin)
+			p.trouble("%s: the administrator cannot log in\n%s", admin, p.lab.Read("var/log/auth.log"))
 		}
 		users := []string{"root", "admin", "test", "oracle", "ubuntu", "root", "git", "postgres"}
 		p.each(p.attackers(1, 1), p.some(16), func(from netip.Addr, _, i int) bool {

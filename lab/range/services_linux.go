@@ -25,7 +25,7 @@ func (g *ground) logins() {
 		}
 	}
 	g.lab.Write("root/.ssh/authorized_keys", g.lab.Read("root/.ssh/id.pub"))
-	g.lab.Write("etc/sshd_config", "Port 22\nHostKey /etc/host_key\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM no\nUseDNS no\nMaxStartups 100:30:200\nPerSourcePenalties no\n")
+	g.lab.Write("etc/sshd_config", "Port 22\nHostKey /etc/host_key\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM no\nKbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 100:30:200\nPerSourcePenalties no\n")
 	if v := g.lab.Run(nil, sshd, "-t", "-f", "/etc/sshd_config"); v.Code != 0 { // before 9.8 there are no penalties
 		g.lab.Write("etc/sshd_config", strings.ReplaceAll(g.lab.Read("etc/sshd_config"), "PerSourcePenalties no\n", ""))
 	}
@@ -65,7 +65,7 @@ func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
 	if key {
 		args = append(args, "-i", filepath.Join(g.lab.Root, "root/.ssh/id"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes")
 	} else {
-		args = append(args, "-o", "PubkeyAuthentication=no")
+		args = append(args, "-o", "PreferredAuthentications=password")
 	}
 	to := lab.Addr4
 	if strings.Contains(from, ":") {
