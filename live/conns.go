@@ -29,7 +29,9 @@ type alike struct {
 type snapshot struct {
 	cells map[alike]uint64
 	total uint64
+	ports map[uint16]bool // of TCP that are listened at
 	why   error
+	deaf  string // in the place of a look: why no ends are heard of
 }
 
 func (s *snapshot) Conn(c *connwarden.Conn) {
@@ -47,7 +49,14 @@ func (s *snapshot) Fault(*connwarden.Fault)     {}
 func (w *warden) look(ctx context.Context) {
 	for {
 		s := &snapshot{cells: map[alike]uint64{}}
-		_, s.why = conns.Snapshot(ctx, conns.Options{Dir: connwarden.DirIn}, s)
+		var found *conns.Result
+		found, s.why = conns.Snapshot(ctx, conns.Options{Dir: connwarden.DirIn}, s)
+		if found != nil {
+			s.ports = map[uint16]bool{}
+			for _, l := range found.Listeners {
+				s.ports[l.Addr.Port()] = s.ports[l.Addr.Port()] || l.Proto == connwarden.TCP
+			}
+		}
 		select {
 		case w.conns <- s:
 		case <-ctx.Done():
@@ -70,6 +79,10 @@ func (w *warden) look(ctx context.Context) {
 
 // fold puts a look in the place of the one before.
 func (w *warden) fold(s *snapshot) {
+	if s.deaf != "" {
+		w.problem("connections that end", s.deaf+"; those that live between two looks are not counted")
+		return
+	}
 	if s.why != nil {
 		w.problem("connections", gather.Reason(s.why))
 		return
@@ -78,5 +91,10 @@ func (w *warden) fold(s *snapshot) {
 	w.table.ForgetConns()
 	for a, n := range s.cells {
 		w.table.Conns(a.addr, a.state, a.dir, a.port, n, len(w.feeds) > 0)
+	}
+	for b, n := range w.ends.minute(time.Now()) {
+		if s.ports[b.port] {
+			w.table.Conns(b.addr, stateEnded, connwarden.DirIn.String(), b.port, uint64(n), len(w.feeds) > 0)
+		}
 	}
 }

@@ -49,17 +49,18 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 		journal, journalErr = opt.Host.Journal()
 	}
 	w.journaled = journalErr == nil
-	w.quietly()
 	muted := w.adopt(sources, state, journalErr == nil)
 	if journalErr == nil {
 		go w.followJournal(inner, journal, state.Cursor)
 	}
-	mode := w.opt.Policy.stance(w.quiet, w.opt.Keeper != nil, w.now).Mode
+	mode := w.opt.Policy.stance(nil, w.opt.Keeper != nil, w.now).Mode
 	w.tail.Wake()
 	w.opt.Tell(&Start{
 		Head: head("start", w.now), Schema: Schema, Mode: mode, Logs: len(w.feeds), Polled: w.tail.Polled(), Journal: journalErr == nil,
 		Drivers: append([]string{}, w.opt.Drivers...), Resumed: len(state.Logs) > 0,
 	})
+	w.actor.begin()
+	w.quietly()
 	for _, one := range p {
 		w.problem(one.What, one.Why)
 	}
@@ -68,6 +69,7 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	}
 	if w.opt.Conns && !w.opt.Once {
 		go w.look(inner)
+		go w.hear(inner)
 	}
 	if !w.opt.Once {
 		b := &backfill{w: w, sources: sources, list: muted, since: w.now.Add(-w.longest()), table: w.newTable(), zone: w.opt.Zone}

@@ -112,6 +112,7 @@ type warden struct {
 	filled  chan *judge.Table
 	journal chan *journalBlock
 	conns   chan *snapshot
+	ends    ends // of connections, counted as they are heard of
 
 	meter *meter
 	notes *notes
