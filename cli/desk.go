@@ -112,6 +112,8 @@ func (d *desk) IP(ctx context.Context, text, since string, latest *report.Review
 	if err != nil {
 		return nil, err
 	}
+	now := d.c.env.Now()
+	one.History, _ = d.c.pastOf(ctx, d.plan, targets[0], now.Add(-pastSpan), now)
 	doc.Addrs = append(doc.Addrs, *one)
 	return doc, nil
 }

@@ -18,13 +18,18 @@ func (d *desk) Block(ctx context.Context, r web.BlockRequest) (*report.Blocks, e
 	if err != nil {
 		return nil, asked(err)
 	}
-	f := blockFlags{span: r.For, why: report.Clean(r.Why), kill: r.Kill, dryRun: r.DryRun}
+	f := blockFlags{span: r.For, within: r.Within, why: report.Clean(r.Why), kill: r.Kill, dryRun: r.DryRun}
 	request, err := f.request()
 	if err != nil {
 		return nil, asked(err)
 	}
 	request.By, request.Target = c.operator(), targets[0]
 	walls := c.firewalls(d.plan)
+	w, err := c.warden(ctx, d.plan, walls, wanted(r.DryRun)) // and its lock before a driver is opened: some remember what they read then
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
 	names, err := walls.choose(ctx, nil, d.plan.Block.Drivers, false)
 	if err != nil {
 		return nil, err
@@ -33,11 +38,6 @@ func (d *desk) Block(ctx context.Context, r web.BlockRequest) (*report.Blocks, e
 	if err := c.scope(ctx, walls, names, requests); err != nil {
 		return nil, err
 	}
-	w, err := c.warden(ctx, d.plan, walls, wanted(r.DryRun))
-	if err != nil {
-		return nil, err
-	}
-	defer w.close()
 	out, err := w.block(ctx, r.DryRun, requests)
 	if out == nil {
 		return nil, err
@@ -96,6 +96,16 @@ func (d *desk) Undo(ctx context.Context, change int64, dryRun bool) (*report.Blo
 			return nil, w.emergency.Why
 		}
 		return w.keeper.Undo(ctx, change, d.c.operator())
+	})
+}
+
+// Confirm implements web.Desk.
+func (d *desk) Confirm(ctx context.Context, dryRun bool) (*report.Blocks, error) {
+	return d.act(ctx, dryRun, func(w *warden) (*block.Outcome, error) {
+		if w.emergency != nil {
+			return nil, w.emergency.Why
+		}
+		return w.keeper.Confirm(ctx, d.c.operator())
 	})
 }
 

@@ -86,6 +86,7 @@ func (c *command) web(ctx context.Context, f webFlags, args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
+	desk.follow(ctx)
 	l, err := place.Listen(ctx)
 	if f.listen == "" && errors.Is(err, syscall.EADDRINUSE) {
 		place.Address = "127.0.0.1:0"
@@ -94,7 +95,7 @@ func (c *command) web(ctx context.Context, f webFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	opt := web.Options{Desk: desk, Password: password, TLS: conf != nil, Names: f.names, Clock: c.env.Now}
+	opt := web.Options{Desk: desk, Password: password, TLS: conf != nil, Names: f.names, Clock: c.env.Now, Changes: desk.changes()}
 	if password == "" && place.Network != "unix" {
 		opt.Token = web.Secret()
 	}

@@ -38,6 +38,9 @@ func (s *Server) actRoutes() {
 	s.mux.HandleFunc("POST /api/disallow", s.change(func(ctx context.Context, _ *http.Request, a *act) (*report.Blocks, error) {
 		return desk.Disallow(ctx, a.Target, a.DryRun)
 	}))
+	s.mux.HandleFunc("POST /api/confirm", s.change(func(ctx context.Context, _ *http.Request, a *act) (*report.Blocks, error) {
+		return desk.Confirm(ctx, a.DryRun)
+	}))
 	s.mux.HandleFunc("POST /api/undo", s.change(func(ctx context.Context, _ *http.Request, a *act) (*report.Blocks, error) {
 		return desk.Undo(ctx, a.Change, a.DryRun)
 	}))

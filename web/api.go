@@ -45,6 +45,17 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /api/errors", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Errors(r.Context(), r.FormValue("by"), span(r)) }))
 	s.mux.HandleFunc("GET /api/rules", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Rules(r.Context()) }))
 	s.mux.HandleFunc("GET /api/blocks", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Blocks(r.Context()) }))
+	s.mux.HandleFunc("GET /api/history", s.asked(func(r *http.Request) (any, error) {
+		q, err := s.historyQuery(r)
+		if err != nil {
+			return nil, err
+		}
+		d, err := s.opt.Desk.History(r.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		return &Past{History: d, Timeline: paper.PastTimeline(d)}, nil
+	}))
 	s.mux.HandleFunc("GET /api/allowed", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Allowed(r.Context()) }))
 	s.actRoutes()
 }

@@ -129,6 +129,39 @@ func (d *fakeDesk) Disallow(context.Context, string, bool) (*report.Blocks, erro
 	return nil, connwarden.ErrDenied
 }
 
+func (d *fakeDesk) Confirm(context.Context, bool) (*report.Blocks, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doc := &report.Blocks{Schema: report.SchemaBlocks, Blocks: []report.Block{}, Refused: []report.Refused{}, Problems: []report.Problem{}}
+	for i := range d.blocks {
+		if d.blocks[i].Confirm != nil {
+			d.blocks[i].Confirm = nil
+			doc.Blocks = append(doc.Blocks, d.blocks[i])
+		}
+	}
+	return doc, nil
+}
+
+// History has an hour of every day at noon, and a verdict and a block in it.
+func (d *fakeDesk) History(_ context.Context, q report.HistoryQuery) (*report.History, error) {
+	begins := noon.Add(-48 * time.Hour)
+	h := &report.History{
+		Schema: report.SchemaHistory, From: q.From, Until: q.Until, Begins: &begins, Ends: &noon, Step: 60, Rates: []report.Rate{}, Sites: []report.SiteRate{{Site: "<b>shop</b>.example", Requests: 60, Status: map[string]uint64{}}},
+		Verdicts: []report.Sighting{}, Blocks: []report.PastBlock{}, Problems: []report.Problem{},
+	}
+	if q.Until.Sub(q.From) > 6*time.Hour {
+		h.Step = 3600
+	}
+	step := time.Duration(h.Step) * time.Second
+	for at := q.From.Truncate(step); at.Before(q.Until); at = at.Add(step) {
+		h.Rates = append(h.Rates, report.Rate{Start: at, Requests: 60, Malicious: 20, Status: map[string]uint64{"2xx": 60}, Open: 9})
+	}
+	one := report.Peer{Addr: "203.0.113.66", Verdict: "malicious", Score: 90, Status: map[string]uint64{}, Evidence: []report.Evidence{{Rule: "x", Why: "<i>guessed</i> passwords", Samples: []report.Sample{}}}, Next: []string{}}
+	h.Verdicts = append(h.Verdicts, report.Sighting{Time: q.From, Peer: one})
+	h.Blocks = append(h.Blocks, report.PastBlock{Time: q.From.Add(time.Second), Type: "block", Block: report.Block{Target: "203.0.113.66/32", Why: "90", Drivers: []string{"nft"}}})
+	return h, nil
+}
+
 func (d *fakeDesk) Undo(_ context.Context, change int64, dry bool) (*report.Blocks, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

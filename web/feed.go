@@ -21,6 +21,7 @@ type feed struct {
 	err       error         // of the last review; nil when it went well
 	followers map[chan *snapshot]bool
 	alive     bool // whether follow runs
+	dirty     bool // something changed since the review under way began
 }
 
 // snapshot is one review and what was made of it. It is never changed.
@@ -55,7 +56,7 @@ func (s *Server) feed(since string) *feed {
 // get returns a review that is not older than a pause. It waits for one under way, but only as long as ctx lasts.
 func (f *feed) get(ctx context.Context) (*snapshot, error) {
 	f.mu.Lock()
-	if f.latest != nil && f.err == nil && f.s.opt.Clock().Sub(f.latest.made) < f.pause() {
+	if f.latest != nil && f.err == nil && !f.dirty && f.s.opt.Clock().Sub(f.latest.made) < f.pause() {
 		defer f.mu.Unlock()
 		return f.latest, nil
 	}
@@ -84,6 +85,7 @@ func (f *feed) pause() time.Duration {
 func (f *feed) begin() chan struct{} {
 	if f.flight == nil {
 		f.flight = make(chan struct{})
+		f.dirty = false
 		f.s.working.Add(1)
 		go f.look(f.flight)
 	}
@@ -117,6 +119,9 @@ func (s *Server) look(ctx context.Context, since string) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Followed {
+		s.paged.fill(s, d, since)
+	}
 	n := &snapshot{review: d}
 	n.search = sync.OnceValue(func() []string { return texts(d.Peers) })
 	n.timeline, err = MakeTimeline(ctx, s.opt.Desk, d, since)
@@ -137,6 +142,9 @@ const timelineRows = 60_000
 // MakeTimeline counts the requests behind a review by time and verdict: two looks at the access logs. It is nil when
 // the review counted none.
 func MakeTimeline(ctx context.Context, desk counter, d *report.Review, since string) (*paper.Timeline, error) {
+	if d.Followed {
+		return paper.RateTimeline(d.Rates, time.Minute), nil
+	}
 	if d.Pages == nil || d.Pages.Counted == 0 || d.Pages.First == nil || d.Pages.Last == nil {
 		return nil, nil
 	}
@@ -206,12 +214,33 @@ func (f *feed) run() {
 		}
 		wait := f.pause()
 		f.mu.Unlock()
-		t := time.NewTimer(wait)
+		f.rest(wait)
+	}
+}
+
+// changeRest is the least time between two reviews that follow changes.
+const changeRest = time.Second
+
+// rest waits until the next review is due: the pause, or less where something changes.
+func (f *feed) rest(wait time.Duration) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	changes := f.s.opt.Changes
+	if f.since != "" {
+		changes = nil // they are about what the daemon knows
+	}
+	select {
+	case <-t.C:
+	case <-f.s.ctx.Done():
+	case <-changes:
+		t.Reset(min(wait, changeRest))
 		select {
 		case <-t.C:
 		case <-f.s.ctx.Done():
-			t.Stop()
 		}
+		f.mu.Lock()
+		f.dirty = true
+		f.mu.Unlock()
 	}
 }
 

@@ -35,7 +35,8 @@ type BlockRequest struct {
 	For    string `json:"for"` // "" until it is lifted
 	Why    string `json:"why"`
 	DryRun bool   `json:"dry_run"`
-	Kill   bool   `json:"kill"` // close its open connections too
+	Kill   bool   `json:"kill"`           // close its open connections too
+	Within string `json:"confirm_within"` // it undoes itself unless it is confirmed in this time; "" keeps it
 }
 
 // Desk is what the page can ask and have done. Its methods answer with the documents of the command line, go through the
@@ -43,6 +44,7 @@ type BlockRequest struct {
 // configured one. An error that is connwarden.ErrUnsupported means that this machine cannot, [ErrRequest] that
 // what was asked for makes no sense.
 type Desk interface {
+	// Review is the whole picture. One of a daemon that is followed has no rows of pages.
 	Review(ctx context.Context, since string) (*report.Review, error)
 	// IP tells of a target what latest does not; latest may be nil.
 	IP(ctx context.Context, target, since string, latest *report.Review) (*report.IPs, error)
@@ -52,12 +54,16 @@ type Desk interface {
 	Rules(ctx context.Context) (*report.Rules, error)
 	Blocks(ctx context.Context) (*report.Blocks, error)
 	Allowed(ctx context.Context) (*report.AllowedList, error)
+	// History is what a daemon wrote down; empty with a problem where none did.
+	History(ctx context.Context, q report.HistoryQuery) (*report.History, error)
 
 	Block(ctx context.Context, r BlockRequest) (*report.Blocks, error)
 	Unblock(ctx context.Context, target string, dryRun bool) (*report.Blocks, error)
 	Allow(ctx context.Context, target, why string, dryRun bool) (*report.Blocks, error)
 	Disallow(ctx context.Context, target string, dryRun bool) (*report.Blocks, error)
 	Undo(ctx context.Context, change int64, dryRun bool) (*report.Blocks, error)
+	// Confirm keeps the blocks that would undo themselves.
+	Confirm(ctx context.Context, dryRun bool) (*report.Blocks, error)
 }
 
 // ErrRequest is an error of whoever asked; its text says what to write instead.
@@ -69,11 +75,12 @@ var Spans = []string{"15m", "1h", "6h", "1d", "7d"}
 // Options say how the page is served.
 type Options struct {
 	Desk     Desk
-	Token    string        // what the address must carry once; "" asks for none, as on a Unix socket
-	Password string        // asked for instead of the token; "" is none
-	TLS      bool          // whether clients come over TLS: what the origin of the page is called
-	Names    []string      // host names besides addresses and localhost by which the page may be asked for
-	Pause    time.Duration // between two reviews; 0 is 3 s
+	Token    string          // what the address must carry once; "" asks for none, as on a Unix socket
+	Password string          // asked for instead of the token; "" is none
+	TLS      bool            // whether clients come over TLS: what the origin of the page is called
+	Names    []string        // host names besides addresses and localhost by which the page may be asked for
+	Pause    time.Duration   // between two reviews; 0 is 3 s
+	Changes  <-chan struct{} // tells when a review would bring something new; may be nil
 	Clock    func() time.Time
 	Log      *slog.Logger // nil logs nothing
 }
@@ -92,6 +99,7 @@ type Server struct {
 	clients int
 	working sync.WaitGroup // reviews and feeds under way
 	acting  sync.Mutex     // one change after the other
+	paged   pager
 }
 
 // New returns a server that answers at once. The caller must call Close.

@@ -178,3 +178,58 @@ func (t *Timeline) On(axis *Timeline) *Timeline {
 	}
 	return d
 }
+
+// RateTimeline draws what a daemon counted, step by step; nil where it counted no request.
+func RateTimeline(rates []report.Rate, step time.Duration) *Timeline {
+	if len(rates) == 0 || step <= 0 {
+		return nil
+	}
+	first, last := rates[0].Start, rates[len(rates)-1].Start
+	bars := int(last.Sub(first)/step) + 1
+	if bars > MaxBars {
+		first, bars = last.Add(-step*(MaxBars-1)), MaxBars
+	}
+	t := &Timeline{Schema: SchemaTimeline, Start: first, Step: step.Seconds(), Counts: map[string][]uint64{}}
+	some := false
+	for i := range rates {
+		r := &rates[i]
+		at := int(r.Start.Sub(first) / step)
+		if r.Start.Before(first) || at >= bars {
+			continue
+		}
+		for verdict, n := range map[string]uint64{"malicious": r.Malicious, "suspicious": r.Suspicious, "normal": r.Requests - min(r.Malicious+r.Suspicious, r.Requests)} {
+			if n == 0 {
+				continue
+			}
+			some = true
+			if t.Counts[verdict] == nil {
+				t.Counts[verdict] = make([]uint64, bars)
+			}
+			t.Counts[verdict][at] += n
+		}
+	}
+	if !some {
+		return nil
+	}
+	return t
+}
+
+// PastTimeline draws a history over the whole stretch that was asked for, however little of it was written down.
+func PastTimeline(h *report.History) *Timeline {
+	step := time.Duration(h.Step) * time.Second
+	if step <= 0 || len(h.Rates) == 0 {
+		return nil
+	}
+	// Empty ends make the stretch whole.
+	edge := func(t time.Time) report.Rate {
+		return report.Rate{Start: time.Unix(t.Unix()/int64(h.Step)*int64(h.Step), 0).In(t.Location())}
+	}
+	list := append([]report.Rate{edge(h.From)}, h.Rates...)
+	if end := edge(h.Until.Add(-time.Second)); end.Start.After(list[len(list)-1].Start) {
+		list = append(list, end)
+	}
+	if list[1].Start.Before(list[0].Start) {
+		list = list[1:]
+	}
+	return RateTimeline(list, step)
+}

@@ -74,7 +74,7 @@ export function open(path) {
 
 export const toAddr = (addr) => `#/ip/${encodeURIComponent(addr)}`
 
-const words = { block: 'Blocked', unblock: 'Unblocked', allow: 'Never to be blocked', disallow: 'May be blocked again', undo: 'Taken back' }
+const words = { block: 'Blocked', confirm: 'Kept', unblock: 'Unblocked', allow: 'Never to be blocked', disallow: 'May be blocked again', undo: 'Taken back' }
 
 // act does a change and tells what came of it, with the way back.
 export async function act(name, body) {
@@ -88,6 +88,7 @@ export async function act(name, body) {
       refused,
       problems: d.problems.map((p) => `${p.what}: ${p.why}`),
       undo: name === 'undo' ? 0 : (d.change ?? 0),
+      confirm: name === 'block' ? (d.blocks?.find((b) => b.confirm_by)?.confirm_by ?? '') : '',
     }
   } catch (e) {
     live.said = { text: 'Nothing was done', detail: '', refused: [e.message], problems: [], undo: 0 }
