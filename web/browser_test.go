@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -218,4 +219,49 @@ func TestRealReport(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	browse(t, map[string]any{"mode": "report", "url": "file://" + filepath.Join(dir, "report.html")})
+}
+
+// TestRealFollowsADaemon has the real page beside a real daemon: what that finds is shown at once, and the page goes on alone
+// when it ends.
+func TestRealFollowsADaemon(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	dir, err := os.MkdirTemp("", "follow") // the name of a socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	name, _ := program(t, dir)
+	log := filepath.Join(dir, "live.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := func(args ...string) (*exec.Cmd, string) {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Dir, cmd.Env, cmd.Stderr = dir, append(os.Environ(), "CONNWARDEN_STATE_DIR="+dir), os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(out)
+		first, err := r.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		drained := make(chan struct{})
+		go func() { defer close(drained); r.WriteTo(io.Discard) }() //nolint:errcheck // it ends with the program
+		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
+		return cmd, strings.TrimSpace(first)
+	}
+	daemon, _ := start("watch", "--no-dns", "--config", "config.toml", log)
+	_, address := start("web", "--no-dns", "--config", "config.toml", "--listen", "127.0.0.1:0")
+	var more strings.Builder
+	for range 60 {
+		fmt.Fprintf(&more, "5.188.10.99 - - [%s] \"POST /wp-login.php HTTP/1.1\" 200 7301 \"-\" \"python-requests/2.31\"\n", time.Now().Format("02/Jan/2006:15:04:05 -0700"))
+	}
+	browse(t, map[string]any{"mode": "follow", "url": address, "log": log, "more": more.String(), "attacker": "5.188.10.99", "daemon": daemon.Process.Pid})
 }

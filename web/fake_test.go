@@ -106,6 +106,9 @@ func (d *fakeDesk) Block(_ context.Context, r BlockRequest) (*report.Blocks, err
 		return doc, nil
 	}
 	b := report.Block{Target: r.Target + "/32", Scope: "all", Drivers: []string{"wall"}, State: "in_force", Why: r.Why, By: "operator", Who: "anna" + text, Hits: &report.Hits{Packets: 12}}
+	if r.Within != "" {
+		b.Confirm = &noon
+	}
 	doc.Blocks = append(doc.Blocks, b)
 	if r.DryRun {
 		doc.Plan = []report.BlockPlan{{Driver: "wall", Lines: []string{"add " + r.Target + " for " + r.For + text}}}
@@ -146,7 +149,7 @@ func (d *fakeDesk) Confirm(context.Context, bool) (*report.Blocks, error) {
 func (d *fakeDesk) History(_ context.Context, q report.HistoryQuery) (*report.History, error) {
 	begins := noon.Add(-48 * time.Hour)
 	h := &report.History{
-		Schema: report.SchemaHistory, From: q.From, Until: q.Until, Begins: &begins, Ends: &noon, Step: 60, Rates: []report.Rate{}, Sites: []report.SiteRate{{Site: "<b>shop</b>.example", Requests: 60, Status: map[string]uint64{}}},
+		Schema: report.SchemaHistory, From: q.From, Until: q.Until, Begins: &begins, Ends: &noon, Step: 60, Rates: []report.Rate{}, Sites: []report.SiteRate{{Site: "shop" + text, Requests: 60, Status: map[string]uint64{}}},
 		Verdicts: []report.Sighting{}, Blocks: []report.PastBlock{}, Problems: []report.Problem{},
 	}
 	if q.Until.Sub(q.From) > 6*time.Hour {
@@ -156,9 +159,12 @@ func (d *fakeDesk) History(_ context.Context, q report.HistoryQuery) (*report.Hi
 	for at := q.From.Truncate(step); at.Before(q.Until); at = at.Add(step) {
 		h.Rates = append(h.Rates, report.Rate{Start: at, Requests: 60, Malicious: 20, Status: map[string]uint64{"2xx": 60}, Open: 9})
 	}
-	one := report.Peer{Addr: "203.0.113.66", Verdict: "malicious", Score: 90, Status: map[string]uint64{}, Evidence: []report.Evidence{{Rule: "x", Why: "<i>guessed</i> passwords", Samples: []report.Sample{}}}, Next: []string{}}
+	one := report.Peer{Addr: "203.0.113.66", Verdict: "malicious", Score: 90, Status: map[string]uint64{}, Evidence: []report.Evidence{{Rule: "x", Why: "guessed passwords" + text, Samples: []report.Sample{}}}, Next: []string{}}
 	h.Verdicts = append(h.Verdicts, report.Sighting{Time: q.From, Peer: one})
 	h.Blocks = append(h.Blocks, report.PastBlock{Time: q.From.Add(time.Second), Type: "block", Block: report.Block{Target: "203.0.113.66/32", Why: "90", Drivers: []string{"nft"}}})
+	if q.Target != "" {
+		h.Rates = nil
+	}
 	return h, nil
 }
 

@@ -55,7 +55,7 @@ const modes = {
       quiet()
     })
     await look('hostile text stays text', async () => {
-      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
+      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'history', 'rules']) {
         await visit(view)
         want((await page.evaluate(() => document.querySelectorAll('main img, main script').length)) === 0, `${view} made markup of it`)
       }
@@ -112,6 +112,33 @@ const modes = {
       await page.getByText('Nobody is blocked.').waitFor()
       quiet()
     })
+    await look('the history is looked at by time', async () => {
+      await go('#/history')
+      await page.getByText('A click on a bar looks closer.').waitFor()
+      await page.locator('.chart svg').first().click({ position: { x: 40, y: 40 } })
+      await page.getByText('A click on a bar looks closer.').waitFor({ state: 'detached' })
+      await page.getByRole('button', { name: 'Earlier' }).click()
+      await page.getByRole('button', { name: 'Now' }).click()
+      await page.getByRole('button', { name: '1 hour' }).click()
+      await page.getByRole('link', { name: '203.0.113.66' }).first().waitFor()
+      await page.getByText('blocked', { exact: true }).waitFor()
+      quiet()
+    })
+    await look('a block that wants to be confirmed', async () => {
+      await go('#/ip/10.0.0.1')
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByLabel('Undo by itself unless').check()
+      await page.getByText('connwarden block 10.0.0.1 --for 1h --confirm-within 2m').waitFor()
+      await page.getByRole('button', { name: 'Block for 1 hour' }).click()
+      await page.getByRole('button', { name: /^Keep it/ }).click()
+      await page.getByText('Kept: 10.0.0.1').waitFor()
+      await go('#/blocks')
+      await page.keyboard.press('Escape')
+      await page.getByRole('button', { name: 'Undo the last change…' }).click()
+      await page.getByRole('button', { name: 'Undo the last change', exact: true }).click()
+      await page.getByText('Nobody is blocked.').waitFor()
+      quiet()
+    })
     await look('a refusal tells why and cannot be pressed', async () => {
       await go('#/ip/192.0.2.250')
       await page.getByRole('button', { name: 'Block…', exact: true }).click()
@@ -122,7 +149,7 @@ const modes = {
     })
     for (const scheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme: scheme })
-      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
+      for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'history', 'rules']) {
         await visit(view)
         await accessible(`${view}, ${scheme}`)
       }
@@ -191,6 +218,33 @@ const modes = {
       await page.getByLabel('Password').fill(job.password)
       await page.getByRole('button', { name: 'Open' }).click()
       await page.waitForSelector('.findings')
+    })
+  },
+
+  // The real page beside a real daemon.
+  async follow() {
+    await look('follows the daemon', async () => {
+      await page.goto(job.url)
+      await page.getByText('follows the daemon').waitFor()
+      await page.getByText('Nothing needs you.').waitFor()
+      await page.getByText('that the daemon follows').waitFor()
+      quiet()
+    })
+    await look('shows within seconds what the daemon finds', async () => {
+      appendFileSync(job.log, job.more)
+      await page.locator(`.findings .title:has-text("${job.attacker}")`).waitFor({ timeout: 20000 })
+      await page.locator('.chart rect').first().waitFor({ state: 'attached' })
+      quiet()
+    })
+    await look('goes on alone when the daemon ends', async () => {
+      process.kill(job.daemon, 'SIGTERM')
+      await page.getByText('follows the daemon').waitFor({ state: 'detached', timeout: 30000 })
+      quiet()
+    })
+    await look('shows what the daemon wrote down', async () => {
+      await go('#/history')
+      await page.getByRole('link', { name: job.attacker }).first().waitFor()
+      quiet()
     })
   },
 
