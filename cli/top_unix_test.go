@@ -206,3 +206,40 @@ func TestRealTopSignals(t *testing.T) {
 		})
 	}
 }
+
+// TestRealTopFollows has the screen follow a real daemon: what that finds is on it without any log being read again, and it
+// goes on alone when the daemon ends.
+func TestRealTopFollows(t *testing.T) {
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("needs tmux: shows the screen in a real terminal")
+	}
+	dir, err := os.MkdirTemp("", "top") // the name of a socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	x := &terminal{t, filepath.Join(dir, "tmux"), filepath.Join(dir, "wall")}
+	t.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
+	log := filepath.Join(dir, "access.log")
+	x.write(log, 0, nil)
+	const script = `"$@"; echo "ended with $?"; exec cat`
+	run := func(args ...string) []string {
+		return append([]string{"env", "CONNWARDEN_STATE_DIR=" + dir, "WALL=" + x.wall, "LANG=C.UTF-8", "LC_ALL=", "sh", "-c", script, "sh", "connwarden"}, args...)
+	}
+	x.tmux(append([]string{"new-session", "-d", "-s", "daemon", "-x", "160", "-y", "40"}, run("watch", "--no-dns", log)...)...)
+	x.sees("follows 1 logs")
+	x.tmux(append([]string{"new-window", "-t", "daemon"}, run("top", "--no-dns")...)...)
+	x.sees("follows the daemon")
+	x.sees("1 log that the daemon follows")
+	now := time.Now().Format("02/Jan/2006:15:04:05 -0700")
+	x.write(log, 60, func(int) string {
+		return "13.14.15.16 - - [" + now + "] \"POST /wp-login.php HTTP/1.1\" 200 461 \"-\" \"curl/8\"\n"
+	})
+	x.sees("13.14.15.16  MALICIOUS")
+	x.keys("2")
+	x.sees("WordPress")
+	x.tmux("send-keys", "-t", "daemon:0", "C-c")
+	x.until("alone", func() bool { return !strings.Contains(x.tmux("capture-pane", "-p"), "follows the daemon") })
+	x.keys("q")
+	x.ended()
+}
