@@ -34,6 +34,8 @@ type actor struct {
 	opt      *Options
 	claims   *bots.Claims
 	ready    chan struct{}
+	began    chan struct{}
+	begin    func() // lets the actor tell
 	done     chan struct{}
 	verdicts uint64
 	blocks   uint64
@@ -68,7 +70,9 @@ const (
 )
 
 func newActor(opt *Options, c *bots.Claims) *actor {
+	began := make(chan struct{})
 	return &actor{
+		began: began, begin: sync.OnceFunc(func() { close(began) }),
 		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), held: map[connwarden.BlockKey]block.Wish{}, asking: make(chan struct{}, maxAsking),
 		own: map[netip.Addr]bool{}, said: map[connwarden.Problem]time.Time{},
 	}
@@ -143,6 +147,7 @@ func (a *actor) start(ctx context.Context) {
 	go func() {
 		defer close(a.done)
 		a.prepare(ctx)
+		<-a.began // the first message is another's
 		for range a.ready {
 			a.mu.Lock()
 			list, problems, messages, next, quiet, ticks, closing := a.queue, a.problems, a.messages, a.next, a.quiet, a.ticks, a.closing
@@ -179,6 +184,7 @@ func (a *actor) start(ctx context.Context) {
 
 // stop waits until all that was accused was dealt with.
 func (a *actor) stop() {
+	a.begin()
 	a.mu.Lock()
 	a.closing = true
 	a.mu.Unlock()
@@ -315,13 +321,14 @@ func (a *actor) expire(ctx context.Context) {
 // decided is an accusation with what is known of the accused.
 type decided struct {
 	accusation
-	known judge.Known
-	host  string
-	word  string
-	acts  bool
-	held  string // why it is not acted upon although it could be
-	site  *Site  // whose policy it falls under; nil: the server's
-	told  *report.Peer
+	known  judge.Known
+	host   string
+	word   string
+	proved bool // it is malicious by what no local account can have written
+	acts   bool
+	held   string // why it is not acted upon although it could be
+	site   *Site  // whose policy it falls under; nil: the server's
+	told   *report.Peer
 }
 
 // act decides on a batch, blocks whom it may, and tells of all.
@@ -347,7 +354,7 @@ func (a *actor) act(ctx context.Context, list []accusation) {
 		}
 		a.verdicts++
 		a.opt.Metrics.verdict(d.word)
-		a.opt.Tell(&Verdict{Head: head("verdict", now), Peer: peer, Proved: d.acts, Held: d.held})
+		a.opt.Tell(&Verdict{Head: head("verdict", now), Peer: peer, Proved: d.proved, Held: d.held})
 	}
 	if err != nil {
 		a.problem("blocks", err.Error())
@@ -439,16 +446,16 @@ func (a *actor) decide(ctx context.Context, one *accusation) (d decided, ok bool
 		now = latest(v.Evidence)
 	}
 	proved.Evidence = recent(proved.Evidence, now)
-	counted := len(proved.Evidence)
-	proved.Evidence = a.counting(&d, proved.Evidence, now)
-	proved.Score = judge.ScoreOf(proved.Evidence)
-	proved.ScoreNow = proved.Score
-	known := d.known
-	d.acts = judge.Decide(&proved, &known) == connwarden.VerdictMalicious && proved.Exempt == ""
-	d.word = judge.Decide(v, &d.known)
-	if d.acts || len(proved.Evidence) == counted || d.word != connwarden.VerdictMalicious {
+	counting := a.counting(&d, proved.Evidence, now)
+	d.proved, d.acts = a.harmful(proved, &d), a.opt.Keeper != nil
+	if d.acts = d.acts && d.proved; d.acts && d.held != "" {
+		proved.Evidence = counting
+		d.acts = a.harmful(proved, &d)
+	}
+	if d.acts || !d.proved || a.opt.Keeper == nil {
 		d.held = ""
 	}
+	d.word = judge.Decide(v, &d.known)
 	if d.acts && one.peer.Proxied && !a.reaches(&d) && a.requests(proved.Evidence) {
 		d.acts, d.held = false, behindProxy
 	}
@@ -478,6 +485,15 @@ func (a *actor) requests(list []connwarden.Evidence) bool {
 		}
 	}
 	return true
+}
+
+// harmful tells whether evidence makes an address malicious, whatever is known of it.
+func (a *actor) harmful(v connwarden.Verdict, d *decided) bool {
+	v.Evidence = slices.Clone(v.Evidence) // more is added
+	v.Score = judge.ScoreOf(v.Evidence)
+	v.ScoreNow = v.Score
+	known := d.known
+	return judge.Decide(&v, &known) == connwarden.VerdictMalicious && v.Exempt == ""
 }
 
 // counting is the evidence that policy acts upon now. If all of it is about one site, so is the block.

@@ -68,7 +68,7 @@ func TestProxied(t *testing.T) {
 		return strings.ReplaceAll(strings.ReplaceAll(attack(addr, 12), addr+" - -", "192.0.2.80 - -"), "\"Mozilla/5.0\"", "\"Mozilla/5.0\" \""+addr+"\"")
 	}
 	appendTo(t, log, through("198.51.100.7"))
-	if v := await[*Verdict](r); v.Addr != "198.51.100.7" || v.Verdict != connwarden.VerdictMalicious || v.Proved || v.Held != behindProxy {
+	if v := await[*Verdict](r); v.Addr != "198.51.100.7" || v.Verdict != connwarden.VerdictMalicious || !v.Proved || v.Held != behindProxy {
 		t.Errorf("verdict %+v", v)
 	}
 	direct := strings.ReplaceAll(attack("198.51.100.8", 1), "\"Mozilla/5.0\"", "\"Mozilla/5.0\" \"-\"")

@@ -33,7 +33,7 @@ type Start struct {
 type Verdict struct {
 	Head
 	report.Peer
-	Proved bool   `json:"proved"`         // it is acted upon: it holds without what a local account may have written
+	Proved bool   `json:"proved"`         // it holds without what a local account may have written
 	Held   string `json:"held,omitempty"` // why it is not acted upon although it could be: the mode, quiet, maintenance
 }
 

@@ -169,7 +169,7 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	appendTo(t, log, flood("198.51.100.9", 400))
-	if v := await[*Verdict](r); v.Addr != "198.51.100.9" || v.Verdict != connwarden.VerdictMalicious || v.Proved || !strings.HasPrefix(v.Held, "quiet until ") || len(v.Next) != 1 {
+	if v := await[*Verdict](r); v.Addr != "198.51.100.9" || v.Verdict != connwarden.VerdictMalicious || !v.Proved || !strings.HasPrefix(v.Held, "quiet until ") || len(v.Next) != 1 {
 		t.Errorf("%+v", v)
 	}
 	appendTo(t, log, attack("198.51.100.7", 12))
@@ -213,7 +213,7 @@ func TestSites(t *testing.T) {
 	await[*Start](r)
 	appendTo(t, log, vhosted("odd.example.com", attack("198.51.100.3", 12)))
 	appendTo(t, log, vhosted("watched.example.com", attack("198.51.100.2", 12)))
-	if v := await[*Verdict](r); v.Addr != "198.51.100.2" || v.Proved || v.Held != "mode suggest" {
+	if v := await[*Verdict](r); v.Addr != "198.51.100.2" || !v.Proved || v.Held != "mode suggest" {
 		t.Errorf("%+v", v)
 	}
 	appendTo(t, log, vhosted("de.shop.example.com", attack("198.51.100.4", 12)))
