@@ -254,6 +254,11 @@ func (d *daemon) Sync(ctx context.Context, drivers ...string) (*block.Outcome, [
 	return out, list, err
 }
 
+// Wishes returns what is wanted now, by the journal, for which no lock is needed.
+func (d *daemon) Wishes(ctx context.Context) ([]block.Wish, error) {
+	return d.w.keeper.Wishes(ctx)
+}
+
 // every is how often the firewalls are compared with what is wanted: where one ends no block by itself, as precisely as a
 // person expects a block to end.
 func (d *daemon) every(ctx context.Context, drivers []string) time.Duration {

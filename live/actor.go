@@ -40,6 +40,7 @@ type actor struct {
 	verdicts uint64
 	blocks   uint64
 	held     map[connwarden.BlockKey]block.Wish
+	ends     time.Time    // when the first of held does, or before
 	waiting  []accusation // for the next minute of the guard's limit
 	alarmed  time.Time
 	stance   Mode
@@ -243,6 +244,7 @@ func (a *actor) hold(ctx context.Context) {
 	}
 	held := make(map[connwarden.BlockKey]block.Wish, len(all))
 	for _, w := range all {
+		w.Evidence = "" // it is long
 		held[w.BlockKey] = w
 	}
 	for key, w := range a.held {
@@ -250,7 +252,7 @@ func (a *actor) hold(ctx context.Context) {
 			a.opt.Tell(&Block{Head: head("unblock", a.opt.Clock()), Block: row(&w, "lifted")})
 		}
 	}
-	a.held = held
+	a.held, a.ends = held, time.Time{}
 	a.opt.Metrics.hold(held)
 }
 
@@ -298,16 +300,8 @@ func (a *actor) expire(ctx context.Context) {
 	if now.Sub(a.synced) >= every {
 		a.sync(ctx)
 	}
-	ended := false
-	for key, w := range a.held {
-		if w.Expired(now) {
-			delete(a.held, key)
-			ended = true
-			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
-		}
-	}
-	if ended {
-		a.opt.Metrics.hold(a.held)
+	if !now.Before(a.ends) {
+		a.over(now)
 	}
 	a.mu.Lock()
 	for p, at := range a.said {
@@ -316,6 +310,21 @@ func (a *actor) expire(ctx context.Context) {
 		}
 	}
 	a.mu.Unlock()
+}
+
+// over tells of the blocks that have ended, and notes when the next one does.
+func (a *actor) over(now time.Time) {
+	a.ends = now.Add(problemRest) // or before, below
+	for key, w := range a.held {
+		switch {
+		case w.Expired(now):
+			delete(a.held, key)
+			a.opt.Metrics.holding(key, -1)
+			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
+		case !w.Until.IsZero() && w.Until.Before(a.ends):
+			a.ends = w.Until
+		}
+	}
 }
 
 // decided is an accusation with what is known of the accused.
@@ -366,7 +375,7 @@ func (a *actor) act(ctx context.Context, list []accusation) {
 	for i := range out.Blocks {
 		w := &out.Blocks[i]
 		a.blocks++
-		a.held[w.BlockKey] = *w
+		a.note(w)
 		m := &Block{Head: head("block", now), Block: row(w, w.State.String()), Undo: "connwarden unblock " + block.Show(w.Target)}
 		if d := byTarget[w.Target]; d != nil {
 			m.Peer = d.told
@@ -375,12 +384,22 @@ func (a *actor) act(ctx context.Context, list []accusation) {
 		a.opt.Tell(m)
 	}
 	a.opt.Metrics.blocked(out, began, now)
-	if len(out.Blocks) > 0 {
-		a.opt.Metrics.hold(a.held)
-	}
 	a.refused(out.Refused, byTarget, now)
 	for _, p := range out.Problems {
 		a.problem(p.What, p.Why)
+	}
+}
+
+// note remembers a block that was made.
+func (a *actor) note(w *block.Wish) {
+	if _, ok := a.held[w.BlockKey]; !ok {
+		a.opt.Metrics.holding(w.BlockKey, 1)
+	}
+	kept := *w
+	kept.Evidence = ""
+	a.held[w.BlockKey] = kept
+	if !w.Until.IsZero() && w.Until.Before(a.ends) {
+		a.ends = w.Until
 	}
 }
 

@@ -132,6 +132,16 @@ func (m *Metrics) hold(list map[connwarden.BlockKey]block.Wish) {
 	m.mu.Unlock()
 }
 
+// holding counts one block more or less in force.
+func (m *Metrics) holding(k connwarden.BlockKey, more int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.held == nil {
+		m.held = map[[2]string]int{}
+	}
+	m.held[[2]string{k.Driver, k.Scope.Kind.String()}] += more
+}
+
 // counter is a table that counts what it folds.
 type counter struct {
 	*meter

@@ -306,3 +306,45 @@ func TestLimitPasses(t *testing.T) {
 }
 
 func parse(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// What others lift or block is noticed when the firewalls are compared, and what ends is told when it does.
+func TestHolds(t *testing.T) {
+	k, _ := keeper()
+	now := time.Now()
+	k.Clock = func() time.Time { return now }
+	var told []any
+	opt := Options{Keeper: k, Drivers: []string{"wall"}, Metrics: &Metrics{}, Tell: func(m any) { told = append(told, m) }}
+	opt.Clock, opt.Zone = k.Clock, time.UTC
+	a := newActor(&opt, nil)
+	operator := connwarden.Origin{Name: "anna"}
+	request := func(addr string, d time.Duration) block.Request {
+		return block.Request{Target: block.Single(parse(addr)), Drivers: opt.Drivers, For: d, By: operator}
+	}
+	if _, err := k.Block(t.Context(), request("198.51.100.1", time.Hour), request("198.51.100.2", time.Minute), request("198.51.100.3", 0)); err != nil {
+		t.Fatal(err)
+	}
+	a.sync(t.Context())
+	force := func() float64 {
+		return page(t, opt.Metrics)["connwarden_blocks_in_force"].samples[`connwarden_blocks_in_force{driver="wall",scope="all"}`]
+	}
+	if n := force(); n != 3 || len(told) != 0 {
+		t.Errorf("%v in force; %v", n, told)
+	}
+	now = now.Add(2 * time.Minute)
+	a.expire(t.Context())
+	if n := force(); n != 2 || len(told) != 1 || told[0].(*Block).Type != "unblock" || told[0].(*Block).Target != "198.51.100.2/32" {
+		t.Errorf("%v in force; %+v", n, told)
+	}
+	if _, err := k.Unblock(t.Context(), []netip.Prefix{block.Single(parse("198.51.100.1"))}, nil, operator); err != nil {
+		t.Fatal(err)
+	}
+	a.sync(t.Context())
+	if n := force(); n != 1 || len(told) != 2 || told[1].(*Block).Target != "198.51.100.1/32" {
+		t.Errorf("%v in force; %+v", n, told)
+	}
+	now = now.Add(10 * time.Hour)
+	a.expire(t.Context())
+	if n := force(); n != 1 {
+		t.Errorf("%v in force: a block without an end has ended", n)
+	}
+}
