@@ -167,7 +167,14 @@ func TestRealProgram(t *testing.T) {
 	name, args := program(t, dir)
 	cmd := exec.CommandContext(t.Context(), name, append([]string{"web", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CONNWARDEN_STATE_DIR="+filepath.Join(dir, "state"))
+	state := filepath.Join(dir, "state")
+	if *screens != "" {
+		if err := os.Mkdir(state, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		SeedPast(t, state)
+	}
+	cmd.Env = append(os.Environ(), "CONNWARDEN_STATE_DIR="+state)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

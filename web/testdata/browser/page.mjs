@@ -340,7 +340,7 @@ const modes = {
       const shot = await (await browser.newContext({ viewport: { width, height }, colorScheme: scheme })).newPage()
       await shot.goto(job.url)
       await shot.waitForSelector('.chart rect')
-      for (const [view, path, mark] of [['overview', '', '.chart rect'], ['dossier', 'ip/13.14.15.16', '.evidence pre'], ['peers', 'peers', '.space .row']]) {
+      for (const [view, path, mark] of [['overview', '', '.chart rect'], ['dossier', 'ip/13.14.15.16', '.evidence pre'], ['peers', 'peers', '.space .row'], ['history', 'history', '.chart rect']]) {
         await shot.evaluate((p) => (location.hash = `#/${p}`), path)
         await shot.waitForSelector(mark)
         await shot.waitForSelector(view === 'dossier' ? '.chart rect' : mark)

@@ -48,7 +48,12 @@ export function barTime(start, step, i) {
   return new Date(Date.parse(start) + i * step * 1000 + offset).toISOString()
 }
 
-export const stepWord = (step) => (step < 3600 ? 'minute' : step < 86400 ? 'hour' : 'day')
+// stepWord is what a bar stands for: 'minute', '5 minutes', 'hour', '4 hours', 'day'.
+export function stepWord(step) {
+  const [n, word] = step < 3600 ? [step / 60, 'minute'] : step < 86400 ? [step / 3600, 'hour'] : [step / 86400, 'day']
+  return n === 1 ? word : `${n} ${word}s`
+}
+export const perStep = (step) => (/^\d/.test(stepWord(step)) ? `in ${stepWord(step)}` : `${stepWord(step) === 'hour' ? 'an' : 'a'} ${stepWord(step)}`)
 
 export function left(until, now) {
   if (!until) return 'no end'
