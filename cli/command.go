@@ -64,7 +64,7 @@ type flags struct {
 
 // softMemory is where the collector begins to work harder instead of letting the heap double: tables under a flood of
 // addresses hold some 70 MB, which would otherwise be 140 MB of heap.
-const softMemory = 112 << 20
+const softMemory = 104 << 20
 
 // Main runs the program and returns its exit code.
 func Main(args []string, env *Env) int {

@@ -121,7 +121,11 @@ func (t *ledgers) add(a *[16]byte, slot uint64) *ledger {
 }
 
 func (t *ledgers) rehash(size int) {
-	t.index = make([]uint32, size)
+	if size == len(t.index) {
+		clear(t.index)
+	} else {
+		t.index = make([]uint32, size)
+	}
 	mask := uint64(size - 1)
 	for n := range t.n {
 		i := hashOf(keyOf(&t.at(n).addr)) & mask

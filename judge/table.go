@@ -25,7 +25,7 @@ const (
 	maxGroups = 1 << 15
 	maxClaims = 1 << 14
 	maxNames  = 1 << 16
-	agentSlot = 1 << 10
+	agentSlot = 1 << 12
 )
 
 // Table folds readings. It is a [connwarden.Sink].
@@ -156,14 +156,20 @@ func (t *Table) Request(r *connwarden.Request) {
 	}
 }
 
-// claim asks what an agent claims to be, and remembers it.
+// claim asks what an agent claims to be, and remembers it in the first of two places that its hash leads to; what stood
+// there moves to the second.
 func (t *Table) claim(text []byte) uint16 {
 	h := maphash.Bytes(textSeed, text)
-	a := &t.agents[h%agentSlot]
-	if a.hash != h {
-		*a = agent{h, t.opt.Claim(text)}
+	at := int(h % agentSlot &^ 1)
+	pair := t.agents[at : at+2 : at+2]
+	switch h {
+	case pair[0].hash:
+	case pair[1].hash:
+		pair[0], pair[1] = pair[1], pair[0]
+	default:
+		pair[0], pair[1] = agent{h, t.opt.Claim(text)}, pair[0]
 	}
-	return a.claim
+	return pair[0].claim
 }
 
 // textSeed is one for all tables: they are merged.

@@ -5,9 +5,11 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/connwarden/connwarden/where"
 )
@@ -21,9 +23,16 @@ type leaf struct {
 
 // expression is a regular expression, the leaf that a text fits which it matches, and what such a text is made of.
 type expression struct {
-	*regexp.Regexp
+	source   string
+	once     sync.Once
+	compiled *regexp.Regexp // when it is first tried: most never are
 	leaf     int
 	alphabet byteSet
+}
+
+func (e *expression) match(text []byte) bool {
+	e.once.Do(func() { e.compiled = regexp.MustCompile(folded(e.source)) }) // it was parsed before
+	return e.compiled.Match(text)
 }
 
 // late is a comparison of a number or an address, which is made for each reading.
@@ -67,12 +76,13 @@ type program struct {
 	literals   [texts]*literals
 	shorts     [texts]*shorts
 	empty      [texts][]int // leaves that an empty text fits
-	exprs      [texts][]expression
+	exprs      [texts][]*expression
 	whole      [texts][]int // expressions that are tried on every text
 	pending    [texts][]literal
 	conditions []condition
 	forms      [texts]form
 	known      [texts]map[string]int // leaves by what they compare: rules share them
+	checked    bool                  // only what is wrong is wanted
 }
 
 // Set is rules that are compiled together.
@@ -82,11 +92,13 @@ type Set struct {
 }
 
 // Compile makes a set of rules that Parse returned.
-func Compile(list []Rule) (*Set, error) { return compile(list) }
+func Compile(list []Rule) (*Set, error) { return compile(list, false) }
 
-func compile(list []Rule) (*Set, error) {
+// compile makes a set, or only tells what is wrong.
+func compile(list []Rule, check bool) (*Set, error) {
 	s := &Set{Rules: slices.Clone(list)}
 	for l := range s.programs {
+		s.programs[l].checked = check
 		for _, f := range vocabularies[l] {
 			if f.sort == text || f.sort == word {
 				s.programs[l].forms[f.slot] = f.form
@@ -103,6 +115,9 @@ func compile(list []Rule) (*Set, error) {
 				return nil, err
 			}
 		}
+	}
+	if check {
+		return nil, nil
 	}
 	for l := range s.programs {
 		p := &s.programs[l]
@@ -262,19 +277,19 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 	if len(v) > maxPattern {
 		return fmt.Errorf("the regular expression is longer than %d bytes", maxPattern)
 	}
-	re, err := pattern(v)
-	if err != nil {
-		return fmt.Errorf("the regular expression is wrong: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	if re.MatchString("") {
-		return fmt.Errorf("%q fits an empty text, so it fits everything", v)
+	if p.checked {
+		tree, err := syntax.Parse(folded(v), syntax.Perl)
+		if err != nil {
+			return fmt.Errorf("the regular expression is wrong: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		}
+		if fitsEmpty(tree) {
+			return fmt.Errorf("%q fits an empty text, so it fits everything", v)
+		}
+		return nil
 	}
 	for _, part := range alternatives(v) {
-		if re, err = pattern(part); err != nil {
-			return fmt.Errorf("the regular expression is wrong: %w", err)
-		}
 		n := len(p.exprs[f.slot])
-		p.exprs[f.slot] = append(p.exprs[f.slot], expression{re, leaf, alphabet(part)})
+		p.exprs[f.slot] = append(p.exprs[f.slot], &expression{source: part, leaf: leaf, alphabet: alphabet(part)})
 		texts := required(part)
 		if len(texts) == 0 {
 			p.whole[f.slot] = append(p.whole[f.slot], n)

@@ -3,7 +3,6 @@ package rules
 import (
 	"bytes"
 	"math/bits"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -191,10 +190,13 @@ func (s *shorts) find(text []byte, seen *byteSet, hit func(*literal)) {
 			for i := range list {
 				l := &list[i]
 				from := 0
-				switch l.mode {
-				case ends:
+				switch {
+				case l.mode == ends:
 					from = max(len(text)-len(l.text), 0)
-				case holds, confirm:
+				case len(l.text) == 1 && (l.mode == holds || l.mode == confirm):
+					hit(l)
+					continue
+				case l.mode == holds || l.mode == confirm:
 					if from = bytes.Index(text, []byte(l.text)); from < 0 {
 						continue
 					}
@@ -391,7 +393,7 @@ func alternatives(expr string) (parts []string) {
 	}
 	parts = append(parts, expr[from:])
 	for _, part := range parts {
-		if _, err := syntax.Parse(part, syntax.Perl); err != nil || part == "" {
+		if _, err := syntax.Parse(folded(part), syntax.Perl); err != nil || part == "" {
 			return []string{expr}
 		}
 	}
@@ -402,7 +404,10 @@ func alternatives(expr string) (parts []string) {
 // may match a part of a text.
 func alphabet(expr string) byteSet {
 	all := byteSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
-	tree, err := syntax.Parse("(?is:"+expr+")", syntax.Perl)
+	if !strings.HasPrefix(expr, "^") {
+		return all
+	}
+	tree, err := syntax.Parse(folded(expr), syntax.Perl)
 	if err != nil || tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText || tree.Sub[len(tree.Sub)-1].Op != syntax.OpEndText {
 		return all
 	}
@@ -449,4 +454,25 @@ func (b *byteSet) addAll(re *syntax.Regexp) bool {
 // maxPattern bounds a regular expression, which is compiled into memory many times its length.
 const maxPattern = 2 << 10
 
-func pattern(expr string) (*regexp.Regexp, error) { return regexp.Compile("(?is:" + expr + ")") }
+// folded is an expression as it is compiled: without regard to case, a dot for every byte.
+func folded(expr string) string { return "(?is:" + expr + ")" }
+
+// fitsEmpty tells whether an expression matches an empty text.
+func fitsEmpty(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune) == 0
+	case syntax.OpEmptyMatch, syntax.OpStar, syntax.OpQuest, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpNoWordBoundary:
+		return true
+	case syntax.OpRepeat:
+		return re.Min == 0 || fitsEmpty(re.Sub[0])
+	case syntax.OpCapture, syntax.OpPlus:
+		return fitsEmpty(re.Sub[0])
+	case syntax.OpConcat:
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !fitsEmpty(sub) })
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(re.Sub, fitsEmpty)
+	default:
+		return false
+	}
+}

@@ -216,6 +216,6 @@ func (r *Rule) check() error {
 	if r.Why == "" {
 		return errors.New("why: missing; say what was seen, with {count} and {within}")
 	}
-	_, err := compile([]Rule{*r})
+	_, err := compile([]Rule{*r}, true)
 	return err
 }

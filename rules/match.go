@@ -351,8 +351,8 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 	clear(set)
 	clear(asked)
 	try := func(n int) {
-		e := &m.p.exprs[slot][n]
-		if word, bit := e.leaf>>6, uint64(1)<<(e.leaf&63); set[word]&bit == 0 && seen.within(&e.alphabet) && e.Match(text) {
+		e := m.p.exprs[slot][n]
+		if word, bit := e.leaf>>6, uint64(1)<<(e.leaf&63); set[word]&bit == 0 && seen.within(&e.alphabet) && e.match(text) {
 			set[word] |= bit
 		}
 	}

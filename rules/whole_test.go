@@ -33,7 +33,7 @@ func TestWhole(t *testing.T) {
 	for l := range s.programs {
 		for slot := range s.programs[l].leaves {
 			for _, n := range s.programs[l].whole[slot] {
-				t.Logf("program %d slot %d: %v", l, slot, s.programs[l].exprs[slot][n].Regexp)
+				t.Logf("program %d slot %d: %v", l, slot, s.programs[l].exprs[slot][n].source)
 			}
 		}
 	}

@@ -167,6 +167,7 @@ func (r *review) again(ctx context.Context) error {
 	for i, row := range ranked {
 		counts[i] = judge.PathCount{Path: row.Key, Count: row.Count}
 	}
+	r.sum.pages = nil // the second look needs its memory
 	r.paths = judge.Paths(counts)
 	outlying := map[string]bool{}
 	for _, o := range r.paths {
