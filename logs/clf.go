@@ -97,7 +97,7 @@ func (p *Parser) clfPlain(line []byte) int {
 	var n int
 	if p.opt.Want&connwarden.FieldClient != 0 {
 		a, n = scanIPv4(line)
-	} else if n = bytes.IndexByte(line[:min(len(line), 40)], ' '); n <= 0 {
+	} else if n = bytes.IndexByte(line[:min(len(line), 40)], ' '); n <= 0 || !isDigit(line[0]) {
 		return 0
 	}
 	if n == 0 {

@@ -194,6 +194,20 @@ func (p *Parser) Parse(from connwarden.Source, block []byte, sink connwarden.Sin
 	p.from.Trust = p.opt.Trust
 	end := byte('\n')
 	for len(block) > 0 {
+		if p.format == combined {
+			p.guest = nil
+			if used := p.quick(block); used > 0 {
+				s.Lines++
+				s.Parsed++
+				p.strays = 0
+				p.from.Offset += int64(used)
+				if p.from.Line > 0 {
+					p.from.Line++
+				}
+				block = block[used:]
+				continue
+			}
+		}
 		n := bytes.IndexByte(block, end)
 		if n < 0 && end == '\n' && bytes.IndexByte(block, '\r') >= 0 {
 			end = '\r'
