@@ -174,7 +174,12 @@ func FuzzCarry(f *testing.F) {
 		formats = append(formats, format)
 	}
 	f.Fuzz(func(t *testing.T, text []byte, at uint8) {
-		n := bytes.IndexByte(text[min(int(at), len(text)):], '\n') + min(int(at), len(text)) + 1
+		n := min(int(at), len(text))
+		if end := bytes.IndexByte(text[n:], '\n'); end >= 0 {
+			n += end + 1
+		} else {
+			n = len(text)
+		}
 		for _, format := range formats {
 			carry := format.Carry()
 			before := carry(nil, text[:n])
