@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -77,6 +78,11 @@ func (t *Text) dossier(d *Dossier) {
 	}
 }
 
+// sameLines tells whether two reasons rest on the same lines, of which there are some.
+func sameLines(a, b []Sample) bool {
+	return len(b) > 0 && slices.EqualFunc(a, b, func(x, y Sample) bool { return x.File == y.File && x.Offset == y.Offset && x.Text == y.Text })
+}
+
 // one writes who a peer is, what is thought of it and why.
 func (t *Text) one(p *Peer, named bool) {
 	word := verdictField(p.Verdict)
@@ -109,8 +115,13 @@ func (t *Text) one(p *Peer, named bool) {
 	}
 	for i := range p.Evidence {
 		e := &p.Evidence[i]
+		same := slices.ContainsFunc(p.Evidence[:i], func(o Evidence) bool { return sameLines(o.Samples, e.Samples) })
 		t.out.WriteString("\n  " + t.paint(fmt.Sprintf("%d", e.Score), bold) + " " + Clean(e.Rule) + "\n")
 		t.words("     ", Clean(e.Why), plain)
+		if same {
+			t.out.WriteString(t.paint("     the same lines", dim) + "\n")
+			continue
+		}
 		for _, s := range e.Samples {
 			t.out.WriteString(t.paint("     "+cut(Clean(s.Text), t.Width-5, t.ellipsis()), dim) + "\n")
 		}

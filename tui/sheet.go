@@ -93,7 +93,13 @@ func (h *sheet) lines(s *screen) []string {
 		return []string{report.Clean(err.Error())}
 	}
 	lines := fold(b.String(), s.width)
-	lines = slices.Insert(lines, 1, s.timeline(h, doc)...)
+	at := slices.Index(lines, "") // after who it is and what is thought of it, before the reasons
+	if at < 0 {
+		at = len(lines)
+	}
+	if axis := s.timeline(h, doc); len(axis) > 0 {
+		lines = slices.Insert(lines, at, append([]string{""}, axis...)...)
+	}
 	switch {
 	case h.err != nil:
 		lines = append(lines, "", s.pen.draw([]span{{report.Clean(h.err.Error()), amber}}, s.width, false))
@@ -157,7 +163,7 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 	}
 	left, right := since(&from), since(&to)
 	line(span{"  " + left + strings.Repeat(" ", max(lane-columns(left)-columns(right), 1)) + right, dim})
-	return append(out, "")
+	return out
 }
 
 // stretch is the axis: from the first thing that is known, or the beginning of the window, until now.
