@@ -89,7 +89,7 @@ func (r *running) begin(ctx context.Context, p *Plan, opt *live.Options) error {
 	if err != nil {
 		return err
 	}
-	r.teller = tell.New(host, r.log)
+	r.teller = tell.New(host, p.Zone, r.log)
 	r.metrics.More = tellFigures(r.teller)
 	if !r.flags.once && !r.flags.dryRun {
 		r.teller.Set(channels)
@@ -166,7 +166,7 @@ func (r *running) renew(ctx context.Context) (*live.Options, error) {
 	opt, k, err := r.options(ctx, p)
 	if err != nil {
 		if moved {
-			fresh.close() //nolint:errcheck // it was never used
+			fresh.close()
 		}
 		return nil, located(err, p.File, r.c)
 	}
@@ -179,7 +179,7 @@ func (r *running) renew(ctx context.Context) (*live.Options, error) {
 				k.close()
 			}
 			if moved {
-				fresh.close() //nolint:errcheck // it was never used
+				fresh.close()
 			}
 			return
 		}
@@ -195,7 +195,7 @@ func (r *running) renew(ctx context.Context) (*live.Options, error) {
 			gone.close()
 		}
 		if moved {
-			old.close() //nolint:errcheck // nobody reads it any more
+			old.close()
 		}
 	}
 	return &opt, nil

@@ -424,8 +424,15 @@ func (a *actor) refused(list []block.Refusal, byTarget map[netip.Prefix]*decided
 	a.opt.Metrics.alarms.Add(1)
 	a.opt.Metrics.problems.Add(1)
 	a.opt.Tell(&Problem{Head: head("problem", now), Alarm: true, Problem: report.Problem{
-		What: "limit", Why: fmt.Sprintf("%s: %d addresses so far were let go and are tried again in a minute; raise block.per_minute if they are all guilty", why, limited),
+		What: "limit", Why: fmt.Sprintf("%s; %d more so far, who %s let go and tried again in a minute. Look whether they are all guilty, and if so raise block.per_minute", why, limited, areOrIs(limited)),
 	}})
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // decide weighs what is known of the accused. Whoever claims to be a crawler that only name servers can prove is asked

@@ -86,6 +86,7 @@ var rests = [...]time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minut
 // Teller hands notes to its channels. All methods may be called concurrently.
 type Teller struct {
 	host string
+	zone *time.Location
 	log  *slog.Logger
 
 	mu    sync.Mutex // guards the rest
@@ -93,9 +94,9 @@ type Teller struct {
 	shut  bool
 }
 
-// New returns a teller without channels. Host is what the machine is called in messages.
-func New(host string, log *slog.Logger) *Teller {
-	return &Teller{host: report.Clean(host), log: log}
+// New returns a teller without channels. Host is what the machine is called in messages, zone that of their times.
+func New(host string, zone *time.Location, log *slog.Logger) *Teller {
+	return &Teller{host: report.Clean(host), zone: zone, log: log}
 }
 
 // line is a channel at work.
@@ -352,7 +353,7 @@ func (l *line) take() (*Message, Sender) {
 		return nil, nil
 	}
 	l.tokens = max(0, l.tokens-1)
-	m := &Message{Schema: Schema, Host: l.t.host, Time: time.Now(), Notes: l.notes, More: l.more}
+	m := &Message{Schema: Schema, Host: l.t.host, Time: time.Now().In(l.t.zone), Notes: l.notes, More: l.more}
 	l.notes, l.more, l.urgent = nil, nil, false
 	return m, l.channel.Sender
 }

@@ -56,7 +56,7 @@ func TestGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &place{}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "p", Sender: p}})
 		begin := time.Now()
 		for i := range 500 {
@@ -83,7 +83,7 @@ func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &place{}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "p", Sender: p, PerHour: 6, Burst: 2, Group: time.Second}})
 		for i := range 3600 {
 			teller.Tell(blocked(i))
@@ -116,7 +116,7 @@ func TestAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &place{}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "p", Sender: p, Group: time.Hour}})
 		for i := range 100 {
 			teller.Tell(blocked(i))
@@ -140,7 +140,7 @@ func TestRetries(t *testing.T) {
 			return nil
 		}}
 		text, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "p", Sender: p}})
 		teller.Tell(blocked(1))
 		pass(20 * time.Minute)
@@ -169,7 +169,7 @@ func TestPermanentAndLater(t *testing.T) {
 			return nil
 		}}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "never", Sender: never}, {Name: "later", Sender: later}})
 		begin := time.Now()
 		teller.Tell(blocked(1))
@@ -187,7 +187,7 @@ func TestDeadPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead, good := &place{hang: true}, &place{}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "dead", Sender: dead}, {Name: "good", Sender: good}})
 		for i := range 100_000 {
 			teller.Tell(blocked(i))
@@ -214,7 +214,7 @@ func TestSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh, gone := &place{}, &place{}, &place{}
 		_, log := journal()
-		teller := New("web3", log)
+		teller := New("web3", time.UTC, log)
 		teller.Set([]Channel{{Name: "a", Sender: old}, {Name: "b", Sender: gone}})
 		teller.Tell(blocked(1))
 		synctest.Wait()
