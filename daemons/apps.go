@@ -33,9 +33,14 @@ var (
 	wordsGitea       = wording{
 		says(failed, "...%w [%w] Failed authentication attempt for %u from %a: %*"),
 		says(failed, "...%w [%w] Failed authentication attempt for %u from %a"),
+		says(failed, "routers/%w [%w] Failed authentication attempt for %u from %a: %*"),
+		says(failed, "routers/%w [%w] Failed authentication attempt for %u from %a"),
+		says(failed, "%n/%n/%n %w %w [%w] Failed authentication attempt for %u from %a: %*"),
+		says(failed, "%n/%n/%n %w %w [%w] Failed authentication attempt for %u from %a"),
 	}
 	wordsVaultwarden = wording{
 		says(failed, "[%w][ERROR] Username or password is incorrect. Try again. IP: %a. Username: %u."),
+		says(failed, "[%w][ERROR] Invalid TOTP code! Server time: %* IP: %a"),
 		says(failed, "[%w][ERROR] Invalid admin token. IP: %a"),
 		says(failed, "[%w][ERROR] Unauthorized Error: Invalid admin token. IP: %a"),
 	}
@@ -58,9 +63,11 @@ var (
 		says(failed, "%*Warning: Client '%a' supplied unknown user '%u' accessing monit httpd"),
 		says(failed, "%*HttpRequest: access denied -- client %a: wrong password for user '%u'"),
 		says(failed, "%*HttpRequest: access denied -- client %a: unknown user '%u'"),
+		says(failed, "%*HttpRequest: access denied -- client %a: missing or invalid Authorization header"),
 	}
 	wordsDirectAdmin = wording{
 		says(failed, "'%a' %n failed login attempt. Account '%u'"),
+		says(failed, "'%a' %n failed login attempt. Account '%u' via '%w'"),
 		says(failed, "'%a' %n failed login attempts. Account '%u'"),
 		says(failed, "'%a' %n failed login attempts. Account '%u' via '%w'"),
 	}
@@ -143,18 +150,18 @@ func readNextcloud(_, s string, e *connwarden.Event) bool {
 	}
 	kind := failed
 	switch {
-	case strings.HasPrefix(message, "Login failed: "):
+	case strings.HasPrefix(message, "Login failed: "), strings.HasPrefix(message, "Two-factor challenge failed: "):
 	case strings.HasPrefix(message, "Trusted domain error."), strings.HasPrefix(message, "Bruteforce attempt from "):
 		kind = refused
 	default:
 		return false
 	}
-	user, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(message, "Login failed: "), "'"), " (Remote IP: ")
-	if s[0] == '{' {
-		host, ok := between(s, `"remoteAddr":"`, `"`)
-		return ok && isAddress(host) && say(e, kind, host, strings.TrimSuffix(user, "'"))
+	user, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(message, "Login failed: "), "Two-factor challenge failed: "), "'"), " (Remote IP: ")
+	if host, ok := between(s, `"remoteAddr":"`, `"`); ok && s[0] == '{' {
+		return isAddress(host) && say(e, kind, host, strings.TrimSuffix(user, "'"))
 	}
 	return wordsNextcloudText.read(message, e)
 }
 
-var wordsNextcloudText = wording{says(failed, "Login failed: '%u' (Remote IP: '%a')"), says(failed, "Login failed: %u (Remote IP: %a)")}
+var wordsNextcloudText = wording{says(failed, "Login failed: '%u' (Remote IP: '%a')"), says(failed, "Login failed: %u (Remote IP: %a)"), says(failed, "Login failed: user '%u' , wrong password, IP:%a"),
+	says(failed, "Two-factor challenge failed: %u (Remote IP: %a)")}

@@ -22,6 +22,7 @@ var sampled = []string{
 	"cpanel", "plesk", "webmin", "usermin", "roundcube", "phpmyadmin",
 	"named", "mysql", "postgresql", "mongodb", "redis",
 	"openvpn", "asterisk", "xinetd", "telnetd", "login",
+	"dante", "vpopmail", "tcpserver", "oracle-ims", "assp", "gitlab", "nextcloud",
 }
 
 // forged is the address that the samples' forgeries name: no reading may have it for its client.

@@ -287,6 +287,9 @@ func eximSMTP(s string, e *connwarden.Event) bool {
 			kind = connwarden.EventConnected
 		}
 		return eximPeer(rest, kind, e)
+	case strings.HasPrefix(s, "SMTP protocol violation: synchronization error (input sent without waiting for greeting): rejected connection from "): // before 4.70
+		rest, _ := after(s, "): rejected connection from ")
+		return eximPeer(rest, connwarden.EventProbe, e)
 	case strings.HasPrefix(s, "SMTP protocol synchronization error ("):
 		if at, ok := after(s, "): rejected connection from "); ok && strings.HasPrefix(s[len("SMTP protocol synchronization error ("):], "input sent without waiting for greeting") {
 			return eximPeer(at, connwarden.EventProbe, e)

@@ -25,6 +25,9 @@ func Guess(text []byte) (program []byte) {
 		}
 		return nil
 	case '[': // "[NAME] FAIL LOGIN: …"
+		if n := digits(s[1:]); n > 0 && (strings.HasPrefix(s[1+n:], "] auth failed on module ") || strings.HasPrefix(s[1+n:], "] rsync denied on module ")) {
+			return programRsync
+		}
 		if _, what, ok := strings.Cut(s, "] "); ok && (strings.HasPrefix(what, "FAIL ") || strings.HasPrefix(what, "OK ") || strings.HasPrefix(what, "FTP ")) && strings.Contains(what, ": Client \"") {
 			return programVsftpd
 		}
@@ -46,13 +49,15 @@ func Guess(text []byte) (program []byte) {
 }
 
 var (
-	programExim      = []byte("exim")
-	programOpenVPN   = []byte("openvpn")
-	programPostfix   = []byte("postfix/smtpd")
-	programProftpd   = []byte("proftpd")
-	programAsterisk  = []byte("asterisk")
-	programVsftpd    = []byte("vsftpd")
-	programRoundcube = []byte("roundcube")
+	programExim       = []byte("exim")
+	programOpenVPN    = []byte("openvpn")
+	programPostfix    = []byte("postfix/smtpd")
+	programProftpd    = []byte("proftpd")
+	programAsterisk   = []byte("asterisk")
+	programVsftpd     = []byte("vsftpd")
+	programRoundcube  = []byte("roundcube")
+	programRsync      = []byte("rsyncd")
+	programFreeSWITCH = []byte("freeswitch")
 )
 
 // guessPeer knows what OpenVPN says behind an address with a port.
@@ -71,6 +76,8 @@ func guessInside(first, rest string) []byte {
 	switch {
 	case strings.HasSuffix(first, "]:") && strings.IndexByte(first, '[') > 0 && strings.HasPrefix(rest, "SASL "):
 		return programPostfix
+	case strings.HasPrefix(rest, "[WARNING] sofia_reg.c:"):
+		return programFreeSWITCH
 	case strings.HasPrefix(rest, "(") && strings.Contains(rest[:min(len(rest), 300)], "]) - ") && strings.IndexByte(rest, '[') > 0:
 		return programProftpd
 	}
@@ -103,7 +110,7 @@ var beginnings = func() (list [256][]beginning) {
 		{"webmin", "Invalid login as |Non-existent login as |Successful login as "},
 		{"roundcube", "IMAP Error: Login failed for |Failed login for |FAILED login for |Successful login for "},
 		{"phpmyadmin", "user denied: |user authenticated: "},
-		{"named", "client @0x|security: |query-errors: |rate-limit: |queries: |client "},
+		{"named", "client @0x|security: |update-security: |query-errors: |rate-limit: |queries: |client "},
 		{"mysqld", "[Warning] |[Note] |[ERROR] |[System] |Access denied for user '|Host '"},
 		{"mongod", `{"t":{"$date":"`},
 		{"redis-server", "Possible SECURITY ATTACK detected."},
@@ -113,7 +120,17 @@ var beginnings = func() (list [256][]beginning) {
 		{"suhosin", "ALERT - "},
 		{"directadmin", "'"},
 		{"murmur", "1 => <"},
-		{"gitea", "...s/|...er/|...ers/|...web/|...uth/|...auth"},
+		{"homeassistant", "WARNING ("},
+		{"mssql", "Logon "},
+		{"joomla", "INFO "},
+		{"3proxy", "PROXY.|SOCKS.|FTPPR.|SMTPP.|POP3P.|ADMIN."},
+		{"gitlab", "Failed Login: username="},
+		{"pvedaemon", "authentication failure; rhost="},
+		{"rsyncd", "auth failed on module |rsync denied on module "},
+		{"assp", "[Worker_|[Main_Thread]|id-|m1-"},
+		{"domino", "SMTP Server: Authentication failed for user |smtp: |imap: |pop3: |http: |ldap: "},
+		{"vpopmail", "vchkpw-"},
+		{"gitea", "routers/|...s/|...er/|...ers/|...web/|...uth/|...auth"},
 		{"vaultwarden", "[vaultwarden::|[bitwarden_rs::"},
 		{"bitwarden", "[WRN] Failed login attempt"},
 		{"jellyfin", "[INF] [|[ERR] [|[WRN] ["},

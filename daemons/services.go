@@ -74,6 +74,9 @@ func pamFits(program, text string) bool {
 		return true
 	}
 	service, ok := between(text, "(", ":")
+	if ok && service == "samba" && program == "smbd" {
+		return true
+	}
 	return ok && len(service) > 1 && (strings.HasPrefix(program, service) || strings.HasPrefix(service, program)) || strings.HasSuffix(program, "(pam_unix)")
 }
 
@@ -131,7 +134,7 @@ var services = []struct {
 	{service{name: "vaultwarden", words: wordsVaultwarden}, "vaultwarden bitwarden_rs"},
 	{service{name: "bitwarden", words: wordsBitwarden}, "bitwarden bitwarden-identity"},
 	{service{name: "jellyfin", words: wordsJellyfin}, "jellyfin"},
-	{service{name: "proxmox", words: wordsProxmox}, "pvedaemon pveproxy proxmox-backup-proxy"},
+	{service{name: "proxmox", words: wordsProxmox}, "pvedaemon pveproxy pmgdaemon pmgproxy proxmox-backup-proxy proxmox-backup-api"},
 	{service{name: "grafana", words: wordsGrafana}, "grafana grafana-server"},
 	{service{name: "monit", words: wordsMonit}, "monit"},
 	{service{name: "directadmin", words: wordsDirectAdmin}, "directadmin"},
@@ -154,6 +157,21 @@ var services = []struct {
 	{service{name: "kerio", words: wordsKerio}, "kerio"},
 	{service{name: "nsd", words: wordsNSD}, "nsd"},
 	{service{name: "postfix-policyd", words: wordsSPF}, "policyd-spf"},
+	{service{name: "homeassistant", words: wordsHomeAssistant}, "homeassistant hass"},
+	{service{name: "mssql", words: wordsSQLServer}, "mssql sqlservr"},
+	{service{name: "dante", read: plain(readDante)}, "danted sockd"},
+	{service{name: "froxlor", words: wordsFroxlor}, "Froxlor froxlor"},
+	{service{name: "vpopmail", read: plain(readVpopmail)}, "vpopmail vchkpw"},
+	{service{name: "tcpserver", read: plain(readTCPServer)}, "tcpserver"},
+	{service{name: "rsync", words: wordsRsync}, "rsyncd rsync"},
+	{service{name: "joomla", words: wordsJoomla}, "joomla"},
+	{service{name: "guacamole", words: wordsGuacamole}, "guacamole tomcat tomcat8 tomcat9 tomcat10"},
+	{service{name: "gitlab", read: plain(readGitLab)}, "gitlab"},
+	{service{name: "3proxy", words: words3proxy}, "3proxy"},
+	{service{name: "tine20", words: wordsTine20}, "tine20"},
+	{service{name: "domino", words: wordsDomino}, "domino"},
+	{service{name: "oracle-ims", read: plain(readIMS)}, "oracle-ims"},
+	{service{name: "assp", read: plain(readASSP)}, "assp"},
 	{service{name: "auditd", read: readAudit}, "audit auditd"},
 	{service{name: "nextcloud", read: readNextcloud}, "nextcloud Nextcloud owncloud ownCloud"},
 }

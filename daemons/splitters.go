@@ -179,12 +179,54 @@ func splitMongo(s string) (stamp, program, text string, ok bool) {
 
 // splitNextcloud: {"reqId":"…","level":2,"time":"2026-11-22T14:03:07+00:00","remoteAddr":"ADDR",…}.
 func splitNextcloud(s string) (stamp, program, text string, ok bool) {
-	if !strings.HasPrefix(s, `{"reqId":"`) {
+	if !strings.HasPrefix(s, `{"reqId":"`) && !strings.HasPrefix(s, `{"app":"`) {
 		return "", "", "", false
 	}
 	rest, ok := after(s, `"time":"`)
 	n := isoStamp(rest)
 	return rest[:n], "", s, ok && n > 0
+}
+
+// splitGitLab: {"severity":"INFO","time":"2026-11-22T14:03:07.123Z",…} (application_json.log).
+func splitGitLab(s string) (stamp, program, text string, ok bool) {
+	if !strings.HasPrefix(s, `{"severity":"`) {
+		return "", "", "", false
+	}
+	rest, ok := after(s, `"time":"`)
+	n := isoStamp(rest)
+	return rest[:n], "", s, ok && n > 0
+}
+
+// splitIMS: <co ts="2026-11-22T14:03:07.12+03" …/>.
+func splitIMS(s string) (stamp, program, text string, ok bool) {
+	rest, ok := strings.CutPrefix(s, `<co ts="`)
+	n := isoStamp(rest)
+	return rest[:n], "", s, ok && n > 0
+}
+
+// splitTine20: "78017 00cff -- none -- - 2026-11-22T14:03:07+00:00 WARN (4): TEXT".
+func splitTine20(s string) (stamp, program, text string, ok bool) {
+	i := strings.Index(s, " - 20")
+	if i < 0 || i > 80 {
+		return "", "", "", false
+	}
+	s = s[i+len(" - "):]
+	stamp, text, ok = cut(s, isoStamp(s))
+	word, _ := word(text)
+	return stamp, "", text, ok && isWord(word) && strings.HasPrefix(text[len(word):], " (")
+}
+
+// splitDomino: "[018D4:0006-0B78] 11/22/2026 02:03:07 PM  TEXT", on the console without the threads.
+func splitDomino(s string) (stamp, program, text string, ok bool) {
+	if threads, rest, found := strings.Cut(s, "] "); found && s[0] == '[' && len(threads) < 24 && strings.IndexByte(threads, ':') > 0 && strings.IndexByte(threads, '-') > 0 {
+		s = rest
+	}
+	n := shape(s, "00/00/0000 00:00:00")
+	if n > 0 && (strings.HasPrefix(s[n:], " AM ") || strings.HasPrefix(s[n:], " PM ")) {
+		n += 3
+	}
+	stamp, text, ok = cut(s, n)
+	return stamp, "", text, ok
 }
 
 // splitRedis: "123:M 22 Nov 2026 14:03:07.123 # TEXT" (server.c, serverLogRaw).

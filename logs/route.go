@@ -87,15 +87,15 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", journalJSON, caddyError, anyJSON),
-		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", kernelLog,
+		opensObject: to("mongodb", "nextcloud", "gitlab_json", journalJSON, caddyError, anyJSON),
+		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
-		opensPriority: to(syslogLog),
+		opensPriority: to("oracle_ims", syslogLog),
 		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
 		opensSlashed: to(nginxError, caddyError),
-		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", squid, couldBeSquid,
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, syslogLog, "dovecot", "phpmyadmin"),
 		opensDay:   to("vsftpd", "openvpn", syslogLog),
