@@ -27,6 +27,22 @@ var examples = map[string]string{
 	"block.escalation":     `["10m", "1h", "1d", "7d"]`,
 	"block.pardon":         `"1d"`,
 	"block.sites":          `{ "/var/www/shop" = "https://shop.example.com/" }`,
+	"metrics.listen":       `"9477"`,
+
+	// Of the sections that there may be several of, what is shown here and nothing else.
+	"site.names":       `["shop.example.com"]`,
+	"site.mode":        `"suggest"`,
+	"site.rules_off":   `["search-flood"]`,
+	"maintenance.days": `["sun"]`,
+	"maintenance.from": `"03:00"`,
+	"maintenance.to":   `"04:00"`,
+	"maintenance.what": `"quiet"`,
+	"notify.type":      `"smtp"`,
+	"notify.on":        `["block", "malicious", "alarm"]`,
+	"notify.server":    `"localhost:25"`,
+	"notify.tls":       `"none"`,
+	"notify.from":      `"connwarden@example.com"`,
+	"notify.to":        `["admin@example.com"]`,
 }
 
 // configFile is the configuration that the packages install: every setting, with what it is for, and none of them set.
@@ -54,12 +70,16 @@ func configFile(t *testing.T) []byte {
 
 // write writes the settings of a section, then the sections in it.
 func write(t *testing.T, b *bytes.Buffer, section string, typ reflect.Type, values []report.Value) {
-	var sections []reflect.StructField
+	var sections, lists []reflect.StructField
 	for i := range typ.NumField() {
 		f := typ.Field(i)
 		name := f.Tag.Get("toml")
 		if f.Type.Kind() == reflect.Struct {
 			sections = append(sections, f)
+			continue
+		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+			lists = append(lists, f)
 			continue
 		}
 		key := name
@@ -84,6 +104,21 @@ func write(t *testing.T, b *bytes.Buffer, section string, typ reflect.Type, valu
 		}
 		fmt.Fprintf(b, "\n[%s]\n", name)
 		write(t, b, name, f.Type, values)
+	}
+	for _, f := range lists {
+		name := f.Tag.Get("toml")
+		fmt.Fprintf(b, "\n# %s; docs/watch.md shows all settings. There may be several\n#[[%s]]\n", f.Tag.Get("comment"), name)
+		for i := range f.Type.Elem().NumField() {
+			one := f.Type.Elem().Field(i).Tag
+			value, ok := examples[name+"."+one.Get("toml")]
+			if !ok {
+				continue
+			}
+			if about := one.Get("comment"); about != "" {
+				fmt.Fprintf(b, "# %s\n", about)
+			}
+			fmt.Fprintf(b, "#%s = %s\n", one.Get("toml"), value)
+		}
 	}
 }
 
