@@ -147,6 +147,8 @@ type Journal interface {
 	Pardons(ctx context.Context) ([]Pardon, error)
 	// Past returns blocks that ended and share addresses with the target, latest first, at most most.
 	Past(ctx context.Context, target netip.Prefix, most int) ([]Past, error)
+	// Pasts returns the same of many targets, by target; what has none is left out.
+	Pasts(ctx context.Context, targets []netip.Prefix, most int) (map[netip.Prefix][]Past, error)
 	// Record numbers a change, remembers it and brings it about: what stands After is put, with the number as its
 	// revision; a wish without After becomes lifted and stays until it is settled; what was over or lifted and is put
 	// anew is kept as past. The change that it undoes is marked as undone.

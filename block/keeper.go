@@ -140,6 +140,7 @@ type book struct {
 	now     time.Time
 	allows  []Allow
 	pardons []Pardon
+	past    map[netip.Prefix][]Past // of those that verdicts accuse
 	told    []connwarden.Problem
 }
 
@@ -189,6 +190,9 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.past, err = k.past(ctx, requests); err != nil {
+		return nil, err
+	}
 	out := b.outcome()
 	c := &Change{At: b.now, Verb: "block"}
 	done := map[connwarden.BlockKey]bool{}
@@ -196,7 +200,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 		r := &requests[i]
 		c.By = r.By
 		if r.By.Kind != connwarden.ByOperator {
-			if ok, err := k.automatic(ctx, r, b, held, out); err != nil {
+			if ok, err := k.automatic(r, b, held, out); err != nil {
 				return nil, err
 			} else if !ok {
 				continue
@@ -296,7 +300,7 @@ func (k *Keeper) cannot(g *Guard, w *Wish) string {
 }
 
 // automatic fits a verdict's request to the rules of automatic blocks; ok is false if nothing is to be done.
-func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) (ok bool, err error) {
+func (k *Keeper) automatic(r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) (ok bool, err error) {
 	r.Target = Automatic(r.Target)
 	r.Forced = false
 	if p := pardon(b.pardons, r.Target, b.now); p != nil {
@@ -309,9 +313,7 @@ func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[con
 				return false, nil
 			}
 		}
-		if r.For, err = k.next(ctx, r.Target, b.now, held); err != nil {
-			return false, err
-		}
+		r.For = k.next(r.Target, b, held)
 	}
 	if !k.Plan && !k.Rules.Admit(b.now) {
 		out.refuseFor(ReasonLimit, r.Target, "more than %d automatic blocks in a minute", k.Rules.limits.PerMinute)
@@ -320,15 +322,26 @@ func (k *Keeper) automatic(ctx context.Context, r *Request, b book, held map[con
 	return true, nil
 }
 
-// next is the step that a target has come to.
-func (k *Keeper) next(ctx context.Context, target netip.Prefix, now time.Time, held map[connwarden.BlockKey]Wish) (time.Duration, error) {
+// past is what the journal says of the past of those that verdicts accuse.
+func (k *Keeper) past(ctx context.Context, requests []Request) (map[netip.Prefix][]Past, error) {
 	const most = 100 // more than there are steps, and each driver has its own
-	past, err := k.Journal.Past(ctx, target, most)
-	if err != nil {
-		return 0, err
+	var targets []netip.Prefix
+	for i := range requests {
+		if r := &requests[i]; r.By.Kind != connwarden.ByOperator && r.For == 0 {
+			targets = append(targets, Automatic(r.Target))
+		}
 	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	return k.Journal.Pasts(ctx, targets, most)
+}
+
+// next is the step that a target has come to.
+func (k *Keeper) next(target netip.Prefix, b book, held map[connwarden.BlockKey]Wish) time.Duration {
+	past := b.past[target]
 	for _, w := range held {
-		if w.Expired(now) && w.Target.Overlaps(target) {
+		if w.Expired(b.now) && w.Target.Overlaps(target) {
 			past = append(past, Past{w.Block, w.Until})
 		}
 	}
@@ -337,7 +350,7 @@ func (k *Keeper) next(ctx context.Context, target netip.Prefix, now time.Time, h
 	if steps == nil {
 		steps = Steps()
 	}
-	return Escalate(now, past, steps), nil
+	return Escalate(b.now, past, steps)
 }
 
 // pardon is the pardon that a target falls under.

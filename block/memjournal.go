@@ -55,6 +55,17 @@ func (j *MemoryJournal) Past(_ context.Context, target netip.Prefix, most int) (
 	return list[:min(len(list), most)], nil
 }
 
+// Pasts returns copies.
+func (j *MemoryJournal) Pasts(ctx context.Context, targets []netip.Prefix, most int) (map[netip.Prefix][]Past, error) {
+	found := map[netip.Prefix][]Past{}
+	for _, p := range targets {
+		if list, _ := j.Past(ctx, p, most); len(list) > 0 {
+			found[p] = list
+		}
+	}
+	return found, nil
+}
+
 // Record keeps a copy of the change.
 func (j *MemoryJournal) Record(_ context.Context, c *Change) error {
 	if j.wishes == nil {

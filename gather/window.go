@@ -32,6 +32,11 @@ func (s *Sources) enter(p *Problems) {
 		return
 	}
 	var older []*Source
+	have := map[[2]uint64]bool{} // files, by device and inode
+	for _, one := range s.List {
+		dev, inode := one.File.ID()
+		have[[2]uint64{dev, inode}] = true
+	}
 	for _, one := range s.List {
 		if !one.File.Plain() || !one.Known {
 			continue
@@ -43,21 +48,16 @@ func (s *Sources) enter(p *Problems) {
 			continue
 		}
 		if one.From = at; at == 0 {
-			older = append(older, s.rotated(one, clock, p)...)
+			older = append(older, s.rotated(one, have, clock, p)...)
 		}
 	}
 	s.List = append(s.List, older...)
 }
 
-// rotated returns the older pieces of a log that the window reaches into.
-func (s *Sources) rotated(one *Source, clock func([]byte) (time.Time, bool), p *Problems) []*Source {
+// rotated returns the older pieces of a log that the window reaches into, but for those that are read anyway.
+func (s *Sources) rotated(one *Source, have map[[2]uint64]bool, clock func([]byte) (time.Time, bool), p *Problems) []*Source {
 	if first := s.firstTime(one.File, clock); !first.IsZero() && first.Before(s.Bounds.Since) {
 		return nil
-	}
-	have := map[[2]uint64]bool{}
-	for _, other := range s.List {
-		dev, inode := other.File.ID()
-		have[[2]uint64{dev, inode}] = true
 	}
 	var list []*Source
 	for _, path := range tail.Rotated(one.Log.Path) {

@@ -148,6 +148,61 @@ func (s *Store) Past(ctx context.Context, target netip.Prefix, most int) ([]bloc
 	return list, s.wrap("read", err)
 }
 
+// Pasts returns blocks of many targets that ended, latest first. While no more are remembered than some for each target, all are
+// read and compared; else each target is asked for, by statements that are made once.
+func (s *Store) Pasts(ctx context.Context, targets []netip.Prefix, most int) (map[netip.Prefix][]block.Past, error) {
+	const readEach = 20
+	const latest = " ORDER BY ended DESC, rowid DESC"
+	found := map[netip.Prefix][]block.Past{}
+	var rows int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM past LIMIT ?)", readEach*len(targets)+1).Scan(&rows); err != nil || rows == 0 {
+		return found, s.wrap("read", err)
+	}
+	if len(targets) > 1 && rows <= readEach*len(targets) {
+		list, err := collect(ctx, s.db, scanPast, "SELECT "+pastColumns+" FROM past"+latest)
+		for _, p := range targets {
+			for i := range list {
+				if list[i].Target.Overlaps(p) && len(found[p]) < most {
+					found[p] = append(found[p], list[i])
+				}
+			}
+		}
+		return found, s.wrap("read", err)
+	}
+	made := map[int]*sql.Stmt{} // by the length of the target
+	defer func() {
+		for _, stmt := range made {
+			stmt.Close()
+		}
+	}()
+	for _, p := range targets {
+		where, args := overlap(p)
+		stmt := made[p.Bits()]
+		if stmt == nil {
+			var err error
+			if stmt, err = s.db.PrepareContext(ctx, "SELECT "+pastColumns+" FROM past"+where+latest+" LIMIT ?"); err != nil {
+				return nil, s.wrap("read", err)
+			}
+			made[p.Bits()] = stmt
+		}
+		list, err := collect(ctx, prepared{stmt}, scanPast, "", append(args, most)...)
+		if err != nil {
+			return nil, s.wrap("read", err)
+		}
+		if len(list) > 0 {
+			found[p] = list
+		}
+	}
+	return found, nil
+}
+
+// prepared is a statement as collect asks it.
+type prepared struct{ *sql.Stmt }
+
+func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.Stmt.QueryContext(ctx, args...)
+}
+
 // bury copies wishes that are over or lifted to the past; its arguments are the time, twice.
 const bury = `INSERT INTO past (` + pastColumns + `)
 	SELECT first, bits, scope, driver, since, until, origin, why, forced, revision, CASE WHEN until <> 0 AND until < ? THEN until ELSE ? END FROM wish`

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,45 @@ func record(t testing.TB, s *store.Store, targets ...string) {
 	}
 	if err := s.Record(t.Context(), c); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPasts asks for the past of targets of which few and many have one: the answers are those of asking one by one.
+func TestPasts(t *testing.T) {
+	s := open(t, t.TempDir())
+	targets := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("198.51.100.1/32")}
+	ended := time.Now()
+	for round := range 40 {
+		c := &block.Change{At: ended, Verb: "block"}
+		for _, target := range []string{"192.0.2.7/32", "192.0.2.9/32", "203.0.113.0/28"} {
+			w := &block.Wish{State: block.StateInForce}
+			w.BlockKey = connwarden.BlockKey{Target: netip.MustParsePrefix(target), Driver: "fw"}
+			w.Since, w.Until = ended, ended.Add(time.Minute)
+			c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+		}
+		if err := s.Record(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		ended = ended.Add(time.Hour)
+		if err := s.Settle(t.Context(), block.Settlement{Driver: "fw", Now: ended}); err != nil {
+			t.Fatal(err)
+		}
+		if round%13 != 0 {
+			continue
+		}
+		found, err := s.Pasts(t.Context(), targets, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range targets {
+			want, err := s.Past(t.Context(), p, 10)
+			if err != nil || !slices.Equal(found[p], want) {
+				t.Errorf("round %d, %v: %d, want %d; %v", round, p, len(found[p]), len(want), err)
+			}
+		}
+		if len(found[targets[1]]) != min(round+1, 10) || len(found[targets[2]]) != 0 {
+			t.Errorf("round %d: %d and %d", round, len(found[targets[1]]), len(found[targets[2]]))
+		}
 	}
 }
 

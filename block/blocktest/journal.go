@@ -239,6 +239,18 @@ func settle(t *testing.T, open func(testing.TB, string) block.Journal) {
 	if past, _ := j.Past(t.Context(), netip.MustParsePrefix("192.0.2.0/24"), 1); len(past) != 1 {
 		t.Errorf("%d past blocks, want the one that was asked for", len(past))
 	}
+	net, none := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/64")
+	for _, targets := range [][]netip.Prefix{{net}, {lifted.Target}, {net, lifted.Target, none}} { // one, and many
+		found, err := j.Pasts(t.Context(), targets, 10)
+		must(t, err)
+		for _, p := range targets {
+			want, err := j.Past(t.Context(), p, 10)
+			must(t, err)
+			if !slices.Equal(found[p], want) {
+				t.Errorf("of %v among %d: %+v, want %+v", p, len(targets), found[p], want)
+			}
+		}
+	}
 }
 
 func prune(t *testing.T, open func(testing.TB, string) block.Journal) {
