@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -45,7 +46,7 @@ func fires(set *rules.Set, name, example string) (fired bool, read int64, err er
 	if err != nil {
 		return false, 0, err
 	}
-	first := judge.New(judge.Options{Rules: set})
+	first := judge.New(judge.Options{Rules: set, ASN: exampleASN})
 	read = parseExample(text, first)
 	if second := first.Second(); second != nil {
 		again := second.Table()
@@ -59,6 +60,15 @@ func fires(set *rules.Set, name, example string) (fired bool, read int64, err er
 		}
 	}
 	return false, read, nil
+}
+
+// exampleASN is the network operator of an address in an example: those of one /16 have the same.
+func exampleASN(a netip.Addr) uint32 {
+	b := a.As16()
+	if a.Is4() {
+		return 1<<16 | uint32(b[12])<<8 | uint32(b[13])
+	}
+	return 1<<16 | uint32(b[0])<<8 | uint32(b[1])
 }
 
 func hasEvidence(list []connwarden.Evidence, rule string) bool {
