@@ -106,6 +106,18 @@ func (t *Conns) Conn(c *connwarden.Conn) {
 	}
 }
 
+// Each calls f for each kind of connection with an address at its other end, in no order; kinds that differ in their
+// process alone come one by one.
+func (t *Conns) Each(f func(remote netip.Addr, state connwarden.State, dir connwarden.Direction, port uint16, count uint64)) {
+	t.settle()
+	for i := range t.cells.len() {
+		c := t.cells.at(i)
+		if a, _ := t.remote(c); a.IsValid() {
+			f(a, c.state(), c.dir(), c.port, c.count)
+		}
+	}
+}
+
 // settle puts what is pending into the table.
 func (t *Conns) settle() { t.cells.addBatch(&t.pending) }
 

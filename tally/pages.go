@@ -101,7 +101,9 @@ func (p *Pages) count(key []byte, h uint64, class int, size uint64) {
 	e := p.table.at(i)
 	e.class[class]++
 	e.bytes += size
-	p.recent, p.recentKey = e, p.table.keyOf(i)
+	if e != p.recent {
+		p.recent, p.recentKey = e, p.table.keyOf(i)
+	}
 }
 
 // when widens the time that was covered.

@@ -36,7 +36,8 @@ func (q *queue) add(key []byte, class int, size uint64) {
 func (p *Pages) flush() {
 	q, t := &p.queue, &p.table
 	all := q.waiting[:q.n]
-	// The first walk only brings the slots near: nothing in it depends on what it reads, so no wait holds up the next.
+	// The first walk only brings the slots near, and the third the entries: nothing in them depends on what they read, so no
+	// wait holds up the next.
 	var near uint32
 	for i := range all {
 		near ^= t.slots[uint32(all[i].hash>>32)>>t.shift].entry
@@ -45,6 +46,11 @@ func (p *Pages) flush() {
 	for i := range all {
 		all[i].entry = t.probe(all[i].hash)
 	}
+	var hashes uint64
+	for i := range all {
+		hashes ^= t.at(int(max(all[i].entry, 1) - 1)).hash
+	}
+	q.near ^= uint32(hashes)
 	evicted := p.missed
 	at := 0
 	for i := range all {
