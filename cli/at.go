@@ -61,7 +61,7 @@ func (c *command) recall(ctx context.Context, p *Plan, at time.Time, d *report.R
 	if d.Since != nil {
 		from = *d.Since
 	}
-	past, why := c.past(ctx, p, history.Query{From: from, Until: at.Add(time.Second), Rows: pastRows})
+	past, why := c.past(ctx, p, history.Query{From: from, Until: at, Rows: pastRows})
 	if past != nil {
 		d.History = past
 		watch.Recall(d, past)
@@ -79,7 +79,9 @@ func (c *command) recall(ctx context.Context, p *Plan, at time.Time, d *report.R
 	case g.First != nil && len(g.Files) > 0 && g.First.Sub(from) > 10*time.Minute && past != nil && requestsBefore(past, *g.First):
 		say("access logs", fmt.Sprintf("they reach back to %s alone; what came before is from the history", g.First.Format(momentForm)))
 	}
-	say("connections", "those of now are not shown; the history counts how many there were")
+	if past == nil || len(past.Rates) == 0 {
+		say("connections", "those of then are not known")
+	}
 }
 
 // requestsBefore tells whether the history has requests of before a time.
