@@ -157,6 +157,9 @@ func singular(why string, n uint64) string {
 	if word == "times" {
 		return before + "once " + rest
 	}
+	if stem, ok := strings.CutSuffix(word, "ies"); ok {
+		return before + "{count} " + stem + "y " + rest
+	}
 	return before + "{count} " + strings.TrimSuffix(word, "s") + " " + rest
 }
 

@@ -8,6 +8,7 @@ func TestSingular(t *testing.T) {
 		{"{count} requests in {within}", "{count} request in {within}"},
 		{"{count} times in {within}", "once in {within}"},
 		{"{count} different names of shells tried", "{count} name of shells tried"},
+		{"{count} tries over SSH", "{count} try over SSH"},
 		{"asked for {value}", "asked for {value}"},
 	} {
 		if got := singular(c.why, 1); got != c.want {

@@ -249,10 +249,12 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	var groups []connwarden.Verdict
 	open, verdicts := r.opened()
-	if r.sum != nil {
+	if table := r.table(); table != nil {
 		var peers []connwarden.Verdict
-		peers, groups = r.sum.ledgers.Verdicts(r.now)
+		peers, groups = table.Verdicts(r.now)
 		verdicts = append(verdicts, peers...)
+	}
+	if r.sum != nil {
 		verdicts = append(verdicts, r.holders...)
 		d.Events = r.events()
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
@@ -276,6 +278,25 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)
+}
+
+// table is what judges by rules, the connections that came in among what it counts; nil where nothing was looked at.
+func (r *review) table() *judge.Table {
+	if r.sum == nil && r.cells == nil {
+		return nil
+	}
+	table, known := judge.New(r.judging()), false
+	if r.sum != nil {
+		table, known = r.sum.ledgers, r.sources.Found > 0
+	}
+	if r.cells != nil {
+		r.cells.Each(func(remote netip.Addr, state connwarden.State, dir connwarden.Direction, port uint16, count uint64) {
+			if dir == connwarden.DirIn && !remote.IsLoopback() {
+				table.Conns(remote, state.String(), dir.String(), port, count, known)
+			}
+		})
+	}
+	return table
 }
 
 // opened writes the connections, and tells how many each address has and who stands out by them.
