@@ -1,3 +1,5 @@
+//go:build unix
+
 package cli
 
 import (
@@ -11,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,9 +74,6 @@ func TestManualExample(t *testing.T) {
 	}
 	file := filepath.Join(dir, "config.toml")
 	text = strings.ReplaceAll(text, "/etc/connwarden/", filepath.ToSlash(dir)+"/")
-	if runtime.GOOS == "windows" {
-		t.Skip("its paths are Unix's")
-	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +118,6 @@ func TestLineOf(t *testing.T) {
 
 // A daemon is followed through its life: figures, a notification, a configuration that is refused, one that is taken, quiet.
 func TestDaemon(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no SIGHUP")
-	}
 	dir := t.TempDir()
 	t.Setenv("CONNWARDEN_STATE_DIR", filepath.Join(dir, "state"))
 	var hooks locked
