@@ -13,14 +13,66 @@ import (
 	"github.com/connwarden/connwarden/block"
 )
 
-// few is up to how many targets are asked for one by one; of more, all rows are read and compared.
-const few = 64
+// few is up to how many targets are asked for one by one; of more, all rows are read and compared, while there are no more
+// than readEach for each target: asking for one takes as long as reading some ten rows.
+const (
+	few      = 64
+	readEach = 10
+)
+
+// worth tells whether reading all rows of a table is less work than asking for each of so many targets.
+func (s *Store) worth(ctx context.Context, table string, targets int) (worth bool, err error) {
+	var rows int
+	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT ?)", readEach*targets+1).Scan(&rows)
+	return rows <= readEach*targets, err
+}
+
+// each asks for the rows that share addresses with each target, by statements that are made once, and hands them to take.
+func each[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query, tail string, targets []netip.Prefix, take func(netip.Prefix, []T), more ...any) error {
+	made := map[int]*sql.Stmt{} // by the length of the target
+	defer func() {
+		for _, stmt := range made {
+			stmt.Close()
+		}
+	}()
+	for _, p := range targets {
+		where, args := overlap(p)
+		stmt := made[p.Bits()]
+		if stmt == nil {
+			var err error
+			if stmt, err = s.db.PrepareContext(ctx, query+where+tail); err != nil {
+				return err
+			}
+			made[p.Bits()] = stmt
+		}
+		list, err := collect(ctx, prepared{stmt}, scan, "", append(args, more...)...)
+		if err != nil {
+			return err
+		}
+		take(p, list)
+	}
+	return nil
+}
+
+// prepared is a statement as collect asks it.
+type prepared struct{ *sql.Stmt }
+
+func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.Stmt.QueryContext(ctx, args...)
+}
 
 // Wishes returns the wishes that share addresses with one of the targets, or all.
 func (s *Store) Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]block.Wish, error) {
 	const all = "SELECT " + wishColumns + " FROM wish"
 	const order = " ORDER BY first, bits, scope, driver"
-	if len(overlapping) == 0 || len(overlapping) > few {
+	whole := len(overlapping) == 0
+	if len(overlapping) > few {
+		var err error
+		if whole, err = s.worth(ctx, "wish", len(overlapping)); err != nil {
+			return nil, s.wrap("read", err)
+		}
+	}
+	if whole {
 		list, err := collect(ctx, s.db, scanWish, all+order)
 		if len(overlapping) > 0 {
 			asked := newAsked(overlapping)
@@ -29,13 +81,8 @@ func (s *Store) Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]bloc
 		return list, s.wrap("read", err)
 	}
 	var list []block.Wish
-	for _, p := range overlapping {
-		where, args := overlap(p)
-		part, err := collect(ctx, s.db, scanWish, all+where, args...)
-		if err != nil {
-			return nil, s.wrap("read", err)
-		}
-		list = append(list, part...)
+	if err := each(ctx, s, scanWish, all, "", overlapping, func(_ netip.Prefix, part []block.Wish) { list = append(list, part...) }); err != nil {
+		return nil, s.wrap("read", err)
 	}
 	slices.SortFunc(list, func(a, b block.Wish) int { return a.BlockKey.Compare(b.BlockKey) })
 	return slices.CompactFunc(list, func(a, b block.Wish) bool { return a.BlockKey == b.BlockKey }), nil
@@ -148,59 +195,31 @@ func (s *Store) Past(ctx context.Context, target netip.Prefix, most int) ([]bloc
 	return list, s.wrap("read", err)
 }
 
-// Pasts returns blocks of many targets that ended, latest first. While no more are remembered than some for each target, all are
-// read and compared; else each target is asked for, by statements that are made once.
+// Pasts returns blocks of many targets that ended, latest first.
 func (s *Store) Pasts(ctx context.Context, targets []netip.Prefix, most int) (map[netip.Prefix][]block.Past, error) {
-	const readEach = 20
-	const latest = " ORDER BY ended DESC, rowid DESC"
+	const all, latest = "SELECT " + pastColumns + " FROM past", " ORDER BY ended DESC, rowid DESC"
 	found := map[netip.Prefix][]block.Past{}
-	var rows int
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM past LIMIT ?)", readEach*len(targets)+1).Scan(&rows); err != nil || rows == 0 {
-		return found, s.wrap("read", err)
+	worth, err := s.worth(ctx, "past", len(targets))
+	if err != nil {
+		return nil, s.wrap("read", err)
 	}
-	if len(targets) > 1 && rows <= readEach*len(targets) {
-		list, err := collect(ctx, s.db, scanPast, "SELECT "+pastColumns+" FROM past"+latest)
-		for _, p := range targets {
-			for i := range list {
-				if list[i].Target.Overlaps(p) && len(found[p]) < most {
-					found[p] = append(found[p], list[i])
-				}
+	if !worth {
+		err := each(ctx, s, scanPast, all, latest+" LIMIT ?", targets, func(p netip.Prefix, list []block.Past) {
+			if len(list) > 0 {
+				found[p] = list
 			}
-		}
+		}, most)
 		return found, s.wrap("read", err)
 	}
-	made := map[int]*sql.Stmt{} // by the length of the target
-	defer func() {
-		for _, stmt := range made {
-			stmt.Close()
-		}
-	}()
+	list, err := collect(ctx, s.db, scanPast, all+latest)
 	for _, p := range targets {
-		where, args := overlap(p)
-		stmt := made[p.Bits()]
-		if stmt == nil {
-			var err error
-			if stmt, err = s.db.PrepareContext(ctx, "SELECT "+pastColumns+" FROM past"+where+latest+" LIMIT ?"); err != nil {
-				return nil, s.wrap("read", err)
+		for i := range list {
+			if list[i].Target.Overlaps(p) && len(found[p]) < most {
+				found[p] = append(found[p], list[i])
 			}
-			made[p.Bits()] = stmt
-		}
-		list, err := collect(ctx, prepared{stmt}, scanPast, "", append(args, most)...)
-		if err != nil {
-			return nil, s.wrap("read", err)
-		}
-		if len(list) > 0 {
-			found[p] = list
 		}
 	}
-	return found, nil
-}
-
-// prepared is a statement as collect asks it.
-type prepared struct{ *sql.Stmt }
-
-func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return p.Stmt.QueryContext(ctx, args...)
+	return found, s.wrap("read", err)
 }
 
 // bury copies wishes that are over or lifted to the past; its arguments are the time, twice.
