@@ -67,7 +67,7 @@ func readDante(s string, e *connwarden.Event) bool {
 		return false
 	}
 	peer, rest := word(rest)
-	_, why, ok := strings.Cut(rest, ": error after reading ")
+	_, why, _ := strings.Cut(rest, ": error after reading ")
 	if _, why, ok = strings.Cut(why, " seconds: "); !ok {
 		return false
 	}

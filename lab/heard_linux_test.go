@@ -72,9 +72,13 @@ func ask(t *testing.T, l *lab.Lab, command string, args ...string) string {
 // In these tests a line names one peer, apart from what is forged.
 func explain(t *testing.T, l *lab.Lab, name, format string, quiet ...string) []line {
 	t.Helper()
-	texts := strings.Split(strings.TrimSuffix(l.Read(name), "\n"), "\n")
+	// A copy, for the daemon may say more meanwhile.
+	text := l.Read(name)
+	seen := filepath.Join("opt/seen", name)
+	l.Write(seen, text)
+	texts := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	var list []line
-	d := json.NewDecoder(strings.NewReader(ask(t, l, "explain", filepath.Join(l.Root, name))))
+	d := json.NewDecoder(strings.NewReader(ask(t, l, "explain", filepath.Join(l.Root, seen))))
 	for d.More() {
 		var one line
 		if err := d.Decode(&one); err != nil {

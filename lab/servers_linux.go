@@ -58,12 +58,14 @@ func (l *Lab) need(pattern, packages string) string {
 }
 
 // Apache starts Apache 2.4 with the given process model ("event" or "prefork") on port 80, with the sites
-// blog.example.com, whose logs are its own, and shop.example.com, which logs where Debian puts other sites. It
+// blog.example.com, whose logs are its own, shop.example.com, which logs where Debian puts other sites, and members.example.com, where /basic and
+// /digest want [Password]. It
 // serves ten requests at once and no more. PHP goes to the pools of [Lab.PHP].
 func (l *Lab) Apache(model string) {
 	l.t.Helper()
 	program := l.need("/usr/sbin/apache2", "apache2-bin")
 	l.put("etc/apache2", "MPMODEL", model)
+	l.put("etc/members")
 	l.enable("apache2", "..")
 	l.put("var/www")
 	l.check(os.MkdirAll(filepath.Join(l.Root, "run/apache2"), 0o755))
@@ -90,11 +92,12 @@ func (l *Lab) PHP() (version string) {
 }
 
 // Nginx starts nginx on port 8080 with the site api.example.com: pages from files, /app/ passed on to a port where
-// nobody listens, /search with a limit of one request a second, /private denied.
+// nobody listens, /search with a limit of one request a second, /private denied, /members for who knows [Password].
 func (l *Lab) Nginx() {
 	l.t.Helper()
 	program := l.need("/usr/sbin/nginx", "nginx")
 	l.put("etc/nginx")
+	l.put("etc/members")
 	l.enable("nginx", "/etc/nginx")
 	l.put("var/www")
 	l.start("run/nginx.pid", program, nil, "-g", "daemon off;")

@@ -49,18 +49,19 @@ func (l *Lab) Spawn(cmd *exec.Cmd) error {
 }
 
 // Abroad starts a program of the host in the world's network, with the host's files. It is killed at the latest with the
-// world.
-func (l *Lab) Abroad(cmd *exec.Cmd) error { return abroad(l.world, cmd) }
+// machine.
+func (l *Lab) Abroad(cmd *exec.Cmd) error { return l.abroad(l.world, cmd) }
 
-// Start starts a program of the host in the far machine's network. It is killed at the latest with that.
-func (f *Far) Start(cmd *exec.Cmd) error { return abroad(f.thread, cmd) }
+// Start starts a program of the host in the far machine's network. It is killed at the latest with the test.
+func (f *Far) Start(cmd *exec.Cmd) error { return f.thread.do(cmd.Start) }
 
-func abroad(th *thread, cmd *exec.Cmd) error {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // of the thread, which lives as long as its network
-	return th.do(cmd.Start)
+// abroad starts a program among the machine's processes, which end with its first whatever becomes of us, and in the
+// network of a thread. A signal for the death of its parent would not do: who changes his user loses it.
+func (l *Lab) abroad(th *thread, cmd *exec.Cmd) error {
+	const enter = "/usr/bin/nsenter"
+	cmd.Args = append([]string{enter, "--net=" + th.netns(), "--", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = enter
+	return l.machine.do(cmd.Start)
 }
 
 // Route gives the world the addresses of a prefix besides those that it has.
@@ -84,9 +85,17 @@ func (l *Lab) Have(prefix netip.Prefix) {
 // Far makes a machine with the given address, in a /24 of which the world has .254.
 func (l *Lab) Far(name string, addr netip.Addr) *Far {
 	l.t.Helper()
-	th, err := newThread(unix.CLONE_NEWNET, nil)
+	th, err := newThread(unix.CLONE_NEWNET|unix.CLONE_NEWPID, nil)
 	l.check(err)
 	l.t.Cleanup(th.end)
+	// With its first process all others end, and that with the thread, as on the machine.
+	first := exec.Command("/usr/bin/sleep", "infinity")
+	first.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	l.check(th.do(first.Start))
+	l.t.Cleanup(func() {
+		l.check(first.Process.Kill())
+		_ = first.Wait() // says that it was killed
+	})
 	net4 := addr.As4()
 	net4[3] = 254
 	gate := netip.AddrFrom4(net4).String()

@@ -41,7 +41,7 @@ func mysqlSlowLine(p *Parser, line []byte) outcome {
 		p.addLine(line)
 		e.held = !bytes.HasSuffix(line, []byte(";")) || starts(line, "use ") || starts(line, "SET timestamp=")
 		return continued
-	case bytes.HasSuffix(line, []byte("started with:")), starts(line, "Tcp port: "), starts(line, "Time  "):
+	case bytes.HasSuffix(line, []byte("started with:")), starts(line, "Tcp port: "), starts(line, "Time  "), starts(line, "Time\t"):
 		return parsed // the server's head
 	}
 	return unparsed
