@@ -163,6 +163,9 @@ func (p *play) read(r *result) {
 		if peer.Verdict == "suspicious" && p.holds(p.innocent, a) {
 			suspected++
 		}
+		if p.set.said && p.holds(p.attack, a) {
+			fmt.Fprintf(os.Stderr, "  review: %+v\n", peer)
+		}
 		if peer.Verdict != "malicious" {
 			continue
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ func (g *ground) logins() {
 			g.t.Fatalf("ssh-keygen: %s", r.Stderr)
 		}
 	}
+	g.lab.Write("etc/shadow", "root:*:20000:0:99999:7:::\n") // no password fits, and the account is not locked
 	g.lab.Write("root/.ssh/authorized_keys", g.lab.Read("root/.ssh/id.pub"))
 	g.lab.Write("etc/sshd_config", "Port 22\nHostKey /etc/host_key\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM no\nKbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 100:30:200\nPerSourcePenalties no\n")
 	if v := g.lab.Run(nil, sshd, "-t", "-f", "/etc/sshd_config"); v.Code != 0 { // before 9.8 there are no penalties
@@ -55,6 +57,9 @@ func (g *ground) logins() {
 	g.lab.AwaitText("var/log/auth.log", "listening on :: port 22")
 }
 
+// sshPatience is how long one login may take; half a second is usual.
+const sshPatience = 20 * time.Second
+
 // ssh logs in with the real client: with the administrator's key, or with a wrong password. It tells whether that worked, and
 // whether the server answered at all.
 func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
@@ -71,7 +76,11 @@ func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
 	if strings.Contains(from, ":") {
 		to = lab.Addr6
 	}
-	cmd := exec.CommandContext(g.t.Context(), "/usr/bin/ssh", append(args, user+"@"+to, "/usr/bin/true")...)
+	// Who is blocked in the middle of a login waits for ever.
+	ctx, cancel := context.WithTimeout(g.t.Context(), sshPatience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/usr/bin/ssh", append(args, user+"@"+to, "/usr/bin/true")...)
+	cmd.WaitDelay = time.Second
 	cmd.Env = []string{"SSH_ASKPASS=" + filepath.Join(g.lab.Root, "opt/wrong"), "SSH_ASKPASS_REQUIRE=force", "DISPLAY=none", "HOME=/nonexistent", "PATH=/usr/bin"}
 	var said bytes.Buffer
 	cmd.Stderr = &said
