@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,45 @@ func TestPieces(t *testing.T) {
 				s.Close()
 			}
 		})
+	}
+}
+
+// A window in the middle of a log leaves out what lies a day and more behind its end, and loses nothing.
+func TestUntil(t *testing.T) {
+	var b strings.Builder
+	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 30_000 {
+		fmt.Fprintf(&b, "192.0.2.1 - - [%s] \"GET /a%d HTTP/1.1\" 200 5 \"-\" \"-\"\n", start.Add(time.Duration(i)*time.Minute).Format("02/Jan/2006:15:04:05 -0700"), i)
+	}
+	path := filepath.Join(t.TempDir(), "a.log")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := func(d time.Duration) func(time.Time) time.Time {
+		return func(time.Time) time.Time { return start.Add(d) }
+	}
+	opt := Options{Files: []string{path}, Zone: time.UTC, Window: Window{Clock: time.Now, Since: at(100 * time.Hour), Until: at(101 * time.Hour)}}
+	var p Problems
+	s, err := Open(t.Context(), &opt, func(k logs.Kind) bool { return k == logs.Access }, &p)
+	if err != nil || len(s.List) != 1 {
+		t.Fatal(s, err, p)
+	}
+	defer s.Close()
+	one, parser := s.List[0], s.Parser(s.List[0], 0)
+	if one.To == 0 || one.To > int64(b.Len())*2/3 {
+		t.Errorf("read to %d of %d", one.To, b.Len())
+	}
+	var sink kept
+	tail.Scan(t.Context(), []tail.Job{{File: one.File, From: one.From, To: one.To}}, tail.ScanOptions{Workers: 1}, func(_ int, b *tail.Block) {
+		parser.Parse(connwarden.Source{Offset: b.Offset}, b.Data, &sink)
+	})
+	within := 0
+	for _, l := range sink.lines {
+		if unix, err := strconv.ParseInt(strings.Fields(l)[1], 10, 64); err == nil && s.Bounds.Holds(time.Unix(unix, 0)) {
+			within++
+		}
+	}
+	if within != 60 {
+		t.Errorf("%d lines of the window, want 60", within)
 	}
 }

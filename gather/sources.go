@@ -30,6 +30,7 @@ type Source struct {
 	Format *logs.Format // never nil
 	Known  bool         // Format fits, or is configured; else its lines are counted and not understood
 	From   int64        // where the window begins in the text
+	To     int64        // where it ends; 0: with the text
 }
 
 // Sources are the logs to be read, in an order that does not depend on chance.

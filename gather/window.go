@@ -28,6 +28,11 @@ func (s *Sources) bound() error {
 
 // enter finds the place in each log where the window begins, and the older pieces of logs that it reaches into.
 func (s *Sources) enter(p *Problems) {
+	if !s.Bounds.Until.IsZero() {
+		for _, one := range s.List {
+			one.To = s.leave(one)
+		}
+	}
 	if s.Bounds.Since.IsZero() {
 		return
 	}
@@ -54,6 +59,18 @@ func (s *Sources) enter(p *Problems) {
 	s.List = append(s.List, older...)
 }
 
+// leave finds the place in a log behind which the window has no lines; 0, its end, where that cannot be told.
+func (s *Sources) leave(one *Source) int64 {
+	if !one.File.Plain() || !one.Known || one.Format.Whole {
+		return 0
+	}
+	at, err := tail.SeekEnd(one.File, s.Bounds.Until, s.clock(one))
+	if err != nil {
+		return 0 // reading will say why
+	}
+	return at
+}
+
 // rotated returns the older pieces of a log that the window reaches into, but for those that are read anyway.
 func (s *Sources) rotated(one *Source, have map[[2]uint64]bool, clock func([]byte) (time.Time, bool), p *Problems) []*Source {
 	if first := s.firstTime(one.File, clock); !first.IsZero() && first.Before(s.Bounds.Since) {
@@ -75,6 +92,9 @@ func (s *Sources) rotated(one *Source, have map[[2]uint64]bool, clock func([]byt
 		piece.Log.Path, piece.Log.Shown = path, strings.TrimSuffix(one.Log.Shown, filepath.Base(one.Log.Path))+filepath.Base(path)
 		if file.Plain() {
 			piece.From, _ = tail.Seek(file, s.Bounds.Since, clock)
+			if !s.Bounds.Until.IsZero() {
+				piece.To = s.leave(piece)
+			}
 		}
 		list = append(list, piece)
 	}

@@ -13,6 +13,9 @@ const (
 	// it is answered but under the time it began; a quarter of an hour holds the slowest page and nearly every download,
 	// and reading so much more costs little.
 	late = 15 * time.Minute
+	// overdue is the same for who asks where a time ends: there a line that is not found is lost, and downloads and sockets
+	// can last for hours.
+	overdue = 24 * time.Hour
 	// probe is what is read at each place: some dozen lines, of which the latest counts, so that single late lines or
 	// wrong clocks do not mislead.
 	probe = 16 << 10
@@ -42,20 +45,63 @@ func Seek(f *File, t time.Time, timeOf func(line []byte) (time.Time, bool)) (int
 	// A line at t may stand behind lines up to late after t. Where the latest of some lines is older than t by more than
 	// that, none before them was written at t or later.
 	t = t.Add(-late)
-	low, high := int64(0), s.size
+	low, _, err := s.bisect(func(p *place) bool { return p.dated && p.latest.Before(t) })
+	if err != nil {
+		return 0, fault(f.name, err)
+	}
+	return low, nil
+}
+
+// SeekEnd finds where the lines before t end: it returns an offset at or behind which no such line begins, 0 for the end of
+// the file. It bisects like Seek, but a line may be written up to a day after its time; what has no time never makes it end
+// earlier.
+func SeekEnd(f *File, t time.Time, timeOf func(line []byte) (time.Time, bool)) (int64, error) {
+	if !f.Plain() {
+		return 0, nil
+	}
+	h, err := f.open()
+	if err != nil {
+		return 0, err
+	}
+	defer h.Close()
+	s := seeker{handle: h, size: f.Size(), timeOf: timeOf}
+	// A line before t may be written up to overdue after t. Where even the earliest of some lines is later than that, none behind
+	// them is from before t.
+	t = t.Add(overdue)
+	_, high, err := s.bisect(func(p *place) bool { return !p.dated || p.earliest.Before(t) })
+	if err != nil {
+		return 0, fault(f.name, err)
+	}
+	if high == s.size {
+		high = 0
+	}
+	return high, nil
+}
+
+// bisect narrows down where before, which holds for places from the begin on, ceases to. It returns the begin of a line where it
+// held, or 0, and a place at most near behind that where it did not, or the end.
+func (s *seeker) bisect(before func(*place) bool) (low, high int64, err error) {
+	high = s.size
 	for high-low > near {
 		middle := low + (high-low)/2
-		at, latest, ok, err := s.look(middle, high)
+		p, err := s.look(middle, high)
 		if err != nil {
-			return 0, fault(f.name, err)
+			return 0, 0, err
 		}
-		if ok && latest.Before(t) {
-			low = at
+		if before(&p) {
+			low = max(p.begin, middle)
 		} else {
 			high = middle
 		}
 	}
-	return low, nil
+	return low, high, nil
+}
+
+// place is what was met at a place of a file.
+type place struct {
+	begin            int64 // of the first line with a time
+	earliest, latest time.Time
+	dated            bool // there was one
 }
 
 // seeker looks at places of a file.
@@ -66,9 +112,8 @@ type seeker struct {
 	buf    []byte
 }
 
-// look reads on from at, at most to high, until it met lines with a time. It returns where the first of them begins and
-// the latest time of those that were read with it.
-func (s *seeker) look(at, high int64) (begin int64, latest time.Time, ok bool, err error) {
+// look reads on from at, at most to high, until it met lines with a time: those that were read with the first of them.
+func (s *seeker) look(at, high int64) (p place, err error) {
 	if s.buf == nil {
 		s.buf = make([]byte, probe)
 	}
@@ -81,7 +126,7 @@ func (s *seeker) look(at, high int64) (begin int64, latest time.Time, ok bool, e
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}
-			return 0, latest, false, err
+			return p, err
 		}
 		block := s.buf[:n]
 		if len(bytes.Trim(block, "\x00")) == 0 { // a hole, which may be long: go to where it ends
@@ -102,11 +147,14 @@ func (s *seeker) look(at, high int64) (begin int64, latest time.Time, ok bool, e
 			if inLine {
 				line = append(line, block[:i]...)
 				if when, has := s.timeOf(bytes.TrimSuffix(line, []byte{'\r'})); has {
-					if !ok {
-						begin, ok = start, true
+					if !p.dated {
+						p = place{start, when, when, true}
 					}
-					if when.After(latest) {
-						latest = when
+					if when.After(p.latest) {
+						p.latest = when
+					}
+					if when.Before(p.earliest) {
+						p.earliest = when
 					}
 				}
 			}
@@ -115,11 +163,11 @@ func (s *seeker) look(at, high int64) (begin int64, latest time.Time, ok bool, e
 			start = at + int64(n-len(block))
 		}
 		at += int64(n)
-		if ok {
-			return begin, latest, true, nil
+		if p.dated {
+			return p, nil
 		}
 	}
-	return 0, latest, false, nil
+	return p, nil
 }
 
 // data returns the next offset from at on that is not in a hole of the file, where that can be told.

@@ -209,6 +209,61 @@ func TestSeekAtRandom(t *testing.T) {
 	}
 }
 
+// No line before the time lies behind the place, if it is not overdue, whatever stands between the lines.
+func TestSeekEndAtRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for round := range 8 {
+		var b strings.Builder
+		now := epoch
+		type dated struct {
+			at   int64
+			when time.Time
+		}
+		var all []dated
+		for b.Len() < 3<<20 {
+			now = now.Add(time.Duration(r.IntN(300)) * time.Second)
+			when := now
+			switch r.IntN(20) {
+			case 0:
+				when = now.Add(-time.Duration(r.Int64N(int64(overdue))))
+			case 1:
+				when = now.Add(time.Duration(r.Int64N(int64(1000 * time.Hour)))) // a wrong clock
+			case 2:
+				if round%2 == 1 {
+					b.WriteString(strings.Repeat("\x00trace\xff\n", r.IntN(200)))
+				}
+			}
+			when = when.Truncate(time.Second)
+			all = append(all, dated{int64(b.Len()), when})
+			b.WriteString(stampedLine(when, strings.Repeat("x", r.IntN(300))))
+		}
+		text := b.String()
+		f := open(t, write(t, "log", text), Options{})
+		shorter := false
+		for range 20 {
+			until := all[r.IntN(len(all))].when.Add(time.Duration(r.IntN(3)-1) * time.Second)
+			at, err := SeekEnd(f, until, stamped)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shorter = shorter || at > 0
+			for _, d := range all {
+				if at > 0 && d.at >= at && d.when.Before(until) {
+					t.Fatalf("line at %d of %v lies behind %d, wanted until %v", d.at, d.when, at, until)
+				}
+			}
+		}
+		if !shorter {
+			t.Error("every end is the file's")
+		}
+	}
+	for name, text := range map[string]string{"nothing": "", "no time": strings.Repeat("noise\n", 1<<19), "one time": strings.Repeat(stampedLine(epoch, "x"), 20_000)} {
+		if at, err := SeekEnd(open(t, write(t, "log", text), Options{}), epoch, stamped); err != nil || at != 0 {
+			t.Errorf("%s: got %d, %v, want 0", name, at, err)
+		}
+	}
+}
+
 func TestSeekEdges(t *testing.T) {
 	text := strings.Repeat(stampedLine(epoch, "x"), 20_000)
 	f := open(t, write(t, "log", text), Options{})

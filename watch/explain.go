@@ -34,7 +34,7 @@ func Explain(ctx context.Context, opt Options, set *rules.Set, emit func(*report
 	}
 	for _, one := range s.List {
 		e := explainer{one: one, set: set, match: match, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
-		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, Whole: true, Carry: one.Format.Carry()}}, tail.ScanOptions{Workers: 1}, e.block)
+		results := tail.Scan(ctx, []tail.Job{{File: one.File, From: one.From, To: one.To, Whole: true, Carry: one.Format.Carry()}}, tail.ScanOptions{Workers: 1}, e.block)
 		e.parser.Flush(&e)
 		e.drain(0)
 		switch {

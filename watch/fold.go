@@ -123,7 +123,7 @@ func (f *fold) Fault(t *connwarden.Fault) {
 func (s *sources) read(ctx context.Context, fields connwarden.Fields, fresh func() *fold, progress func(done, total int64), p *gather.Problems) ([]*fold, []report.File, error) {
 	jobs := make([]tail.Job, len(s.List))
 	for i, one := range s.List {
-		jobs[i] = tail.Job{File: one.File, From: one.From, Whole: one.Format.Whole, Carry: one.Format.Carry()}
+		jobs[i] = tail.Job{File: one.File, From: one.From, To: one.To, Whole: one.Format.Whole, Carry: one.Format.Carry()}
 	}
 	folds := make([]*fold, runtime.GOMAXPROCS(0))
 	for i := range folds {
