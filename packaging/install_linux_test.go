@@ -2,6 +2,7 @@ package packaging
 
 import (
 	"cmp"
+	"debug/elf"
 	"fmt"
 	"io"
 	"maps"
@@ -30,7 +31,7 @@ var built = sync.OnceValue(func() (err error) {
 		return err
 	}
 	for _, version := range []string{older, newer} {
-		cmd := exec.Command("./build", version, packages, runtime.GOARCH)
+		cmd := exec.Command("./build", version, filepath.Join(packages, version), runtime.GOARCH)
 		cmd.Env = append(os.Environ(), "LEVEL=0", "SOURCE_DATE_EPOCH=1000000000")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", version, err, out)
@@ -53,7 +54,7 @@ func needs(t *testing.T, programs ...string) {
 func (m *machine) deliver(pattern string) (list []string) {
 	m.Helper()
 	m.check(built())
-	names, err := filepath.Glob(filepath.Join(packages, pattern))
+	names, err := filepath.Glob(filepath.Join(packages, "*", pattern))
 	m.check(err)
 	if len(names) != 2 {
 		m.Fatalf("%s: %d packages, want 2", pattern, len(names))
@@ -271,4 +272,66 @@ func TestRealTar(t *testing.T) {
 		before[dir] = true
 	}
 	m.left(before)
+}
+
+// TestRealReproducible builds the older version again, under another account's settings, and for a processor that is not
+// this one.
+func TestRealReproducible(t *testing.T) {
+	needs(t, "dpkg-deb", "rpmbuild")
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, as the tests beside it that build the same")
+	}
+	if err := built(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cmd := exec.Command("sh", "-c", `umask 077 && exec ./build "$@"`, "sh", older, dir, "amd64", "arm64")
+	cmd.Env = append(os.Environ(), "LEVEL=0", "SOURCE_DATE_EPOCH=1000000000", "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "TMPDIR="+t.TempDir(), "GOAMD64=v3")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	sums := func(dir string) map[string]string {
+		text, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := map[string]string{}
+		for line := range strings.Lines(string(text)) {
+			words := strings.Fields(line)
+			list[words[1]] = words[0]
+		}
+		return list
+	}
+	first, again := sums(filepath.Join(packages, older)), sums(dir)
+	if len(again) != 6 {
+		t.Errorf("%d packages, want a .deb, a .rpm and a .tar.gz for two processors: %v", len(again), again)
+	}
+	same := 0
+	for name, sum := range first {
+		if other, ok := again[name]; ok {
+			same++
+			if sum != other {
+				t.Errorf("%s: %s, and built again %s", name, sum, other)
+			}
+		}
+	}
+	if same != 3 {
+		t.Errorf("%d packages were built twice, want 3: %v and %v", same, first, again)
+	}
+	out, err := exec.Command("dpkg-deb", "-f", filepath.Join(dir, "connwarden_0.0.1~rc1_arm64.deb"), "Architecture").Output()
+	if err != nil || string(out) != "arm64\n" {
+		t.Errorf("the package for arm64 says %q, %v", out, err)
+	}
+	tree := t.TempDir()
+	if out, err := exec.Command("tar", "-C", tree, "--strip-components=1", "-xzf", filepath.Join(dir, "connwarden-"+older+"-linux-arm64.tar.gz")).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	f, err := elf.Open(filepath.Join(tree, "usr/bin/connwarden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if libs, err := f.ImportedLibraries(); f.Machine != elf.EM_AARCH64 || len(libs) > 0 || err != nil {
+		t.Errorf("the program for arm64: %v, needs %v, %v", f.Machine, libs, err)
+	}
 }
