@@ -38,6 +38,7 @@ const (
 	idleLimit   = 30 * time.Second
 	beatEvery   = 15 * time.Second // on a stream on which nothing happens
 	reviewRest  = time.Second      // a review is not older than that
+	reviewWait  = 2 * time.Second  // after which one that was made before is answered instead
 	reviewLimit = 30 * time.Second // for making one
 )
 
@@ -157,13 +158,16 @@ func (s *Server) Close() error {
 
 // Tell hands a message to all who follow; the first is what every later stream begins with. It never waits.
 func (s *Server) Tell(message any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.start != nil && len(s.followers) == 0 {
+		return
+	}
 	line, err := json.Marshal(message)
 	if err != nil {
 		return // messages are of strings, numbers and times
 	}
 	line = append(line, '\n')
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.start == nil {
 		s.start = line
 	}
@@ -235,18 +239,34 @@ func (s *Server) review(ctx, asker context.Context) ([]byte, error) {
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.flight, s.latest, s.failed, s.made = nil, text, err, time.Now()
+			s.flight, s.made = nil, time.Now()
+			switch {
+			case err == nil:
+				s.latest, s.failed = text, nil
+			case s.latest == nil || !errors.Is(err, context.DeadlineExceeded): // else the judge is busy
+				s.latest, s.failed = nil, err
+			}
 			close(flight)
 		}()
+	}
+	var late <-chan time.Time // nil: there is nothing else to answer with
+	if s.latest != nil {
+		t := time.NewTimer(reviewWait)
+		defer t.Stop()
+		late = t.C
 	}
 	s.mu.Unlock()
 	select {
 	case <-flight:
+	case <-late: // the judge is busy: who asks sees the one before, whose time tells its age
 	case <-asker.Done():
 		return nil, asker.Err()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.latest == nil && s.failed == nil {
+		return nil, context.DeadlineExceeded
+	}
 	return s.latest, s.failed
 }
 

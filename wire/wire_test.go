@@ -24,7 +24,10 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// net/http waits half a second before it closes a connection on which somebody may still write.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // fake is a daemon that knows one thing.
 type fake struct {
