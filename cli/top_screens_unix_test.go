@@ -181,7 +181,7 @@ func painted(s string) string {
 				fg = ""
 			case n == 48 && i+2 < len(codes):
 				grey, _ := strconv.Atoi(codes[i+2])
-				bg = fmt.Sprintf("#%[1]02x%[1]02x%[1]02x", 8+max(grey-232, 0)*10)
+				bg = fmt.Sprintf("#%02[1]x%02[1]x%02[1]x", 8+max(grey-232, 0)*10)
 				i += 2
 			case n == 49:
 				bg = ""
