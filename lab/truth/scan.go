@@ -11,19 +11,7 @@ import (
 //go:embed paths.txt
 var pathsText string
 
-var paths = func() map[string][]string {
-	m := map[string][]string{}
-	theme := ""
-	for line := range strings.Lines(pathsText) {
-		line = strings.TrimSuffix(line, "\n")
-		if name, ok := strings.CutPrefix(line, "@"); ok {
-			theme = name
-		} else if line != "" && line[0] != '#' {
-			m[theme] = append(m[theme], line)
-		}
-	}
-	return m
-}()
+var paths = themes(pathsText)
 
 // Those who look for what should not be there.
 var scanKinds = []Kind{

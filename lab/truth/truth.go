@@ -48,8 +48,8 @@ type Kind struct {
 func Kinds() []Kind {
 	var all []Kind
 	for _, list := range [][]Kind{
-		bruteKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds,
-		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
+		bruteKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds, toolKinds,
+		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
 	} {
 		all = append(all, list...)
 	}
