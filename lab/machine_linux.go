@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,9 @@ type Lab struct {
 
 	mu      sync.Mutex
 	servers []*server
-	fallen  chan struct{} // closed when a server ends that should not
+	far     []*Far
+	ours    map[netip.Addr]bool // targets that were found to be of these namespaces
+	fallen  chan struct{}       // closed when a server ends that should not
 	fall    sync.Once
 }
 

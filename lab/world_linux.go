@@ -107,15 +107,25 @@ func (l *Lab) Far(name string, addr netip.Addr) *Far {
 	l.ip(th, "link set eth0 up")
 	l.ip(th, "route add default via "+gate)
 	l.check(l.world.do(func() error { return setting("ipv4/ip_forward", "1") }))
-	return &Far{l, th}
+	f := &Far{l, th}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.far = append(l.far, f)
+	return f
 }
 
 // Ours tells whether an address is one that the machine or a far machine has: whatever is sent goes there or nowhere. The
 // error is [ErrElsewhere].
-func (l *Lab) Ours(to netip.Addr, far ...*Far) error {
-	threads := []*thread{l.machine}
-	for _, f := range far {
+func (l *Lab) Ours(to netip.Addr) error {
+	to = to.Unmap()
+	l.mu.Lock()
+	known, threads := l.ours[to], []*thread{l.machine}
+	for _, f := range l.far {
 		threads = append(threads, f.thread)
+	}
+	l.mu.Unlock()
+	if known {
+		return nil
 	}
 	for _, th := range threads {
 		held := false
@@ -126,7 +136,7 @@ func (l *Lab) Ours(to netip.Addr, far ...*Far) error {
 			list, err := net.InterfaceAddrs()
 			for _, a := range list {
 				p, err := netip.ParsePrefix(a.String())
-				held = held || err == nil && p.Addr().Unmap() == to.Unmap() && !to.IsLoopback()
+				held = held || err == nil && p.Addr().Unmap() == to && !to.IsLoopback()
 			}
 			return err
 		})
@@ -134,6 +144,12 @@ func (l *Lab) Ours(to netip.Addr, far ...*Far) error {
 			return err
 		}
 		if held {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.ours == nil {
+				l.ours = map[netip.Addr]bool{}
+			}
+			l.ours[to] = true
 			return nil
 		}
 	}
@@ -154,8 +170,11 @@ func apart() error {
 }
 
 // Dial begins a connection from an address of the world, without waiting for it: the first write, or [Connected], does.
-// The target must be one of [Lab.Ours]; the caller asks that once, not for each connection.
+// The target must be one of [Lab.Ours].
 func (l *Lab) Dial(from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	if err := l.Ours(to.Addr()); err != nil {
+		return nil, err
+	}
 	fd := -1
 	err := l.world.do(func() (err error) {
 		family := unix.AF_INET
@@ -211,16 +230,32 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-// Raw opens a raw socket of the world that takes whole IPv4 packets, any source address among them.
-func (l *Lab) Raw() (fd int, err error) {
-	err = l.world.do(func() error {
+// Throw sends whole IPv4 packets from the world, any source address in them. The targets must be of [Lab.Ours]; beyond that no
+// packet leaves the world, which knows no other way than those to what was made here.
+func (l *Lab) Throw(to netip.Addr, packets [][]byte) error {
+	if err := l.Ours(to); err != nil {
+		return err
+	}
+	return l.world.do(func() error {
 		if err := apart(); err != nil {
 			return err
 		}
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-		return os.NewSyscallError("socket", err)
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		defer unix.Close(fd)
+		for _, p := range packets {
+			// By the address in the packet the kernel would send it too; they must not differ.
+			if len(p) < 20 || [4]byte(p[16:20]) != to.As4() {
+				return fmt.Errorf("a packet that is not for %s: %w", to, ErrElsewhere)
+			}
+			if err := unix.Sendto(fd, p, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
+				return os.NewSyscallError("sendto", err)
+			}
+		}
+		return nil
 	})
-	return fd, err
 }
 
 // Setting changes a setting of the machine's network, by its name below /proc/sys/net.
