@@ -97,7 +97,7 @@ type Allowed struct {
 // Blocks writes what is blocked.
 func (t *Text) Blocks(w io.Writer, d *Blocks) error {
 	t.begin()
-	t.head("BLOCKS", thousands(uint64(len(d.Blocks))), "")
+	t.head("BLOCKS", Thousands(uint64(len(d.Blocks))), "")
 	tab := &table{cols: []column{
 		{title: "TARGET"}, {title: "WHAT", cut: 8, drop: 4}, {title: "LEFT"}, {title: "HITS", right: true, drop: 2}, {title: "BY", cut: 8, drop: 3},
 		{title: "FIREWALL", drop: 1}, {title: "WHY", cut: 16},
@@ -106,7 +106,7 @@ func (t *Text) Blocks(w io.Writer, d *Blocks) error {
 		b := &d.Blocks[i]
 		hits := ""
 		if b.Hits != nil {
-			hits = thousands(b.Hits.Packets)
+			hits = Thousands(b.Hits.Packets)
 		}
 		st, why := bold, Clean(b.Why)
 		if b.State != "in_force" {
@@ -115,7 +115,7 @@ func (t *Text) Blocks(w io.Writer, d *Blocks) error {
 		if b.Confirm != nil {
 			why = strings.TrimSpace("TO BE CONFIRMED " + why)
 		}
-		tab.add(field{shown(b.Target), st}, field{Clean(b.Scope), plain}, field{left(d.Time, b.Until), plain}, field{hits, plain}, field{who(b.By, b.Who), plain},
+		tab.add(field{Shown(b.Target), st}, field{Clean(b.Scope), plain}, field{Left(d.Time, b.Until), plain}, field{hits, plain}, field{who(b.By, b.Who), plain},
 			field{Clean(strings.Join(b.Drivers, " ")), plain}, field{why, plain})
 	}
 	if len(d.Blocks) > 0 {
@@ -139,19 +139,19 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 		if b.State != "in_force" && len(d.Plan) == 0 {
 			word, st = "NOT IN FORCE", amber
 		}
-		tab.add(field{word, st}, field{shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{until(d.Time, b.Until), plain},
+		tab.add(field{word, st}, field{Shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{until(d.Time, b.Until), plain},
 			field{Clean(strings.Join(b.Drivers, " ")), plain}, field{Clean(b.Why), dim})
 	}
 	for i := range d.Lifted {
 		b := &d.Lifted[i]
-		tab.add(field{conditional("unblocked", d), bold}, field{shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{}, field{Clean(strings.Join(b.Drivers, " ")), plain}, field{})
+		tab.add(field{conditional("unblocked", d), bold}, field{Shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{}, field{Clean(strings.Join(b.Drivers, " ")), plain}, field{})
 	}
 	for _, l := range []struct {
 		word string
 		list []Allowed
 	}{{"allowed", d.Allowed}, {"disallowed", d.Disallowed}} {
 		for i := range l.list {
-			tab.add(field{conditional(l.word, d), bold}, field{shown(l.list[i].Target), bold}, field{}, field{}, field{}, field{Clean(l.list[i].Why), dim})
+			tab.add(field{conditional(l.word, d), bold}, field{Shown(l.list[i].Target), bold}, field{}, field{}, field{}, field{Clean(l.list[i].Why), dim})
 		}
 	}
 	for _, s := range d.Sync {
@@ -161,7 +161,7 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 		t.table(tab)
 	}
 	if d.Killed != nil {
-		t.out.WriteString(plural(uint64(*d.Killed), "connection", "connections") + " closed\n")
+		t.out.WriteString(Plural(uint64(*d.Killed), "connection", "connections") + " closed\n")
 	}
 	for _, line := range d.Proof {
 		t.words("  ", Clean(line), dim)
@@ -199,13 +199,13 @@ func (t *Text) synced(s *Synced) {
 		t.words("", Clean(s.Driver)+": "+Clean(s.Error), amber)
 		return
 	}
-	parts := []string{thousands(uint64(s.Wanted)) + " in force"}
+	parts := []string{Thousands(uint64(s.Wanted)) + " in force"}
 	for _, p := range []struct {
 		n    int
 		word string
 	}{{s.Added, "put back or renewed"}, {s.Removed, "removed"}, {s.Adopted, "taken into the journal"}} {
 		if p.n > 0 {
-			parts = append(parts, thousands(uint64(p.n))+" "+p.word)
+			parts = append(parts, Thousands(uint64(p.n))+" "+p.word)
 		}
 	}
 	t.words("", Clean(s.Driver)+": "+strings.Join(parts, ", "), plain)
@@ -216,10 +216,10 @@ func (t *Text) refused(list []Refused) {
 	const most = 20
 	for i, r := range list {
 		if i == most {
-			t.words("", fmt.Sprintf("and %s more refused (--json lists all)", thousands(uint64(len(list)-most))), red)
+			t.words("", fmt.Sprintf("and %s more refused (--json lists all)", Thousands(uint64(len(list)-most))), red)
 			return
 		}
-		t.words("", fmt.Sprintf("refused: %s: %s", shown(r.Target), Clean(r.Why)), red)
+		t.words("", fmt.Sprintf("refused: %s: %s", Shown(r.Target), Clean(r.Why)), red)
 	}
 }
 
@@ -233,14 +233,14 @@ func (t *Text) told(list []Problem) {
 // Allowed writes who is never blocked.
 func (t *Text) Allowed(w io.Writer, d *AllowedList) error {
 	t.begin()
-	t.head("NEVER BLOCKED", thousands(uint64(len(d.Allowed))), "")
+	t.head("NEVER BLOCKED", Thousands(uint64(len(d.Allowed))), "")
 	tab := &table{cols: []column{{title: "TARGET"}, {title: "SINCE"}, {title: "BY", cut: 8, drop: 1}, {title: "WHY", cut: 16}}}
 	for _, a := range d.Allowed {
 		since := ""
 		if a.Since != nil {
 			since = a.Since.Format("2 Jan 2006 15:04")
 		}
-		tab.add(field{shown(a.Target), bold}, field{since, plain}, field{who(a.By, a.Who), plain}, field{Clean(a.Why), plain})
+		tab.add(field{Shown(a.Target), bold}, field{since, plain}, field{who(a.By, a.Who), plain}, field{Clean(a.Why), plain})
 	}
 	if len(d.Allowed) > 0 {
 		t.indent = "  "
@@ -274,8 +274,8 @@ func (c *CSV) Allowed(d *AllowedList) error {
 	return c.end()
 }
 
-// shown is a target as people write it: a single address without its length.
-func shown(target string) string {
+// Shown is a target as people write it: a single address without its length.
+func Shown(target string) string {
 	s := Clean(target)
 	if address, ok := strings.CutSuffix(s, "/32"); ok && !strings.Contains(s, ":") {
 		return address
@@ -299,12 +299,12 @@ func who(by, name string) string {
 	}
 }
 
-// left is how long it is until an end: "59m", "3h 20m", "6d 2h".
-func left(now time.Time, until *time.Time) string {
+// Left is how long it is until an end: "59m", "3h 20m", "6d 2h".
+func Left(now time.Time, until *time.Time) string {
 	if until == nil {
 		return "no end"
 	}
-	return brief(until.Sub(now))
+	return Brief(until.Sub(now))
 }
 
 // until is an end as a time and a span.
@@ -316,10 +316,11 @@ func until(now time.Time, end *time.Time) string {
 	if end.Sub(now) >= 12*time.Hour {
 		layout = "2 Jan 15:04"
 	}
-	return "until " + end.Format(layout) + " (" + brief(end.Sub(now)) + ")"
+	return "until " + end.Format(layout) + " (" + Brief(end.Sub(now)) + ")"
 }
 
-func brief(d time.Duration) string {
+// Brief is a span in its two largest units.
+func Brief(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch d = d.Round(time.Second); {
 	case d < time.Second:

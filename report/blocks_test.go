@@ -110,8 +110,8 @@ func TestBrief(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Hour: "0s", 0: "0s", 59 * time.Second: "59s", time.Minute: "1m", 90 * time.Second: "1m 30s", time.Hour: "1h", 26 * time.Hour: "1d 2h", 7 * 24 * time.Hour: "7d",
 	} {
-		if got := brief(d); got != want {
-			t.Errorf("brief(%v) = %q, want %q", d, got, want)
+		if got := Brief(d); got != want {
+			t.Errorf("Brief(%v) = %q, want %q", d, got, want)
 		}
 	}
 }

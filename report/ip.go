@@ -62,12 +62,12 @@ func (t *Text) dossier(d *Dossier) {
 		t.words("  ", strings.TrimSpace(fmt.Sprintf("Blocked as %s by %s, %s. %s", Clean(b.Target), Clean(strings.Join(b.Drivers, ", ")), until, Clean(b.Why))), amber)
 	}
 	if len(d.Conns) > 0 {
-		t.head("\nCONNECTIONS", thousands(uint64(len(d.Conns))), "")
+		t.head("\nCONNECTIONS", Thousands(uint64(len(d.Conns))), "")
 		t.connRows(&Conns{By: "conn", Total: uint64(len(d.Conns)), Rows: d.Conns}, nil)
 	}
 	if d.Pages != nil && d.Pages.Counted > 0 {
 		t.out.WriteByte('\n')
-		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
+		t.head("PAGES", Thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
 		t.pageRows(d.Pages)
 		t.rest(d.Pages.Rest, "requests")
 	}
@@ -111,7 +111,7 @@ func (t *Text) one(p *Peer, named bool) {
 		t.words("  ", "Its name is "+Clean(p.Name)+".", dim)
 	}
 	if p.First != nil && p.Last != nil {
-		t.words("  ", fmt.Sprintf("%s requests, %s, %s.", thousands(p.Requests), Size(p.Bytes), Span(*p.First, *p.Last)), plain)
+		t.words("  ", fmt.Sprintf("%s requests, %s, %s.", Thousands(p.Requests), Size(p.Bytes), Span(*p.First, *p.Last)), plain)
 	}
 	for i := range p.Evidence {
 		e := &p.Evidence[i]

@@ -10,7 +10,7 @@ import (
 // when it is not known.
 func Progress(done, total int64, took time.Duration) string {
 	rate := float64(done) / max(took.Seconds(), 1e-3)
-	s := fmt.Sprintf("%s read, %s/s", size(uint64(max(done, 0))), size(uint64(max(rate, 0))))
+	s := fmt.Sprintf("%s read, %s/s", CellSize(uint64(max(done, 0))), CellSize(uint64(max(rate, 0))))
 	if total <= 0 || done <= 0 {
 		return s
 	}

@@ -214,13 +214,13 @@ func TestBar(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
+		if got := Thousands(n); got != want {
+			t.Errorf("Thousands(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for n, want := range map[uint64]string{999: "999 B", 1000: "1.0 kB", 18230011: "18 MB", 999_600: "1.0 MB", 1 << 60: "1 EB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %q, want %q", n, got, want)
+		if got := CellSize(n); got != want {
+			t.Errorf("CellSize(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for f, want := range map[float64]string{0: "0%", 0.004: "<1%", 0.26: "26%", 1: "100%"} {

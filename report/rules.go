@@ -39,7 +39,7 @@ type Rule struct {
 // Rules writes one line a rule.
 func (t *Text) Rules(w io.Writer, d *Rules) error {
 	t.begin()
-	t.head("RULES", thousands(uint64(len(d.Rules))), "")
+	t.head("RULES", Thousands(uint64(len(d.Rules))), "")
 	tab := &table{cols: []column{{title: "RULE"}, {title: "SCORE", right: true}, {title: "WHEN", drop: 2}, {title: "WHAT THE PEER DOES", cut: 20}}}
 	for i := range d.Rules {
 		r := &d.Rules[i]

@@ -174,19 +174,7 @@ func (t *Text) dot() string {
 	return " · "
 }
 
-var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
-
-// bar draws a share of 0 to 1 over n columns. What is not nothing shows at least a sliver.
-func (t *Text) bar(share float64, n int) string {
-	if share <= 0 {
-		return ""
-	}
-	if t.ASCII {
-		return strings.Repeat("#", min(n, max(1, int(share*float64(n)+0.5))))
-	}
-	e := min(n*8, max(1, int(share*float64(n*8)+0.5)))
-	return strings.Repeat("█", e/8) + eighths[e%8]
-}
+func (t *Text) bar(share float64, n int) string { return Bar(share, n, t.ASCII) }
 
 // words writes a paragraph, broken between words, each line led by indent. A word longer than the line stays whole.
 func (t *Text) words(indent, text string, st style) { t.item(indent, "", text, st) }

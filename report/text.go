@@ -31,21 +31,12 @@ func (t *Text) end(w io.Writer) error {
 	return err
 }
 
-func (t *Text) barWidth() int {
-	switch {
-	case t.Width >= 110:
-		return 20
-	case t.Width >= 80:
-		return 12
-	default:
-		return 6
-	}
-}
+func (t *Text) barWidth() int { return BarWidth(t.Width) }
 
 // Conns writes d to w.
 func (t *Text) Conns(w io.Writer, d *Conns) error {
 	t.begin()
-	t.head("CONNECTIONS", thousands(d.Total), t.states(d.States))
+	t.head("CONNECTIONS", Thousands(d.Total), t.states(d.States))
 	t.connRows(d, nil)
 	t.rest(d.Rest, "connections")
 	t.problems(d.Problems)
@@ -70,18 +61,7 @@ func (t *Text) head(title, figure, detail string) {
 	t.words("  ", detail, plain)
 }
 
-// stateOrder is the order in which states are told: what serves first, then what begins, then what ends.
-var stateOrder = [...]string{"established", "syn_recv", "syn_sent", "listen", "time_wait", "close_wait", "fin_wait1", "fin_wait2", "last_ack", "closing", "close", "unknown"}
-
-func (t *Text) states(m map[string]uint64) string {
-	var parts []string
-	for _, s := range stateOrder {
-		if n := m[s]; n > 0 {
-			parts = append(parts, strings.ReplaceAll(s, "_", "-")+" "+thousands(n))
-		}
-	}
-	return strings.Join(parts, t.dot())
-}
+func (t *Text) states(m map[string]uint64) string { return States(m, 0, t.dot()) }
 
 func (t *Text) connRows(d *Conns, words map[string]field) {
 	if len(d.Rows) == 0 {
@@ -113,9 +93,9 @@ func (t *Text) connRows(d *Conns, words map[string]field) {
 		if r.Truncated {
 			key += t.ellipsis()
 		}
-		tab.add(field{thousands(r.Count), bold}, field{percentOf(r.Count, d.Total), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
-			words[r.Key], field{nonzero(r.In), plain}, field{nonzero(r.Out), plain}, field{counts(r.Ports, r.Count), plain},
-			field{counts(r.Processes, r.Count), plain}, field{t.rowStates(r), dim})
+		tab.add(field{Thousands(r.Count), bold}, field{Percent(r.Count, d.Total), plain}, field{t.bar(r.Share, n), plain}, field{key, bold},
+			words[r.Key], field{Nonzero(r.In), plain}, field{Nonzero(r.Out), plain}, field{Counts(r.Ports, r.Count), plain},
+			field{Counts(r.Processes, r.Count), plain}, field{t.rowStates(r), dim})
 	}
 	tab.omitEmpty(d.By)
 	t.indent = "  "
@@ -202,7 +182,7 @@ func keyCut(by string) int {
 
 func (t *Text) rest(r Rest, what string) {
 	if r.Rows > 0 {
-		t.words("  ", fmt.Sprintf("%s more rows with %s %s (--top 0 shows all)", thousands(r.Rows), thousands(r.Count), what), dim)
+		t.words("  ", fmt.Sprintf("%s more rows with %s %s (--top 0 shows all)", Thousands(r.Rows), Thousands(r.Count), what), dim)
 	}
 }
 
@@ -210,7 +190,7 @@ func (t *Text) files(files []File, unparsed int64) {
 	if len(files) == 0 {
 		return
 	}
-	s := fmt.Sprintf("Read: %s", plural(uint64(len(files)), "log", "logs"))
+	s := fmt.Sprintf("Read: %s", Plural(uint64(len(files)), "log", "logs"))
 	if len(files) == 1 {
 		s = "Read: " + Clean(files[0].Name)
 		if files[0].Format != "" {
@@ -218,7 +198,7 @@ func (t *Text) files(files []File, unparsed int64) {
 		}
 	}
 	if unparsed > 0 {
-		s += fmt.Sprintf("%s%s not understood", t.dot(), plural(uint64(unparsed), "line", "lines"))
+		s += fmt.Sprintf("%s%s not understood", t.dot(), Plural(uint64(unparsed), "line", "lines"))
 	}
 	t.out.WriteByte('\n')
 	t.words("", s, dim)

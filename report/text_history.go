@@ -68,10 +68,10 @@ func (t *Text) history(title string, d *History) {
 		t.indent = ""
 	}
 	if more := uint64(max(len(rows)-historyRows, 0)) + d.More; more > 0 {
-		t.out.WriteString(t.paint(fmt.Sprintf("  %s more verdicts and blocks (--json has up to 200)", thousands(more)), dim) + "\n")
+		t.out.WriteString(t.paint(fmt.Sprintf("  %s more verdicts and blocks (--json has up to 200)", Thousands(more)), dim) + "\n")
 	}
 	if d.Unwritten > 0 {
-		t.out.WriteString(t.paint(fmt.Sprintf("  %s verdicts were too many in their minute to be written down", thousands(d.Unwritten)), dim) + "\n")
+		t.out.WriteString(t.paint(fmt.Sprintf("  %s verdicts were too many in their minute to be written down", Thousands(d.Unwritten)), dim) + "\n")
 	}
 }
 
@@ -89,17 +89,17 @@ func (t *Text) historySums(d *History) string {
 	if len(d.Rates) == 0 {
 		return ""
 	}
-	parts := []string{plural(requests, "request", "requests")}
+	parts := []string{Plural(requests, "request", "requests")}
 	for _, one := range []struct {
 		n    uint64
 		text string
 	}{{malicious, " of malicious addresses"}, {suspicious, " of suspicious ones"}, {errors, " errors"}, {events, " failed logins and other hostile events"}} {
 		if one.n > 0 {
-			parts = append(parts, thousands(one.n)+one.text)
+			parts = append(parts, Thousands(one.n)+one.text)
 		}
 	}
 	if open > 0 {
-		parts = append(parts, "at most "+plural(open, "connection", "connections"))
+		parts = append(parts, "at most "+Plural(open, "connection", "connections"))
 	}
 	return strings.Join(parts, t.dot())
 }

@@ -11,7 +11,7 @@ import (
 // Pages writes d to w.
 func (t *Text) Pages(w io.Writer, d *Pages) error {
 	t.begin()
-	t.head("PAGES", thousands(d.Counted), t.pagesDetail(d))
+	t.head("PAGES", Thousands(d.Counted), t.pagesDetail(d))
 	t.pageRows(d)
 	t.rest(d.Rest, "requests")
 	t.files(d.Files, d.Unparsed)
@@ -34,11 +34,11 @@ func (t *Text) classes(m map[string]uint64, total uint64) string {
 	var parts []string
 	for _, c := range classWords[1:] {
 		if n := m[c]; n > 0 {
-			parts = append(parts, c+" "+percentOf(n, total))
+			parts = append(parts, c+" "+Percent(n, total))
 		}
 	}
 	if n := m["none"]; n > 0 {
-		parts = append(parts, "no status "+percentOf(n, total))
+		parts = append(parts, "no status "+Percent(n, total))
 	}
 	return strings.Join(parts, t.dot())
 }
@@ -67,7 +67,7 @@ func (t *Text) pageRows(d *Pages) {
 		if r.Status["5xx"] > 0 {
 			st5 = amber
 		}
-		count := thousands(r.Count)
+		count := Thousands(r.Count)
 		if r.MaxError > 0 {
 			count = "~" + count
 		}
@@ -75,9 +75,9 @@ func (t *Text) pageRows(d *Pages) {
 		if byAddress {
 			ips = ""
 		}
-		tab.add(field{count, bold}, field{percentOf(r.Count, d.Counted), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
-			field{ips, plain}, field{size(r.Bytes), plain}, field{nonzero(r.Status["2xx"]), plain}, field{nonzero(r.Status["3xx"]), plain},
-			field{nonzero(r.Status["4xx"]), plain}, field{nonzero(r.Status["5xx"]), st5})
+		tab.add(field{count, bold}, field{Percent(r.Count, d.Counted), plain}, field{t.bar(r.Share, n), plain}, field{Clean(r.Key), bold},
+			field{ips, plain}, field{CellSize(r.Bytes), plain}, field{Nonzero(r.Status["2xx"]), plain}, field{Nonzero(r.Status["3xx"]), plain},
+			field{Nonzero(r.Status["4xx"]), plain}, field{Nonzero(r.Status["5xx"]), st5})
 	}
 	tab.omitEmpty(d.By)
 	t.indent = "  "
@@ -92,7 +92,7 @@ func (t *Text) Errors(w io.Writer, d *Errors) error {
 	if d.First != nil && d.Last != nil {
 		detail = Span(*d.First, *d.Last)
 	}
-	t.head("ERRORS", thousands(d.Counted), detail)
+	t.head("ERRORS", Thousands(d.Counted), detail)
 	t.errorRows(d, true)
 	t.rest(d.Rest, "entries")
 	t.files(d.Files, d.Unparsed)
@@ -121,7 +121,7 @@ func (t *Text) errorRows(d *Errors, explain bool) {
 		if r.Last != nil {
 			last = r.Last.Format("2 Jan 15:04:05")
 		}
-		tab.add(field{thousands(r.Count), bold}, field{t.bar(r.Share, n), plain}, field{r.Service, plain}, field{r.Level, levelStyle(r.Level)},
+		tab.add(field{Thousands(r.Count), bold}, field{t.bar(r.Share, n), plain}, field{r.Service, plain}, field{r.Level, levelStyle(r.Level)},
 			field{cut(Clean(r.Key), faultColumns, t.ellipsis()), plain}, field{last, dim})
 	}
 	tab.omitEmpty(d.By)
@@ -167,7 +167,7 @@ func parts(list []Part, of uint64) string {
 }
 
 func (t *Text) errorBlock(r ErrorRow) {
-	head := fmt.Sprintf("%7s  ", thousands(r.Count))
+	head := fmt.Sprintf("%7s  ", Thousands(r.Count))
 	about := r.Service
 	if r.Code != "" {
 		about += " " + Clean(r.Code)
@@ -181,10 +181,10 @@ func (t *Text) errorBlock(r ErrorRow) {
 		when = append(when, Span(*r.First, *r.Last))
 	}
 	if most := slices.MaxFunc(append(r.Minutes, Minute{}), func(a, b Minute) int { return cmp.Compare(a.Count, b.Count) }); most.Count > 1 && len(r.Minutes) > 1 {
-		when = append(when, fmt.Sprintf("at most %s a minute, at %s", thousands(most.Count), most.Start.Format("15:04")))
+		when = append(when, fmt.Sprintf("at most %s a minute, at %s", Thousands(most.Count), most.Start.Format("15:04")))
 	}
 	if r.IPs > 0 {
-		when = append(when, plural(r.IPs, "address", "addresses")+parts(r.Clients, r.IPs))
+		when = append(when, Plural(r.IPs, "address", "addresses")+parts(r.Clients, r.IPs))
 	}
 	if len(r.Sites) > 0 {
 		when = append(when, "on"+parts(r.Sites, 0))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	words := verdictWords(d.Peers)
 	if d.Conns != nil {
 		t.out.WriteByte('\n')
-		t.head("CONNECTIONS", thousands(d.Conns.Total), t.states(d.Conns.States))
+		t.head("CONNECTIONS", Thousands(d.Conns.Total), t.states(d.Conns.States))
 		t.connRows(d.Conns, words)
 		t.rest(d.Conns.Rest, "connections")
 		t.ports(d.Ports, d.Conns.Total)
@@ -26,7 +25,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	bare := d.Events != nil && d.Events.Counted > 0 // of logs of logins alone nothing else is worth a line
 	if d.Pages != nil && !(bare && len(d.Pages.Files) == 0) {
 		t.out.WriteByte('\n')
-		t.head("PAGES", thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
+		t.head("PAGES", Thousands(d.Pages.Counted), t.pagesDetail(d.Pages))
 		if len(d.Pages.Files) == 0 {
 			t.out.WriteString("  no access log was read\n")
 		} else {
@@ -37,7 +36,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	}
 	if bare {
 		t.out.WriteByte('\n')
-		t.head("LOGINS AND MAIL", thousands(d.Events.Counted), t.kinds(d.Events.Kinds))
+		t.head("LOGINS AND MAIL", Thousands(d.Events.Counted), t.kinds(d.Events.Kinds))
 	}
 	if d.Errors != nil && !(bare && d.Errors.Counted == 0) {
 		t.out.WriteByte('\n')
@@ -45,7 +44,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 		if d.Errors.First != nil && d.Errors.Last != nil {
 			detail = Span(*d.Errors.First, *d.Errors.Last)
 		}
-		t.head("ERRORS", thousands(d.Errors.Counted), detail)
+		t.head("ERRORS", Thousands(d.Errors.Counted), detail)
 		if len(d.Errors.Files) == 0 {
 			t.out.WriteString("  no error log was read\n")
 		} else {
@@ -58,15 +57,7 @@ func (t *Text) Review(w io.Writer, d *Review) error {
 	return t.end(w)
 }
 
-// kinds names events by kind, most first.
-func (t *Text) kinds(m map[string]uint64) string {
-	words := slices.Collect(maps.Keys(m))
-	slices.SortFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
-	for i, w := range words {
-		words[i] = thousands(m[w]) + " " + strings.ReplaceAll(w, "_", " ")
-	}
-	return strings.Join(words, t.dot())
-}
+func (t *Text) kinds(m map[string]uint64) string { return Kinds(m, t.dot()) }
 
 func (t *Text) masthead(d *Review) {
 	parts := []string{"connwarden", Clean(d.Host), d.Time.Format("2 Jan 15:04:05 MST")}
@@ -74,7 +65,7 @@ func (t *Text) masthead(d *Review) {
 		parts[2] = "as of " + d.At.Format("2 Jan 2006 15:04:05 MST")
 	}
 	if d.Load != nil {
-		parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, plural(uint64(d.Load.Cores), "core", "cores")))
+		parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, Plural(uint64(d.Load.Cores), "core", "cores")))
 	}
 	if d.Since != nil {
 		parts = append(parts, "since "+d.Since.Format("2 Jan 15:04"))
@@ -93,7 +84,7 @@ func (t *Text) findings(d *Review) {
 	t.out.WriteByte('\n')
 	switch pressing {
 	case 0:
-		t.out.WriteString(t.paint("Nothing needs you.", bold) + " " + lookedAt(d) + "\n")
+		t.out.WriteString(t.paint("Nothing needs you.", bold) + " " + LookedAt(d) + "\n")
 	case 1:
 		t.out.WriteString(t.paint("1 thing needs you", bold) + "\n")
 	default:
@@ -119,19 +110,22 @@ func (t *Text) findings(d *Review) {
 	}
 }
 
-func lookedAt(d *Review) string {
+// LookedAt says what a review looked at, for when it found nothing.
+func LookedAt(d *Review) string {
 	var parts []string
 	if d.Conns != nil {
-		parts = append(parts, plural(d.Conns.Total, "connection", "connections"))
+		parts = append(parts, Plural(d.Conns.Total, "connection", "connections"))
 	}
-	if d.Pages != nil {
-		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Pages.Counted, "request", "requests"), plural(uint64(len(d.Pages.Files)), "log", "logs")))
+	if d.Followed && d.Pages != nil && d.Errors != nil {
+		parts = append(parts, fmt.Sprintf("%s and %s in the %s that the daemon follows", Plural(d.Pages.Counted, "request", "requests"), Plural(d.Errors.Counted, "error", "errors"), Plural(uint64(d.Logs), "log", "logs")))
+	} else if d.Pages != nil {
+		parts = append(parts, fmt.Sprintf("%s in %s", Plural(d.Pages.Counted, "request", "requests"), Plural(uint64(len(d.Pages.Files)), "log", "logs")))
 	}
-	if d.Errors != nil {
-		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
+	if d.Errors != nil && !d.Followed {
+		parts = append(parts, fmt.Sprintf("%s in %s", Plural(d.Errors.Counted, "error", "errors"), Plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
 	}
 	if d.Events != nil && d.Events.Counted > 0 {
-		parts = append(parts, plural(d.Events.Counted, "event of logins and mail", "events of logins and mail"))
+		parts = append(parts, Plural(d.Events.Counted, "event of logins and mail", "events of logins and mail"))
 	}
 	if len(parts) == 0 {
 		return "Nothing could be looked at."
@@ -168,7 +162,7 @@ func (t *Text) ports(rows []ConnRow, total uint64) {
 	n := t.barWidth()
 	tab := &table{cols: []column{{title: "COUNT", right: true}, {title: "SHARE", right: true}, {drop: 2}, {title: "PORT"}, {title: "STATES", cut: 12, drop: 1}}}
 	for _, r := range rows {
-		tab.add(field{thousands(r.Count), bold}, field{percentOf(r.Count, total), plain}, field{t.bar(Share(r.Count, total), n), plain},
+		tab.add(field{Thousands(r.Count), bold}, field{Percent(r.Count, total), plain}, field{t.bar(Share(r.Count, total), n), plain},
 			field{portName(r), bold}, field{t.rowStates(r), dim})
 	}
 	t.indent = "  "
@@ -189,8 +183,8 @@ func (t *Text) visitors(d *Review) {
 	slices.SortStableFunc(busiest, func(a, b Peer) int { return cmp.Compare(b.Requests, a.Requests) })
 	for _, p := range busiest[:min(len(busiest), visitorRows)] {
 		sh := Share(p.Requests, d.Pages.Counted)
-		tab.add(field{thousands(p.Requests), bold}, field{percentOf(p.Requests, d.Pages.Counted), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
-			field{size(p.Bytes), plain}, field{nonzero(p.Status["4xx"]), plain}, field{nonzero(p.Status["5xx"]), plain})
+		tab.add(field{Thousands(p.Requests), bold}, field{Percent(p.Requests, d.Pages.Counted), plain}, field{t.bar(sh, n), plain}, field{Clean(p.Addr), bold}, verdictField(p.Verdict),
+			field{CellSize(p.Bytes), plain}, field{Nonzero(p.Status["4xx"]), plain}, field{Nonzero(p.Status["5xx"]), plain})
 	}
 	if len(tab.rows) == 0 {
 		return

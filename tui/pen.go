@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -108,19 +107,7 @@ func (p *pen) glyph(full, ascii string) string {
 func (p *pen) dot() string   { return p.glyph(" · ", " - ") }
 func (p *pen) arrow() string { return p.glyph("→", "->") }
 
-var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
-
-// bar draws a share of 0 to 1 over n columns. What is not nothing shows at least a sliver.
-func (p *pen) bar(share float64, n int) string {
-	if share <= 0 {
-		return ""
-	}
-	if p.ascii {
-		return strings.Repeat("#", min(n, max(1, int(share*float64(n)+0.5))))
-	}
-	e := min(n*8, max(1, int(share*float64(n*8)+0.5)))
-	return strings.Repeat("█", e/8) + eighths[e%8]
-}
+func (p *pen) bar(share float64, n int) string { return report.Bar(share, n, p.ascii) }
 
 // spark draws values against one scale over n columns, the latest on the right. Nothing is drawn for nothing.
 func (p *pen) spark(values []uint64, top uint64, n int) string {
@@ -193,49 +180,6 @@ func columns(s string) int {
 		}
 	}
 	return len(s)
-}
-
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// nonzero is thousands for a cell: nothing for nothing.
-func nonzero(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return thousands(n)
-}
-
-func plural(n uint64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
-func percent(part, total uint64) string {
-	share := float64(part) / float64(max(total, 1))
-	switch {
-	case part == 0:
-		return "0%"
-	case share < 0.01:
-		return "<1%"
-	default:
-		return strconv.Itoa(int(share*100+0.5)) + "%"
-	}
-}
-
-// size is report.Size for a cell.
-func size(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return report.Size(n)
 }
 
 // wrap breaks clean text between words.

@@ -257,7 +257,7 @@ func (s *screen) noted() []span {
 		if len(list) == 0 {
 			return
 		}
-		text := word + " " + report.Clean(bare(list[0].Target))
+		text := word + " " + report.Clean(report.Shown(list[0].Target))
 		if len(list) > 1 {
 			text += fmt.Sprintf(" and %d more", len(list)-1)
 		}

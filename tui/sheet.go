@@ -135,7 +135,7 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 	line := func(spans ...span) { out = append(out, s.pen.draw(spans, s.width, false)) }
 	lane := max(s.width/2, 20) - gutter
 	if now := s.history.of(h.target, lane); s.live != nil && len(now) > 0 && slices.Max(now) > 0 {
-		line(span{"  ", plain}, span{s.pen.spark(now, slices.Max(now), lane), dim}, span{"  " + plural(now[len(now)-1], "connection", "connections") + " open now", plain})
+		line(span{"  ", plain}, span{s.pen.spark(now, slices.Max(now), lane), dim}, span{"  " + report.Plural(now[len(now)-1], "connection", "connections") + " open now", plain})
 	}
 	var peers []report.Peer
 	for i := range doc.Addrs {
@@ -149,7 +149,7 @@ func (s *screen) timeline(h *sheet, doc *report.IPs) []string {
 		return max(min(int(float64(lane)*float64(t.Sub(from))/float64(to.Sub(from))), lane-1), 0)
 	}
 	if counted, most := perColumn(h.minutes, lane, at); most > 0 {
-		line(span{"  ", plain}, span{s.pen.spark(counted, most, lane), plain}, span{"  " + plural(most, "request", "requests") + " in its busiest minute", plain})
+		line(span{"  ", plain}, span{s.pen.spark(counted, most, lane), plain}, span{"  " + report.Plural(most, "request", "requests") + " in its busiest minute", plain})
 	}
 	for i := range peers {
 		for _, e := range peers[i].Evidence {
@@ -213,7 +213,7 @@ func perColumn(d *report.Pages, lane int, at func(time.Time) int) (counts []uint
 func (s *screen) fault(r *report.ErrorRow) func(int) []string {
 	return func(width int) []string {
 		out := s.paragraph(report.Clean(r.Key), bold, width)
-		count := plural(r.Count, "time", "times") + ", " + report.Clean(r.Service) + ", " + report.Clean(r.Level)
+		count := report.Plural(r.Count, "time", "times") + ", " + report.Clean(r.Service) + ", " + report.Clean(r.Level)
 		if r.First != nil && r.Last != nil {
 			count += ", " + report.Span(*r.First, *r.Last)
 		}
@@ -244,7 +244,7 @@ func (s *screen) shares(title string, all uint64, parts []report.Part, whole uin
 		if p.Over > 0 {
 			count.text = "~" + count.text
 		}
-		t.entries = append(t.entries, entry{cells: []cell{count, words(s.pen.bar(float64(p.Count)/float64(max(whole, 1)), s.barWidth()), plain), words(report.Clean(p.Name), plain)}})
+		t.entries = append(t.entries, entry{cells: []cell{count, words(s.pen.bar(float64(p.Count)/float64(max(whole, 1)), report.BarWidth(s.width)), plain), words(report.Clean(p.Name), plain)}})
 	}
 	w := t.widths(s.width)
 	head, _ := t.head(&s.pen, w, order{})
@@ -253,7 +253,7 @@ func (s *screen) shares(title string, all uint64, parts []report.Part, whole uin
 		out = append(out, s.pen.draw(t.line(&s.pen, w, t.entries[i].cells, nil), s.width, false))
 	}
 	if more := all - min(all, uint64(len(parts))); more > 0 {
-		out = append(out, s.pen.draw([]span{{thousands(more) + " more", dim}}, s.width, false))
+		out = append(out, s.pen.draw([]span{{report.Thousands(more) + " more", dim}}, s.width, false))
 	}
 	return out
 }
@@ -279,14 +279,14 @@ func (s *screen) group(p *report.Peer) func(int) []string {
 func (s *screen) page(r *report.PageRow) func(int) []string {
 	return func(width int) []string {
 		out := s.paragraph(report.Clean(r.Key), bold, width)
-		text := plural(r.Count, "request", "requests") + ", " + report.Size(r.Bytes)
+		text := report.Plural(r.Count, "request", "requests") + ", " + report.Size(r.Bytes)
 		if r.IPs != nil {
-			text += ", from " + plural(*r.IPs, "address", "addresses")
+			text += ", from " + report.Plural(*r.IPs, "address", "addresses")
 		}
 		out = append(out, s.paragraph(text+".", plain, width)...)
 		for _, class := range []string{"1xx", "2xx", "3xx", "4xx", "5xx", "none"} {
 			if n := r.Status[class]; n > 0 {
-				out = append(out, s.pen.draw([]span{{fmt.Sprintf("%8s  %s  %4s  ", thousands(n), class, percent(n, r.Count)), plain}, {s.pen.bar(float64(n)/float64(max(r.Count, 1)), s.barWidth()), plain}}, width, false))
+				out = append(out, s.pen.draw([]span{{fmt.Sprintf("%8s  %s  %4s  ", report.Thousands(n), class, report.Percent(n, r.Count)), plain}, {s.pen.bar(float64(n)/float64(max(r.Count, 1)), report.BarWidth(s.width)), plain}}, width, false))
 			}
 		}
 		next := "connwarden pages --where " + quote("path="+r.Key) + " --by ip"

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/connwarden/connwarden/report"
 )
 
 // column is one column of a table.
@@ -25,7 +27,9 @@ type cell struct {
 func words(text string, st style) cell { return cell{text: text, style: st} }
 
 // number is a cell sorted by n, and empty when that is zero.
-func number(n uint64, st style) cell { return cell{text: nonzero(n), style: st, value: float64(n)} }
+func number(n uint64, st style) cell {
+	return cell{text: report.Nonzero(n), style: st, value: float64(n)}
+}
 
 // entry is one row of a table, or one finding: what can be selected.
 type entry struct {

@@ -1,9 +1,7 @@
 package tui
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -33,18 +31,6 @@ func (s *screen) table() *table {
 		t.empty = []string{"Nothing here holds " + strconv.Quote(report.Clean(s.filter)) + ". Esc shows all."}
 	}
 	return t
-}
-
-// barWidth is that of the command review.
-func (s *screen) barWidth() int {
-	switch {
-	case s.width >= 110:
-		return 20
-	case s.width >= 80:
-		return 12
-	default:
-		return 6
-	}
 }
 
 // verdict is a peer's word as the command review shows it.
@@ -105,32 +91,9 @@ func (s *screen) findings() *table {
 		e.lines = append(e.lines, nil)
 		t.entries = append(t.entries, e)
 	}
-	t.empty = wrap("Nothing needs you. "+s.lookedAt(), s.width-gutter)
+	t.empty = wrap("Nothing needs you. "+report.LookedAt(s.review), s.width-gutter)
 	t.below = s.limits()
 	return t
-}
-
-func (s *screen) lookedAt() string {
-	d := s.review
-	var parts []string
-	if d.Conns != nil {
-		parts = append(parts, plural(d.Conns.Total, "connection", "connections"))
-	}
-	if d.Followed {
-		parts = append(parts, fmt.Sprintf("%s and %s in the %s that the daemon follows", plural(d.Pages.Counted, "request", "requests"), plural(d.Errors.Counted, "error", "errors"), plural(uint64(d.Logs), "log", "logs")))
-	} else if d.Pages != nil {
-		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Pages.Counted, "request", "requests"), plural(uint64(len(d.Pages.Files)), "log", "logs")))
-	}
-	if d.Errors != nil && !d.Followed {
-		parts = append(parts, fmt.Sprintf("%s in %s", plural(d.Errors.Counted, "error", "errors"), plural(uint64(len(d.Errors.Files)), "error log", "error logs")))
-	}
-	if d.Events != nil && d.Events.Counted > 0 {
-		parts = append(parts, plural(d.Events.Counted, "event of logins and mail", "events of logins and mail"))
-	}
-	if len(parts) == 0 {
-		return "Nothing could be looked at."
-	}
-	return "Looked at " + strings.Join(parts, ", ") + "."
 }
 
 // limits are the machine's, the nearest first as the review has them, and what could not be seen.
@@ -152,7 +115,7 @@ func (s *screen) limits() [][]span {
 				share, limit = min(p.Value/p.Limit, 1), figure(p.Limit)
 			}
 			t.entries = append(t.entries, entry{cells: []cell{
-				words(figure(p.Value), bold), words(limit, plain), words(s.pen.bar(share, s.barWidth()), st),
+				words(figure(p.Value), bold), words(limit, plain), words(s.pen.bar(share, report.BarWidth(s.width)), st),
 				words(strings.TrimSpace(strings.ReplaceAll(p.What, "_", "-")+" "+report.Clean(p.About)), st), words(report.Clean(p.Why), dim),
 			}})
 		}
@@ -165,8 +128,8 @@ func (s *screen) limits() [][]span {
 		out = append(out, nil)
 	}
 	if e := s.review.Events; e != nil && e.Counted > 0 {
-		out = append(out, []span{{"LOGINS AND MAIL  " + thousands(e.Counted), bold}})
-		for _, line := range wrap(s.kinds(e.Kinds), s.width-gutter-2) {
+		out = append(out, []span{{"LOGINS AND MAIL  " + report.Thousands(e.Counted), bold}})
+		for _, line := range wrap(report.Kinds(e.Kinds, s.pen.dot()), s.width-gutter-2) {
 			out = append(out, []span{{"  " + line, plain}})
 		}
 		out = append(out, nil)
@@ -182,20 +145,10 @@ func (s *screen) limits() [][]span {
 	return out
 }
 
-// kinds names events by kind, most first.
-func (s *screen) kinds(m map[string]uint64) string {
-	words := slices.Collect(maps.Keys(m))
-	slices.SortFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
-	for i, w := range words {
-		words[i] = thousands(m[w]) + " " + report.Clean(strings.ReplaceAll(w, "_", " "))
-	}
-	return strings.Join(words, s.pen.dot())
-}
-
 // figure is a number that may have a fraction.
 func figure(f float64) string {
 	if f == float64(uint64(f)) {
-		return thousands(uint64(f))
+		return report.Thousands(uint64(f))
 	}
 	return strconv.FormatFloat(f, 'f', 2, 64)
 }
@@ -210,9 +163,9 @@ func (s *screen) peers() *table {
 		t.empty = s.waiting("review")
 		return t
 	}
-	t.empty = []string{"No peer. " + s.lookedAt()}
+	t.empty = []string{"No peer. " + report.LookedAt(s.review)}
 	open := s.open()
-	n := s.barWidth() / 2
+	n := report.BarWidth(s.width) / 2
 	var top uint64
 	for i := range s.review.Peers {
 		top = max(top, slices.Max(append(s.history.of(s.review.Peers[i].Addr, n), 0)))
@@ -258,7 +211,7 @@ func (s *screen) peer(p *report.Peer) entry {
 func (s *screen) why(p *report.Peer) string {
 	var parts []string
 	if b := s.blockOf(p.Addr); b != nil {
-		parts = append(parts, "BLOCKED "+left(s.now, b.Until))
+		parts = append(parts, "BLOCKED "+report.Left(s.now, b.Until))
 	}
 	switch {
 	case len(p.Evidence) > 0:
@@ -268,7 +221,7 @@ func (s *screen) why(p *report.Peer) string {
 	default:
 		for _, class := range []string{"2xx", "3xx", "4xx", "5xx"} {
 			if n := p.Status[class]; n > 0 {
-				parts = append(parts, class+" "+percent(n, p.Requests))
+				parts = append(parts, class+" "+report.Percent(n, p.Requests))
 			}
 		}
 	}
@@ -333,20 +286,20 @@ func (s *screen) conns() *table {
 			thought[s.review.Peers[i].Addr] = s.review.Peers[i].Verdict
 		}
 	}
-	n := s.barWidth()
+	n := report.BarWidth(s.width)
 	var top uint64
 	if len(d.Rows) > 0 {
 		top = d.Rows[0].Count
 	}
 	for _, r := range d.Rows {
 		t.entries = append(t.entries, entry{key: r.Key, target: r.Key, cells: []cell{
-			number(r.Count, bold), {text: percent(r.Count, d.Total), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), bold),
+			number(r.Count, bold), {text: report.Percent(r.Count, d.Total), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), bold),
 			verdict(thought[r.Key]), words(s.pen.spark(s.history.of(r.Key, n/2), top, n/2), dim), number(r.In, plain), number(r.Out, plain),
-			words(counts(r.Ports, r.Count), plain), words(s.states(r.States, r.Count), dim),
+			words(report.Counts(r.Ports, r.Count), plain), words(report.States(r.States, r.Count, s.pen.dot()), dim),
 		}})
 	}
 	if d.Rest.Rows > 0 {
-		t.below = [][]span{{{fmt.Sprintf("%s more addresses with %s connections", thousands(d.Rest.Rows), thousands(d.Rest.Count)), dim}}}
+		t.below = [][]span{{{fmt.Sprintf("%s more addresses with %s connections", report.Thousands(d.Rest.Rows), report.Thousands(d.Rest.Count)), dim}}}
 	}
 	return t
 }

@@ -28,8 +28,8 @@ func (s *screen) pages() *table {
 		t.empty = []string{"No access log was read."}
 		return t
 	}
-	t.empty = []string{"No request in " + plural(uint64(len(d.Files)), "log", "logs") + s.window() + "."}
-	n := s.barWidth()
+	t.empty = []string{"No request in " + report.Plural(uint64(len(d.Files)), "log", "logs") + s.window() + "."}
+	n := report.BarWidth(s.width)
 	for i := range d.Rows {
 		r := &d.Rows[i]
 		count := number(r.Count, bold)
@@ -45,8 +45,8 @@ func (s *screen) pages() *table {
 			fifth.style = amber
 		}
 		t.entries = append(t.entries, entry{key: r.Key, explain: s.page(r), cells: []cell{
-			count, {text: percent(r.Count, d.Counted), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), plain), ips,
-			{text: size(r.Bytes), value: float64(r.Bytes)}, number(r.Status["2xx"], plain), number(r.Status["3xx"], plain), number(r.Status["4xx"], plain), fifth,
+			count, {text: report.Percent(r.Count, d.Counted), value: r.Share}, words(s.pen.bar(r.Share, n), plain), words(report.Clean(r.Key), plain), ips,
+			{text: report.CellSize(r.Bytes), value: float64(r.Bytes)}, number(r.Status["2xx"], plain), number(r.Status["3xx"], plain), number(r.Status["4xx"], plain), fifth,
 		}})
 	}
 	t.below = rest(d.Rest, "requests")
@@ -64,7 +64,7 @@ func rest(r report.Rest, what string) [][]span {
 	if r.Rows == 0 {
 		return nil
 	}
-	return [][]span{{{fmt.Sprintf("%s more rows with %s %s", thousands(r.Rows), thousands(r.Count), what), dim}}}
+	return [][]span{{{fmt.Sprintf("%s more rows with %s %s", report.Thousands(r.Rows), report.Thousands(r.Count), what), dim}}}
 }
 
 // errors are the faults of the error logs.
@@ -81,9 +81,9 @@ func (s *screen) errors() *table {
 		t.empty = []string{"No error log was read."}
 		return t
 	}
-	t.empty = []string{"No error in " + plural(uint64(len(d.Files)), "error log", "error logs") + s.window() + "."}
+	t.empty = []string{"No error in " + report.Plural(uint64(len(d.Files)), "error log", "error logs") + s.window() + "."}
 	if s.review.Followed {
-		t.empty = []string{"No error in the " + plural(uint64(s.review.Logs), "log", "logs") + " that the daemon follows" + s.window() + "."}
+		t.empty = []string{"No error in the " + report.Plural(uint64(s.review.Logs), "log", "logs") + " that the daemon follows" + s.window() + "."}
 	}
 	for i := range d.Rows {
 		r := &d.Rows[i]
@@ -92,7 +92,7 @@ func (s *screen) errors() *table {
 			last = words(r.Last.Format("2 Jan 15:04:05"), dim)
 		}
 		t.entries = append(t.entries, entry{key: r.Service + r.Key, explain: s.fault(r), cells: []cell{
-			number(r.Count, bold), words(s.pen.bar(r.Share, s.barWidth()), plain), words(report.Clean(r.Service), plain), words(report.Clean(r.Level), level(r.Level)),
+			number(r.Count, bold), words(s.pen.bar(r.Share, report.BarWidth(s.width)), plain), words(report.Clean(r.Service), plain), words(report.Clean(r.Level), level(r.Level)),
 			words(report.Clean(r.Key), plain), last,
 		}})
 	}
@@ -127,7 +127,7 @@ func (s *screen) blocked() *table {
 		b := &d.Blocks[i]
 		hits := cell{}
 		if b.Hits != nil {
-			hits = cell{text: thousands(b.Hits.Packets), value: float64(b.Hits.Packets)}
+			hits = cell{text: report.Thousands(b.Hits.Packets), value: float64(b.Hits.Packets)}
 		}
 		st, why := bold, report.Clean(b.Why)
 		if b.State != "in_force" {
@@ -140,8 +140,8 @@ func (s *screen) blocked() *table {
 		if b.By == "operator" {
 			by = b.Who
 		}
-		t.entries = append(t.entries, entry{key: b.Target + b.Scope, target: bare(b.Target), cells: []cell{
-			words(report.Clean(bare(b.Target)), st), words(report.Clean(b.Scope), plain), words(left(s.now, b.Until), plain), hits, words(report.Clean(strings.TrimSpace(by)), plain),
+		t.entries = append(t.entries, entry{key: b.Target + b.Scope, target: report.Shown(b.Target), cells: []cell{
+			words(report.Clean(report.Shown(b.Target)), st), words(report.Clean(b.Scope), plain), words(report.Left(s.now, b.Until), plain), hits, words(report.Clean(strings.TrimSpace(by)), plain),
 			words(report.Clean(strings.Join(b.Drivers, " ")), plain), words(why, plain),
 		}})
 	}

@@ -67,7 +67,7 @@ func (s *screen) masthead() string {
 	if d := s.review; d != nil {
 		parts = append(parts, report.Clean(d.Host), s.now.In(d.Time.Location()).Format("2 Jan 15:04:05 MST"))
 		if d.Load != nil {
-			parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, plural(uint64(d.Load.Cores), "core", "cores")))
+			parts = append(parts, fmt.Sprintf("load %.2f on %s", d.Load.One, report.Plural(uint64(d.Load.Cores), "core", "cores")))
 		}
 		if d.Since != nil {
 			parts = append(parts, "since "+d.Since.Format("2 Jan 15:04"))
@@ -89,7 +89,7 @@ func (s *screen) masthead() string {
 // age tells how old the review is that is shown, or that nothing moves.
 func (s *screen) age() span {
 	if s.frozen {
-		return span{"FROZEN " + brief(s.now.Sub(s.frozenAt)), accent}
+		return span{"FROZEN " + report.Brief(s.now.Sub(s.frozenAt)), accent}
 	}
 	if why := s.failures["review"]; why != "" {
 		return span{"review failed", amber}
@@ -104,7 +104,7 @@ func (s *screen) age() span {
 	if s.now.Sub(at) < time.Second {
 		return span{"logs read now", dim}
 	}
-	return span{"logs read " + brief(s.now.Sub(at)) + " ago", dim}
+	return span{"logs read " + report.Brief(s.now.Sub(at)) + " ago", dim}
 }
 
 // figures is the line that moves: the connections now, and what the logs hold.
@@ -112,26 +112,26 @@ func (s *screen) figures() string {
 	var out []span
 	switch {
 	case s.live != nil:
-		n := s.barWidth()
+		n := report.BarWidth(s.width)
 		all := s.history.all(n)
 		var top uint64
 		for _, v := range all {
 			top = max(top, v)
 		}
-		out = append(out, span{thousands(s.live.Total), bold}, span{" connections ", plain}, span{fmt.Sprintf("%-*s", n, s.pen.spark(all, top, 0)), dim}, span{"  ", plain})
+		out = append(out, span{report.Thousands(s.live.Total), bold}, span{" connections ", plain}, span{fmt.Sprintf("%-*s", n, s.pen.spark(all, top, 0)), dim}, span{"  ", plain})
 	case s.failures["conns"] != "":
 		out = append(out, span{"connections: " + s.failures["conns"], amber}, span{"  ", plain})
 	}
 	if d := s.review; d != nil {
 		var parts []string
 		if d.Pages != nil && (len(d.Pages.Files) > 0 || d.Followed) {
-			parts = append(parts, plural(d.Pages.Counted, "request", "requests"))
+			parts = append(parts, report.Plural(d.Pages.Counted, "request", "requests"))
 		}
 		if d.Errors != nil && (len(d.Errors.Files) > 0 || d.Followed) {
-			parts = append(parts, plural(d.Errors.Counted, "error", "errors"))
+			parts = append(parts, report.Plural(d.Errors.Counted, "error", "errors"))
 		}
 		if s.live != nil {
-			if states := s.states(s.live.States, 0); states != "" {
+			if states := report.States(s.live.States, 0, s.pen.dot()); states != "" {
 				parts = append(parts, states)
 			}
 		}
@@ -147,7 +147,7 @@ func (s *screen) tabLine(f *frame) {
 	for i, name := range tabs {
 		names[i] = fmt.Sprintf("%d %s", i+1, name)
 		if n, ok := s.held(i); ok {
-			names[i] += " (" + thousands(n) + ")"
+			names[i] += " (" + report.Thousands(n) + ")"
 		}
 		total += columns(names[i]) + 3
 	}
@@ -280,7 +280,7 @@ func needs(n uint64) string {
 	case 1:
 		return "1 thing needs you"
 	default:
-		return thousands(n) + " things need you"
+		return report.Thousands(n) + " things need you"
 	}
 }
 
@@ -324,7 +324,7 @@ func (s *screen) footer() []string {
 	switch {
 	case s.filtering:
 		t := s.table()
-		out = append(out, s.pen.draw([]span{{"/", accent}, {report.Clean(s.filter), bold}, {s.pen.glyph("▏", "_"), accent}, {fmt.Sprintf("  %s", plural(uint64(len(t.entries)), "row", "rows")), dim}, {"  enter keeps  esc shows all", dim}}, s.width, false))
+		out = append(out, s.pen.draw([]span{{"/", accent}, {report.Clean(s.filter), bold}, {s.pen.glyph("▏", "_"), accent}, {fmt.Sprintf("  %s", report.Plural(uint64(len(t.entries)), "row", "rows")), dim}, {"  enter keeps  esc shows all", dim}}, s.width, false))
 	case s.ask != nil:
 		if back := s.ask.back(&s.pen); back != nil {
 			out = append(out, s.pen.draw(back, s.width, false))
