@@ -18,6 +18,8 @@ import (
 type leaf struct {
 	short []literal // texts too short to be looked for by grams; [shorts] holds them
 	empty bool      // an empty text fits
+	op    op        // opText or opQuery
+	late  []int     // of opQuery: its expressions that no text is required for
 	whole bool      // an expression without a required text: tried on every text
 }
 
@@ -58,6 +60,7 @@ const (
 	opSome
 	opNot
 	opText
+	opQuery  // a comparison of the query whose expressions are tried only on readings that fit all else
 	opStatus // a comparison of the status, which is remembered like a text
 	opLate
 )
@@ -77,7 +80,7 @@ type program struct {
 	shorts     [texts]*shorts
 	empty      [texts][]int // leaves that an empty text fits
 	exprs      [texts][]*expression
-	whole      [texts][]int // expressions that are tried on every text
+	whole      [texts][]int // expressions that are tried on every text, but for those of opQuery
 	pending    [texts][]literal
 	conditions []condition
 	forms      [texts]form
@@ -236,10 +239,10 @@ func prefixOf(v string) (netip.Prefix, error) {
 func (p *program) text(f *field, t *where.Term) (node, error) {
 	key := t.Op + "\x00" + strings.Join(t.Values, "\x00")
 	if leaf, ok := p.known[f.slot][key]; ok {
-		return node{op: opText, slot: f.slot, leaf: leaf}, nil
+		return node{op: p.leaves[f.slot][leaf].op, slot: f.slot, leaf: leaf}, nil
 	}
-	n := node{op: opText, slot: f.slot, leaf: len(p.leaves[f.slot])}
-	var made leaf
+	n := node{slot: f.slot, leaf: len(p.leaves[f.slot])}
+	made := leaf{op: opText}
 	for _, v := range t.Values {
 		if t.Op == "~" {
 			if err := p.expression(f, n.leaf, &made, v); err != nil {
@@ -265,6 +268,7 @@ func (p *program) text(f *field, t *where.Term) (node, error) {
 			p.pending[f.slot] = append(p.pending[f.slot], lit)
 		}
 	}
+	n.op = made.op
 	p.leaves[f.slot] = append(p.leaves[f.slot], made)
 	if p.known[f.slot] == nil {
 		p.known[f.slot] = map[string]int{}
@@ -291,7 +295,11 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 		n := len(p.exprs[f.slot])
 		p.exprs[f.slot] = append(p.exprs[f.slot], &expression{source: part, leaf: leaf, alphabet: alphabet(part)})
 		texts := required(part)
-		if len(texts) == 0 {
+		switch {
+		case len(texts) > 0:
+		case f.form == queryForm && f.slot == slotQuery: // queries are often new, and such conditions mostly name a path too
+			made.op, made.late = opQuery, append(made.late, n)
+		default:
 			p.whole[f.slot] = append(p.whole[f.slot], n)
 		}
 		for _, s := range texts {

@@ -143,7 +143,7 @@ type recentSum struct {
 	sum *sum // nil: none
 }
 
-// candidate is a condition that a combination fits, for certain or if numbers and addresses agree.
+// candidate is a condition that a combination fits, for certain or if numbers, addresses and what waits of the query agree.
 type candidate struct {
 	condition uint16
 	late      bool
@@ -475,6 +475,14 @@ func (m *memory) eval(n *node, key *sumKey, s *subject) truth {
 	case opText:
 		set := m.classes[n.slot].sets[key.class[n.slot]]
 		return sure(set[n.leaf>>6]&(1<<(n.leaf&63)) != 0)
+	case opQuery:
+		if set := m.classes[n.slot].sets[key.class[n.slot]]; set[n.leaf>>6]&(1<<(n.leaf&63)) != 0 {
+			return yes
+		}
+		if s == nil {
+			return unsure
+		}
+		return sure(m.tries(n, s.text[n.slot]))
 	case opStatus:
 		return sure(key.status > 0 && int64(key.status) >= n.late.from && int64(key.status) <= n.late.to)
 	default:
@@ -487,6 +495,16 @@ func (m *memory) eval(n *node, key *sumKey, s *subject) truth {
 		x := s.num[n.late.slot]
 		return sure(x >= 0 && x >= n.late.from && x <= n.late.to)
 	}
+}
+
+// tries tells whether an expression of a comparison that waited matches a text.
+func (m *memory) tries(n *node, t []byte) bool {
+	text, seen := normal(m.scratch, t, m.p.forms[n.slot])
+	m.scratch = text
+	return slices.ContainsFunc(m.p.leaves[n.slot][n.leaf].late, func(i int) bool {
+		e := m.p.exprs[n.slot][i]
+		return seen.within(&e.alphabet) && e.match(text)
+	})
 }
 
 func sure(b bool) truth {
