@@ -28,6 +28,7 @@ var examples = map[string]string{
 	"block.pardon":         `"1d"`,
 	"block.sites":          `{ "/var/www/shop" = "https://shop.example.com/" }`,
 	"metrics.listen":       `"9477"`,
+	"daemon.socket":        `"/run/connwarden/connwarden.sock"`,
 
 	// Of the sections that there may be several of, what is shown here and nothing else.
 	"site.names":       `["shop.example.com"]`,
