@@ -52,7 +52,12 @@ const (
 	fromJournal = "198.51.100.3"
 	afterCrash  = "198.51.100.4"
 	afterReload = "198.51.100.5"
+	ofShop      = "198.51.100.6"
+	ofShopAgain = "198.51.100.7"
 )
+
+// shopLog is the log of a site whose rules its owner keeps at home.
+const shopLog = "/var/log/nginx/shop.example.com.access.log"
 
 // TestRealUnits runs the units under a real systemd: the daemon in its sandbox reads what others own, and the journal;
 // blocks; is restarted when it hangs and when it dies; after a power cut the blocks are back before there is a network;
@@ -61,7 +66,8 @@ func TestRealUnits(t *testing.T) {
 	needs(t, "dpkg-deb", "rpmbuild", "nft")
 	m := newMachine(t)
 	m.write("/var/log/nginx/access.log", "")
-	m.run("chmod", "640", "/var/log/nginx/access.log")
+	m.write(shopLog, "")
+	m.run("chmod", "640", "/var/log/nginx/access.log", shopLog)
 	m.run("useradd", "--create-home", "shop")
 	m.write("/home/shop/logs/access.log", "")
 	m.write("/home/shop/public_html/.htaccess", "# the shop's own\n")
@@ -76,7 +82,8 @@ ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 2
 `)
 	m.run("dpkg", "-i", m.deliver("*.deb")[0])
 	m.watches("suggest")
-	m.write("/etc/connwarden/config.toml", "[logs]\nfiles = [\"/var/log/nginx\", \"/home/shop/logs\"]\n[actions]\nmode = \"enforce\"\n[daemon]\nsocket_group = \"adm\"\n")
+	m.write("/etc/connwarden/config.toml", "[logs]\nfiles = [\"/var/log/nginx\", \"/home/shop/logs\"]\n[actions]\nmode = \"enforce\"\n[daemon]\nsocket_group = \"adm\"\n"+
+		"[[site]]\nnames = [\"shop.example.com\"]\nfolder = \"/home/shop/public_html\"\ndrivers = [\"htaccess\"]\nmode = \"enforce\"\n")
 	m.write("/etc/systemd/system/connwarden.service.d/test.conf", "[Service]\nWatchdogSec=5s\n")
 	m.run("systemctl", "daemon-reload")
 	m.run("systemctl", "restart", "connwarden.service") // waits until the daemon says that it is ready
@@ -86,6 +93,7 @@ ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 2
 	m.sub("reads and blocks", m.reads)
 	m.sub("hangs and dies", m.dies)
 	m.sub("reload", m.reload)
+	m.sub("sites", m.sites)
 	m.sub("power cut", m.cut)
 	m.sub("timer", m.timer)
 }
@@ -179,6 +187,27 @@ func (m *machine) reload() {
 	}
 }
 
+// sites lets the daemon block for a site alone: as it is shipped it may not, and says so; with the example beside it, it may.
+func (m *machine) sites() {
+	const rules = "/home/shop/public_html/.htaccess"
+	m.strike(shopLog, ofShop, 40)
+	m.said(`"type":"problem"`, "htaccess", "read-only file system")
+	m.run("cp", "/usr/share/doc/connwarden/examples/sites.conf", "/etc/systemd/system/connwarden.service.d/")
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service")
+	m.strike(shopLog, ofShopAgain, 40)
+	m.until("the site refuses who harms it", func() (bool, string) {
+		text := m.read(rules)
+		return strings.Contains(text, ofShopAgain) && strings.HasSuffix(text, "# the shop's own\n"), text + m.run("journalctl", "--no-pager", "-o", "cat", "-u", "connwarden.service", "-n", "20")
+	})
+	if out := m.run("stat", "-c", "%U %G %a", rules); out != "shop shop 644\n" {
+		m.Errorf(".htaccess is now %s, want shop shop 644", out)
+	}
+	if m.held(ofShopAgain) {
+		m.Errorf("who harms one site is blocked for all")
+	}
+}
+
 // cut turns the machine off and on again.
 func (m *machine) cut() {
 	m.run("connwarden", "block", one, "--why", "until it is lifted")
@@ -212,7 +241,9 @@ func number(s string) int {
 // everything that made it is killed.
 func (m *machine) timer() {
 	const rules = "/home/shop/public_html/.htaccess"
+	m.run("connwarden", "unblock", ofShop, ofShopAgain)
 	before := m.read(rules)
+	m.run("systemctl", "stop", "connwarden.service") // which would lift them too
 	if next := m.property("connwarden-sync.timer", "NextElapseUSecRealtime"); next == "" {
 		m.Errorf("the timer does not know when it fires next")
 	}

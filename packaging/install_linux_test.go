@@ -149,6 +149,13 @@ func TestRealDeb(t *testing.T) {
 	m := newMachine(t)
 	debs := m.deliver("*.deb")
 	before := m.written()
+	// As in the making of an image: no systemd is seen, nothing is started, and all is enabled.
+	m.run("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run/systemd && dpkg -i "+debs[0])
+	m.is("enabled", "connwarden.service", "enabled")
+	m.is("active", "connwarden.service", "inactive")
+	m.run("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run/systemd && dpkg --purge connwarden")
+	m.left(before)
+
 	m.run("dpkg", "-i", debs[0])
 	m.use(older, "/usr/")
 	m.run("connwarden", "block", one)
@@ -247,6 +254,11 @@ func TestRealTar(t *testing.T) {
 		tars[i] = strings.TrimSuffix(tars[i], ".tar.gz")
 	}
 	before := m.written()
+	m.run("env", "DESTDIR=/packages/root", tars[0]+"/install")
+	m.run("env", "DESTDIR=/packages/root", tars[0]+"/install", "--uninstall", "--purge")
+	if out := m.run("find", "/packages/root", "-type", "f"); out != "" {
+		t.Errorf("below DESTDIR are left\n%s", out)
+	}
 	m.run(tars[0] + "/install")
 	m.use(older, "/usr/local/")
 	m.run("connwarden", "block", one)
