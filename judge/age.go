@@ -10,7 +10,8 @@ import (
 
 // live is what a table needs besides that follows logs for ever. A table that follows gives the verdicts of one that reads
 // afterwards, with these differences: broad rules begin to count an address once its busiest minute makes it possible
-// that it reaches what they ask for, so that one of a minute fires up to a half later and one of ten minutes a tenth;
+// that it reaches what they ask for, so that one of a minute fires up to a half later and one of ten minutes a tenth, and
+// their share is one of what came since;
 // what is in doubt waits for a request that agrees for some seconds and not for ever; and what lies behind every window is
 // forgotten.
 type live struct {
@@ -80,6 +81,9 @@ func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 			}
 		} else if l.most(rule) >= rule.Count {
 			l = t.count(l, addr, h.Rule, rule, &got)
+			if i := l.cell; i >= 0 && int(t.cells[i].rule) == h.Rule && t.cells[i].total == 1 { // it begins
+				t.cells[i].before = l.requests - 1
+			}
 		}
 	}
 }

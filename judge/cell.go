@@ -29,6 +29,7 @@ type cell struct {
 	refused uint32 // status 4xx and 5xx
 	local   uint32 // that a local account may have written
 	passes  uint32
+	before  uint32 // requests of the address before a broad rule began to count it: they say nothing of its share
 	first   uint32
 	last    uint32
 	buckets []bucket // by number, ascending
@@ -244,6 +245,7 @@ func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16
 	c.refused += o.refused
 	c.local += o.local
 	c.passes += o.passes
+	c.before += o.before
 	c.late = c.late || o.late
 	c.seen(o.first)
 	c.last = max(c.last, o.last)

@@ -96,7 +96,7 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 	if c.passes > 0 {
 		need = max(r.PassCount, 3*uint64(c.passes))
 	}
-	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests) {
+	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
 		return e, last, false
 	}
 	most = t.most(c, r, need)
