@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -217,6 +219,9 @@ Exit codes: 0 done; 1 failed; 2 used wrongly.`,
 const longestQuiet = 24 * time.Hour
 
 func (c *command) quiet(p *Plan, word, why string) error {
+	if word != "" && runtime.GOOS != "windows" && os.Geteuid() > 0 && c.env.Getenv("CONNWARDEN_STATE_DIR") == "" {
+		fmt.Fprintln(c.env.Stderr, "connwarden: told to a daemon of this account alone; that of the machine is told with sudo")
+	}
 	now := c.env.Now().UTC().Truncate(time.Millisecond)
 	q, err := live.LoadQuiet(p.Policy.Quiet)
 	if err != nil && word == "" {

@@ -323,6 +323,9 @@ func (p *Plan) channels() ([]tell.Channel, error) {
 	var all []error
 	for i := range p.Notify {
 		c, err := p.Notify[i].channel()
+		if p.Notify[i].f.Type == "command" && writable(p.File) {
+			err = fmt.Errorf("%s: %s can be written by everyone, who could have any program started: chmod 600 %s", p.Notify[i].key, p.File, p.File)
+		}
 		if err != nil {
 			all = append(all, err)
 			continue
@@ -353,12 +356,16 @@ func (p *Plan) telling() (probes []report.Probe) {
 	return probes
 }
 
-func exposed(file string) bool {
+// exposed and writable tell what every account may do with a file.
+func exposed(file string) bool  { return everyone(file, 0o004) }
+func writable(file string) bool { return everyone(file, 0o002) }
+
+func everyone(file string, to os.FileMode) bool {
 	if file == "" || runtime.GOOS == "windows" {
 		return false
 	}
 	info, err := os.Stat(file)
-	return err == nil && info.Mode()&0o004 != 0
+	return err == nil && info.Mode()&to != 0
 }
 
 // noter makes notes of messages. It belongs to who tells.
