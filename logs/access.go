@@ -75,6 +75,9 @@ func (p *Parser) stray(line []byte, own grade) grade {
 	if found == nil || p.grade(found, line) != complete {
 		found = p.find(line, p.format)
 	}
+	if own == stump && found == syslogLog && p.format.strip != nil {
+		found = nil // syslog's own lines are what it carries, and that was read
+	}
 	switch {
 	case found == nil && own == stump:
 		p.grade(p.format, line)

@@ -153,6 +153,20 @@ func TestWant(t *testing.T) {
 	read(connwarden.FieldTime)
 }
 
+// A line that syslog brought and that is cut off is a request still, and not syslog's own.
+func TestCutInSyslog(t *testing.T) {
+	f, err := Lookup("syslog/combined")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, auto := range []bool{false, true} {
+		got := readAccess(f, Options{Auto: auto}, []byte("Nov 22 14:03:08 web1 nginx[12]: "+goodLine[:70]+"\n"))
+		if len(got) != 1 || !strings.Contains(got[0], "client=192.0.2.7") {
+			t.Errorf("auto %v: %q", auto, got)
+		}
+	}
+}
+
 // A log that changes its format half-way is read on; one odd line changes nothing.
 func TestAuto(t *testing.T) {
 	vhosted := "www.example.com:443 " + goodLine + "\n"
@@ -201,6 +215,8 @@ func TestDetect(t *testing.T) {
 		{"garbage around", log("x", "y", goodLine, "z"), "apache_combined"},
 		{"common", log(goodLine[:strings.Index(goodLine, ` "-"`)]), "apache_common"},
 		{"syslog in front", log("Nov 22 14:03:07 web nginx: " + goodLine), "syslog/apache_combined"},
+		{"syslog with a whole date in front", log("2026-11-22T14:03:07.123456+00:00 web1 nginx[12]: " + goodLine), "syslog/apache_combined"},
+		{"LiteSpeed through syslog", log(`Nov 22 14:03:07 web1 lsws[1]: "` + goodLine + `"`), "syslog/apache_combined"},
 		{"a relay in front", log("<190>1 2026-11-22T14:03:07Z web nginx - - - " + goodLine), "syslog/apache_combined"},
 		{"Docker", log(`{"log":"192.0.2.7 - - [22/Nov/2026:14:03:07 +0000] \"GET / HTTP/1.1\" 200 5\n","stream":"stdout","time":"2026-11-22T14:03:07.1Z"}`), "docker/apache_common"},
 		{"JSON in Docker", log(`{"log":"{\"time\":\"2026-11-22T14:03:07Z\",\"remote_addr\":\"192.0.2.7\",\"request\":\"GET / HTTP/1.1\",\"status\":200}\n","stream":"stdout","time":"2026-11-22T14:03:07.1Z"}`), "docker/json"},

@@ -153,7 +153,7 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 	}
 	if vhosted {
 		host, rest := word(lead)
-		if !isName(host) || len(rest) == 0 {
+		if !isName(host) || len(rest) == 0 || isDated(host) {
 			return false
 		}
 		client, _ := word(rest)
@@ -248,6 +248,8 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 			}
 			r.Name, rest = nil, after
 			p.setClient(third)
+		} else if words > 4 && !r.Client.IsValid() && len(p.forward) == 0 {
+			return false // a name as the client and spaces in the user's are not met together; what syslog writes in front is
 		} else if words == 4 && bytes.HasSuffix(lead, noUser) && len(p.forward) == 0 && client[len(client)-1] != ',' && &client[0] == &lead[0] {
 			return false
 		}
@@ -314,6 +316,11 @@ func (p *Parser) client(b []byte) {
 		return
 	}
 	p.req.Name = dash(b)
+}
+
+// isDated tells whether b begins with a date as syslog daemons write it, "2026-11-22T".
+func isDated(b []byte) bool {
+	return len(b) > 10 && isDigit(b[0]) && b[4] == '-' && b[7] == '-' && b[10] == 'T'
 }
 
 // isName tells whether b could be a virtual host or a client's name.

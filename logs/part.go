@@ -97,7 +97,9 @@ func (p *Parser) set(what part, unit time.Duration, b []byte) bool {
 		if b = dash(b); len(b) > 0 && b[0] == '?' {
 			b = b[1:]
 		}
-		r.Query = b
+		if r.Query = b; len(b) == 0 {
+			r.Query = nil
+		}
 	case partProto:
 		r.Proto = dash(b)
 	case partStatus:
@@ -270,7 +272,7 @@ func (p *Parser) settle(whole bool) grade {
 		if len(p.uri) > 0 {
 			query := r.Query
 			p.target(p.uri)
-			if len(r.Query) == 0 {
+			if r.Query == nil {
 				r.Query = query
 			}
 		}

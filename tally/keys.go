@@ -252,7 +252,7 @@ func part(k kind, r *connwarden.Request) ([]byte, bool) {
 	case byPath:
 		return r.Path, true
 	case byURL:
-		return r.Path, len(r.Query) == 0
+		return r.Path, r.Query == nil // "/a?" is not "/a"
 	case bySite:
 		return r.Host, true
 	case byMethod:
