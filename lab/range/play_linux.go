@@ -22,7 +22,8 @@ const (
 	attackerPatience = 500 * time.Millisecond // to be connected
 	answerPatience   = 30 * time.Second
 	blockPatience    = 12 * time.Second // from the end of an attack to the last block
-	givesUp          = 2                // refused connections after which an attacker's program ends
+	givesUp          = 2                // tries in vain after which one who is blocked ends
+	givesUpUnblocked = 10               // and one who is not: the server was too slow
 )
 
 // ask is one request.
@@ -115,7 +116,7 @@ func exchange(conn net.Conn, patience time.Duration, r ask) (status int, err err
 	return resp.StatusCode, err
 }
 
-// attacks lets each of the attackers do its n requests, all at once. Who is not answered twice gives up.
+// attacks lets each of the attackers do its n requests, all at once. Who is blocked gives up soon.
 func (p *play) attacks(list []netip.Addr, n int, what func(who, i int) ask) {
 	p.each(list, n, func(from netip.Addr, who, i int) bool {
 		_, err := p.send(from, attackerPatience, what(who, i))
@@ -133,11 +134,15 @@ func (p *play) each(list []netip.Addr, n int, try func(from netip.Addr, who, i i
 	var all sync.WaitGroup
 	for who, from := range list {
 		all.Go(func() {
-			refused := 0
-			for i := 0; i < n && refused < givesUp && p.t.Context().Err() == nil; i++ {
+			refused, slow := 0, 0
+			for i := 0; i < n && refused < givesUp && slow < givesUpUnblocked && p.t.Context().Err() == nil; i++ {
 				sent := time.Now()
 				if !try(from, who, i) {
-					refused++
+					if _, ok := blocked(blocks(p.watch.all(p.mark)), from); ok {
+						refused++
+					} else {
+						slow++
+					}
 					p.mu.Lock()
 					if _, ok := p.cut[from]; !ok {
 						p.cut[from] = sent
@@ -205,7 +210,7 @@ func crowd(list []netip.Addr, do func(i int, a netip.Addr)) {
 }
 
 // hold opens connections that stay open, and says a few bytes on each. They are closed by the function returned.
-func (p *play) hold(from netip.Addr, port uint16, n int, say string) (open int, end func()) {
+func (p *play) hold(from netip.Addr, port uint16, n int, say string) (end func()) {
 	var list []net.Conn
 	to := server4
 	if from.Is6() {
@@ -232,9 +237,8 @@ func (p *play) hold(from netip.Addr, port uint16, n int, say string) (open int, 
 		}
 		p.served = append(p.served, served{from, sent})
 		p.mu.Unlock()
-		open++
 	}
-	return open, func() {
+	return func() {
 		for _, c := range list {
 			c.Close()
 		}

@@ -26,7 +26,6 @@ type message struct {
 	Verdict  string
 	Score    int
 	Exempt   string
-	Held     string
 	Proved   bool
 	Target   string
 	Why      string
@@ -176,9 +175,11 @@ type review struct {
 	}
 	Groups []struct {
 		Addr, Kind, Verdict string
-		Evidence            []struct{ Rule, Why string }
+		Evidence            []struct {
+			Rule, Why string
+			Last      time.Time
+		}
 	}
-	Findings []struct{ Level, Title, Detail string }
 }
 
 func (w *watcher) review(since time.Duration) (r review) {
