@@ -155,7 +155,7 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 			problems = append(problems, report.Problem{What: "history", Why: report.Clean(err.Error())})
 		}
 		tells = append(tells, h.tell)
-		ends = append(ends, func() { h.book.Close() }) //nolint:errcheck // what was written is written
+		ends = append(ends, func() { h.book.Close() }) // what was written is written
 	}
 	if p.Daemon.Socket != "" {
 		asks := make(chan chan<- *live.Present)
@@ -169,7 +169,7 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 		} else {
 			opt.Asks = asks
 			tells = append(tells, s.Tell)
-			ends = append(ends, func() { s.Close() }) //nolint:errcheck // it goes either way
+			ends = append(ends, func() { s.Close() }) // it goes either way
 		}
 	}
 	opt.Tell = func(m any) {

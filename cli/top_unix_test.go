@@ -213,7 +213,7 @@ func TestRealTopFollows(t *testing.T) {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("needs tmux: shows the screen in a real terminal")
 	}
-	dir, err := os.MkdirTemp("", "top") // the name of a socket has at most 107 bytes
+	dir, err := os.MkdirTemp("", "top") //nolint:usetesting // the name of a socket has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -264,7 +264,7 @@ func TestKilled(t *testing.T) {
 			}
 		}
 		must(t, cmd.Process.Kill())
-		cmd.Wait() //nolint:errcheck // it was killed
+		cmd.Wait() // it was killed
 	}
 	d, err := Read(t.Context(), dir, Query{From: noon, Until: noon.Add(time.Minute), Rows: maxRows})
 	must(t, err)

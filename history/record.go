@@ -65,9 +65,9 @@ func wrap(act, name string, err error) error {
 
 // putAside makes room for a new file.
 func (b *Book) putAside() error {
-	b.Close() //nolint:errcheck // of a damaged file
+	b.Close() // of a damaged file
 	for _, end := range []string{"-wal", "-shm"} {
-		os.Remove(b.name + end) //nolint:errcheck // they belong to the damaged file, and need not be there
+		os.Remove(b.name + end) // they belong to the damaged file, and need not be there
 	}
 	return os.Rename(b.name, b.Aside())
 }

@@ -234,7 +234,7 @@ func TestRealFollowsADaemon(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
-	dir, err := os.MkdirTemp("", "follow") // the name of a socket has at most 107 bytes
+	dir, err := os.MkdirTemp("", "follow") //nolint:usetesting // the name of a socket has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestRealFollowsADaemon(t *testing.T) {
 			t.Fatal(err)
 		}
 		drained := make(chan struct{})
-		go func() { defer close(drained); r.WriteTo(io.Discard) }() //nolint:errcheck // it ends with the program
+		go func() { defer close(drained); r.WriteTo(io.Discard) }() // it ends with the program
 		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
 		return cmd, strings.TrimSpace(first)
 	}

@@ -61,7 +61,7 @@ type message struct {
 
 func serve(t *testing.T, f *fake, place Place) (*Server, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wire") // the name of a socket has at most 107 bytes
+	dir, err := os.MkdirTemp("", "wire") //nolint:usetesting // the name of a socket has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,11 @@ func TestHostile(t *testing.T) {
 				return
 			}
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err == nil && resp.StatusCode < 400 {
+			if err != nil {
+				return
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode < 400 {
 				t.Errorf("answered with %s", resp.Status)
 			}
 		})
