@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +80,7 @@ func (w *warden) renew(ctx context.Context, r renewal) {
 		w.quietly()
 		clear(w.said) // who was spared may not be any more
 		w.actor.settle(r.opt)
+		go debug.FreeOSMemory() // rules were compiled twice
 		w.actor.say(&Reload{Head: head("reload", w.now), Done: true})
 	}
 	if w.again {
