@@ -55,7 +55,9 @@ type driver struct {
 }
 
 // behindProxies tells whether a driver refuses who comes through a trusted proxy: web servers do, firewalls see the proxy.
-func behindProxies(name string) bool { return name == "htaccess" || name == "nginx" || name == "cpanel" }
+func behindProxies(name string) bool {
+	return name == "htaccess" || name == "nginx" || name == "cpanel"
+}
 
 // drivers are all there are, in the order in which one is chosen.
 func drivers() []driver {
