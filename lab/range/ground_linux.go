@@ -84,6 +84,16 @@ func build(t testing.TB, set settings) *ground {
 		t.Fatalf("install WordPress: %s%s", r.Stdout, r.Stderr)
 	}
 	g.mkdir("run/apache2", 0o755)
+	// The same WordPress, in a folder that may have access rules of its own.
+	g.mkdir("var/www/club", 0o755)
+	files, err := os.ReadDir("/usr/share/wordpress")
+	g.check(err)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), ".") {
+			continue // its access rules are its own
+		}
+		g.check(os.Symlink("/usr/share/wordpress/"+f.Name(), filepath.Join(g.lab.Root, "var/www/club", f.Name())))
+	}
 	g.lab.Daemon("run/apache2/apache2.pid", apache, []string{
 		"APACHE_RUN_USER=www-data", "APACHE_RUN_GROUP=www-data", "APACHE_PID_FILE=/run/apache2/apache2.pid",
 		"APACHE_RUN_DIR=/run/apache2", "APACHE_LOCK_DIR=/run/apache2", "APACHE_LOG_DIR=/var/log/apache2",
@@ -160,7 +170,7 @@ func (g *ground) dns(program string) {
 		ptr(slurp, "crawl-1.crawl.yahoo.net"), "address=/crawl-1.crawl.yahoo.net/" + slurp.String(),
 		ptr(impostor, "crawl-9.crawl.yahoo.net"), "address=/crawl-9.crawl.yahoo.net/" + slurp.String(), // whoever owns a reverse zone writes what he likes
 		ptr(googlebot, "crawl-66-249-66-1.googlebot.com"), "address=/crawl-66-249-66-1.googlebot.com/" + googlebot.String(),
-		"address=/blog.example.com/" + server4.String(),
+		"address=/blog.example.com/" + server4.String(), "address=/club.example.org/" + server4.String(),
 	}
 	for _, a := range g.listed() {
 		b := a.As4()

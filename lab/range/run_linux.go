@@ -143,10 +143,18 @@ func (p *play) judge(r *result) {
 	case r.must != blockAll && r.blocked > 0:
 		r.wrong = append(r.wrong, fmt.Sprintf("%d are blocked", r.blocked))
 	}
+	told := r.held == ""
 	for _, m := range p.watch.all(p.mark) {
 		if m.Type == "problem" {
 			r.wrong = append(r.wrong, "connwarden has a problem: "+m.What+": "+m.Why)
 		}
+		if !told && strings.Contains(m.Held, r.held) {
+			told = true
+			r.said = append(r.said, "watch: "+m.Addr+" is not blocked: "+m.Held)
+		}
+	}
+	if !told {
+		r.wrong = append(r.wrong, "watch does not say why it blocks nobody")
 	}
 }
 

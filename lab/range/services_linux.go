@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,7 +85,7 @@ func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
 	cmd.Env = []string{"SSH_ASKPASS=" + filepath.Join(g.lab.Root, "opt/wrong"), "SSH_ASKPASS_REQUIRE=force", "DISPLAY=none", "HOME=/nonexistent", "PATH=/usr/bin"}
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	if err := g.lab.Abroad(cmd); err != nil {
+	if g.lab.Ours(netip.MustParseAddr(to)) != nil || g.lab.Abroad(cmd) != nil {
 		return false, false
 	}
 	in = cmd.Wait() == nil

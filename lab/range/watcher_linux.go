@@ -26,6 +26,7 @@ type message struct {
 	Verdict  string
 	Score    int
 	Exempt   string
+	Held     string
 	Proved   bool
 	Target   string
 	Why      string
