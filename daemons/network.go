@@ -70,7 +70,8 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 	kind := connwarden.EventOther
 	switch {
 	case strings.HasPrefix(text, "TLS Auth Error: Auth Username/Password verification failed"), strings.HasPrefix(text, "TLS Auth Error: "),
-		strings.HasPrefix(text, "VERIFY ERROR: "), strings.HasPrefix(text, "SENT CONTROL [") && strings.Contains(text, "]: 'AUTH_FAILED"),
+		strings.HasPrefix(text, "VERIFY ERROR: "), strings.HasPrefix(text, "VERIFY X509NAME ERROR: "), strings.HasPrefix(text, "VERIFY SCRIPT ERROR: "), strings.HasPrefix(text, "VERIFY PLUGIN ERROR: "),
+		strings.HasPrefix(text, "VERIFY KU ERROR"), strings.HasPrefix(text, "VERIFY EKU ERROR"), strings.HasPrefix(text, "VERIFY nsCertType ERROR: "), strings.HasPrefix(text, "SENT CONTROL [") && strings.Contains(text, "]: 'AUTH_FAILED"),
 		strings.HasPrefix(text, "TLS Error: Auth Username/Password was not provided by peer"):
 		kind = connwarden.EventAuthFailed
 	case strings.HasPrefix(text, "TLS Error: TLS handshake failed"), strings.HasPrefix(text, "TLS Error: cannot locate HMAC in incoming packet"),

@@ -38,6 +38,8 @@ func readCPanel(s string, e *connwarden.Event) bool {
 	switch _, verdict, ok := lastCut(said, "\" "); {
 	case !ok && strings.HasPrefix(said, "FAILED LOGIN "), strings.HasPrefix(verdict, "FAILED LOGIN "):
 		kind = connwarden.EventAuthFailed
+	case strings.HasPrefix(verdict, "DEFERRED LOGIN ") && strings.Contains(verdict, ": brute force attempt (user ") && strings.Contains(verdict, " has locked out IP "):
+		kind = connwarden.EventLimitHit
 	case strings.HasPrefix(verdict, "SUCCESSFUL LOGIN"), strings.HasPrefix(verdict, "SUCCESS LOGIN"):
 		kind = connwarden.EventAuthPassed
 	}
