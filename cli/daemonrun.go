@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -62,10 +63,16 @@ func (r *running) options(ctx context.Context, p *Plan) (opt live.Options, k *da
 		return opt, nil, nil
 	}
 	walls := c.firewalls(p)
-	for i := range p.Policy.Sites {
-		if dir := p.Policy.Sites[i].Folder; dir != "" {
-			walls.machine.sites = append(walls.machine.sites, dir)
+	opt.Policy.Sites = slices.Clone(opt.Policy.Sites)
+	for i := range opt.Policy.Sites {
+		s := &opt.Policy.Sites[i]
+		if s.Folder == "" {
+			continue
 		}
+		if s.Folder, err = filepath.EvalSymlinks(s.Folder); err != nil {
+			return opt, nil, fmt.Errorf("%s: site[%d].folder: %w", p.File, i, err)
+		}
+		walls.machine.sites = append(walls.machine.sites, s.Folder)
 	}
 	if opt.Drivers, err = walls.choose(ctx, splitNames(r.flags.drivers), p.Block.Drivers, false); err != nil {
 		return opt, nil, err

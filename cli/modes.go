@@ -95,10 +95,26 @@ func planSite(f *siteFile, drivers []string, at func(string) string) (s live.Sit
 			s.Drivers = []string{"htaccess"}
 		}
 	}
-	if slices.Contains(s.Drivers, "htaccess") && s.Folder == "" {
-		return s, usage("name the folder that its web server reads .htaccess from", "%s: htaccess denies by site", at("folder"))
+	for _, name := range s.Drivers {
+		switch one := slices.Contains(bySite, name); {
+		case one && s.Folder == "":
+			return s, usage("name the folder that its web server reads .htaccess from", "%s: %s denies by site", at("folder"), name)
+		case !one && s.Folder != "" && slices.Contains(shipped(), name):
+			return s, usage("leave folder away, or block with one of "+strings.Join(bySite, ", "), "%s: %s does not deny one site alone", at("drivers"), name)
+		}
 	}
 	return s, nil
+}
+
+// bySite are the firewalls that deny a site alone.
+var bySite = []string{"htaccess", "cpanel"}
+
+// shipped are the names of the machine's firewalls.
+func shipped() (names []string) {
+	for _, d := range drivers() {
+		names = append(names, d.name)
+	}
+	return names
 }
 
 func siteWords(s *live.Site) string {
