@@ -23,6 +23,7 @@ type feed struct {
 	from   *gather.Sources
 	parser *logs.Parser // nil while there is nothing to read
 	used   bool         // since it was last looked at whether it is idle
+	dated  time.Time    // when the parser was last told the time, for dates without a year
 }
 
 // begin finds the logs, takes up where the state left off, and starts what runs beside.
@@ -179,7 +180,11 @@ func (w *warden) piece(p *tail.Piece) {
 		if !f.source.Known {
 			w.recognise(f)
 		}
-		f.parser = f.from.Parser(f.source, connwarden.AllFields)
+		f.parser, f.dated = f.from.Parser(f.source, connwarden.AllFields), time.Time{}
+	}
+	if !w.opt.Once && w.now.Sub(f.dated) >= datedEvery {
+		f.dated = w.now
+		f.parser.Near(w.now)
 	}
 	w.changed, f.used = true, true
 	if p.Last {
@@ -232,6 +237,9 @@ func (w *warden) flush() {
 		}
 	}
 }
+
+// datedEvery is how often a parser is told the time: dates without a year may be a day ahead of it.
+const datedEvery = time.Hour
 
 // sampleText bounds a line that is shown as evidence, in bytes.
 const sampleText = 2048

@@ -168,6 +168,12 @@ func (f *Format) NewParser(opt Options) *Parser {
 	return p
 }
 
+// Near moves Options.Now: a log that is followed for long goes through the turn of the year.
+func (p *Parser) Near(now time.Time) {
+	p.opt.Now, p.stamps.now = now, now
+	p.stamps.text, p.stamps.syslogText = p.stamps.text[:0], [len(p.stamps.syslogText)]byte{}
+}
+
 // Brief makes the parser read only few parts of those requests whose direct peer deep says no to, where the format makes
 // that worth while: lines of the common log format. What passed a trusted proxy is read whole.
 func (p *Parser) Brief(few connwarden.Fields, deep func(peer netip.Addr) bool) {
