@@ -54,6 +54,7 @@ const (
 	afterReload = "198.51.100.5"
 	ofShop      = "198.51.100.6"
 	ofShopAgain = "198.51.100.7"
+	byNginx     = "198.51.100.8"
 )
 
 // shopLog is the log of a site whose rules its owner keeps at home.
@@ -63,7 +64,7 @@ const shopLog = "/var/log/nginx/shop.example.com.access.log"
 // blocks; is restarted when it hangs and when it dies; after a power cut the blocks are back before there is a network;
 // the timer lifts what is over where no kernel does.
 func TestRealUnits(t *testing.T) {
-	needs(t, "dpkg-deb", "rpmbuild", "nft")
+	needs(t, "dpkg-deb", "rpmbuild", "nft", "nginx")
 	m := newMachine(t)
 	m.write("/var/log/nginx/access.log", "")
 	m.write(shopLog, "")
@@ -94,6 +95,7 @@ ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 2
 	m.sub("hangs and dies", m.dies)
 	m.sub("reload", m.reload)
 	m.sub("sites", m.sites)
+	m.sub("programs", m.programs)
 	m.sub("power cut", m.cut)
 	m.sub("timer", m.timer)
 }
@@ -192,7 +194,7 @@ func (m *machine) sites() {
 	const rules = "/home/shop/public_html/.htaccess"
 	m.strike(shopLog, ofShop, 40)
 	m.said(`"type":"problem"`, "htaccess", "read-only file system")
-	m.run("cp", "/usr/share/doc/connwarden/examples/sites.conf", "/etc/systemd/system/connwarden.service.d/")
+	m.run("cp", "/usr/share/doc/connwarden/examples/10-sites.conf", "/etc/systemd/system/connwarden.service.d/")
 	m.run("systemctl", "daemon-reload")
 	m.run("systemctl", "restart", "connwarden.service")
 	m.strike(shopLog, ofShopAgain, 40)
@@ -206,6 +208,25 @@ func (m *machine) sites() {
 	if m.held(ofShopAgain) {
 		m.Errorf("who harms one site is blocked for all")
 	}
+}
+
+// programs lets the daemon block by a program of others, which writes its files and is told to read them.
+func (m *machine) programs() {
+	const file, dropIn = "/etc/connwarden/config.toml", "/etc/systemd/system/connwarden.service.d/20-programs.conf"
+	m.run("systemctl", "start", "nginx.service")
+	before := m.read(file)
+	m.write(file, before+"[block]\ndrivers = [\"nginx\"]\n")
+	m.run("cp", "/usr/share/doc/connwarden/examples/20-programs.conf", dropIn)
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service")
+	m.strike("/var/log/nginx/access.log", byNginx, 40)
+	m.said(`"type":"block"`, byNginx, `"nginx"`, `"in_force"`)
+	m.run("connwarden", "unblock", byNginx)
+	m.run("systemctl", "stop", "nginx.service")
+	m.run("rm", dropIn)
+	m.write(file, before)
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service")
 }
 
 // cut turns the machine off and on again.
