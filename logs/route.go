@@ -74,7 +74,11 @@ func init() {
 		for _, one := range list {
 			switch one := one.(type) {
 			case string:
-				out = append(out, route{format: named(one)})
+				f := named(one)
+				if f == nil {
+					panic("no format " + one) // a name of our own
+				}
+				out = append(out, route{format: f})
 			case *Format:
 				out = append(out, route{format: one})
 			case func([]byte) bool:
