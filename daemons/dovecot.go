@@ -19,6 +19,9 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 				s = strings.TrimPrefix(s, level)
 			}
 		}
+		if (strings.HasPrefix(s, "auth(") || strings.HasPrefix(s, "auth-worker(")) && strings.Contains(s, ",sasl:") {
+			return dovecotRequest(s, e)
+		}
 		who, rest, ok := strings.Cut(s, ": ")
 		if !ok {
 			return false
@@ -116,6 +119,52 @@ func dovecotAuth(s string, e *connwarden.Event) bool {
 		}
 		all.add(a)
 		user, kind = name, dovecotWhy(s[at:])
+	}
+	a, ok := all.agreed()
+	return ok && sayOf(e, kind, a, user, "")
+}
+
+// dovecotRequest reads the authentication service of Dovecot 2.4: "auth(NAME,ADDR,sasl:MECH[,master])[<PID>][<SESSION>][: request [N]]: DRIVER: TEXT"
+// (auth-request.c, get_log_prefix). The name is the peer's, and so may be the end of the text: all places that could be the address must agree.
+func dovecotRequest(s string, e *connwarden.Event) bool {
+	const sasl = ",sasl:"
+	var all agreement
+	user := ""
+	kind := connwarden.EventOther
+	for at := 0; ; {
+		i := strings.Index(s[at:], sasl)
+		if i < 0 {
+			break
+		}
+		at += i
+		head, host, ok := lastCut(s[:at], ",")
+		_, rest, more := strings.Cut(s[at+len(sasl):], ")")
+		at += len(sasl)
+		if !ok || !more {
+			continue
+		}
+		a, ok := address(host)
+		if !ok {
+			continue
+		}
+		for strings.HasPrefix(rest, "<") {
+			if _, rest, ok = strings.Cut(rest, ">"); !ok {
+				break
+			}
+		}
+		if request, found := strings.CutPrefix(rest, ": request ["); found {
+			_, rest, _ = strings.Cut(request, "]")
+		}
+		if rest, ok = strings.CutPrefix(rest, ": "); !ok {
+			continue
+		}
+		for _, level := range [...]string{"Info: ", "Warning: ", "Error: "} {
+			rest = strings.TrimPrefix(rest, level)
+		}
+		_, why, _ := strings.Cut(rest, ": ") // behind the driver
+		all.add(a)
+		_, user, _ = strings.Cut(head, "(")
+		kind = dovecotWhy(why)
 	}
 	a, ok := all.agreed()
 	return ok && sayOf(e, kind, a, user, "")

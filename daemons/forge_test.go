@@ -56,6 +56,7 @@ var spoken = []Message{
 	spoke("dovecot", "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<NAME>, method=PLAIN, rip=PEER, lip=192.0.2.10, session=<a1b2c3d4>"),
 	spoke("dovecot", "auth: passwd-file(NAME,PEER,<a1b2c3d4>): unknown user"),
 	spoke("dovecot", "auth: passwd-file(NAME,PEER,<a1b2c3d4>): Password mismatch (given password: NAME)"),
+	spoke("dovecot", "auth(NAME,PEER,sasl:plain)<a1b2c3>: passwd-file: Password mismatch (given password: NAME)"),
 	spoke("imapd", "LOGIN FAILED, user=NAME, ip=[::ffff:PEER], port=[51022]"),
 	spoke("courieresmtpd", `error,relay=::ffff:PEER,port=51022,msg="535 Authentication failed.",cmd: AUTH LOGIN NAME`),
 	spoke("cyrus/imap", "badlogin: [PEER] plaintext (NAME) invalid user"),
