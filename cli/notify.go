@@ -348,7 +348,11 @@ func (p *Plan) telling() (probes []report.Probe) {
 				why = file + " can be read by everyone: chmod 600 " + file
 			}
 		}
-		if one.f.Password+one.f.Token+one.f.Secret != "" && exposed(p.File) {
+		secrets := one.f.Password + one.f.Token + one.f.Secret
+		if one.f.Type == "slack" || one.f.Type == "discord" {
+			secrets += one.f.URL
+		}
+		if secrets != "" && exposed(p.File) {
 			why = p.File + " holds a secret and can be read by everyone: chmod 600 " + p.File
 		}
 		probes = append(probes, report.Probe{Area: "notifications", Name: one.c.Name, Answer: answer.String(), Why: report.Clean(why)})
