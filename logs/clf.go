@@ -119,9 +119,7 @@ func (p *Parser) clfPlain(line []byte) int {
 		return 0
 	}
 	p.req.Client, p.req.Time = a, t
-	if p.deep != nil && !p.deep(a) && (p.opt.Proxies == nil || !p.opt.Proxies.Contains(a)) {
-		p.opt.Want, p.brief = p.few, true
-	}
+	p.asked(a)
 	return at + clfLen
 }
 

@@ -38,6 +38,9 @@ func (p *Parser) quick(block []byte) int {
 	n := 0
 	if p.opt.Want&connwarden.FieldClient != 0 {
 		r.Client, n = scanIPv4(block)
+		if n > 0 {
+			p.asked(r.Client)
+		}
 	} else {
 		first := binary.LittleEndian.Uint64(block)
 		m := among(first, ' ')
@@ -121,7 +124,7 @@ func (p *Parser) quick(block []byte) int {
 	if line[len(line)-1] == '\r' {
 		line = line[:len(line)-1]
 	}
-	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) != 0 || p.opt.Proxies != nil {
+	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) != 0 || p.opt.Proxies != nil && !p.brief {
 		if g, _ := p.clfAgents(line, at); g != complete {
 			return 0
 		}

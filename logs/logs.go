@@ -180,6 +180,13 @@ func (p *Parser) Brief(few connwarden.Fields, deep func(peer netip.Addr) bool) {
 	p.few, p.deep, p.want = few, deep, p.opt.Want
 }
 
+// asked makes the line in hand one that is read briefly if its direct peer is one of those.
+func (p *Parser) asked(peer netip.Addr) {
+	if p.deep != nil && !p.deep(peer) && (p.opt.Proxies == nil || !p.opt.Proxies.Contains(peer)) {
+		p.opt.Want, p.brief = p.few, true
+	}
+}
+
 // Format tells the format that the parser expects at present; with Options.Auto it may change while lines are read. Asked by a sink, it is
 // that of the line in hand.
 func (p *Parser) Format() *Format {

@@ -20,7 +20,6 @@ type leaf struct {
 	empty bool      // an empty text fits
 	op    op        // opText or opQuery
 	late  []int     // of opQuery: its expressions that no text is required for
-	whole bool      // an expression without a required text: tried on every text
 }
 
 // expression is a regular expression, the leaf that a text fits which it matches, and what such a text is made of.
