@@ -54,6 +54,12 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	if journalErr == nil {
 		go w.followJournal(inner, journal, state.Cursor)
 	}
+	if len(state.Logs) == 0 && w.opt.History != nil && !w.opt.Once {
+		// Whoever is killed before the first save would begin at the ends of the logs again, and what came meanwhile be lost.
+		if err := w.opt.History.Save(ctx, w.state()); err != nil {
+			w.problem("history", err.Error())
+		}
+	}
 	mode := w.opt.Policy.stance(nil, w.opt.Keeper != nil, w.now).Mode
 	w.tail.Wake()
 	w.opt.Tell(&Start{

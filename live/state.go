@@ -95,20 +95,26 @@ func (w *warden) save(ctx context.Context, last bool) error {
 		}
 	}
 	w.changed = false
-	s := &State{Saved: w.now, Lines: w.lines, Unparsed: w.bad, Cursor: w.cursor, Logs: make(map[string]tail.Place, len(w.feeds))}
+	s := w.state()
 	if w.opt.Recorder != nil {
 		s.Counted = w.meter.state(last)
-	}
-	for i, f := range w.feeds {
-		if p, ok := w.tail.Place(i); ok {
-			s.Logs[f.source.Log.Path] = p
-		}
 	}
 	if last {
 		return errors.Join(err, w.keep(ctx, s))
 	}
 	go func() { w.saving <- w.keep(ctx, s) }()
 	return err
+}
+
+// state is how far each log was read.
+func (w *warden) state() *State {
+	s := &State{Saved: w.now, Lines: w.lines, Unparsed: w.bad, Cursor: w.cursor, Logs: make(map[string]tail.Place, len(w.feeds))}
+	for i, f := range w.feeds {
+		if p, ok := w.tail.Place(i); ok {
+			s.Logs[f.source.Log.Path] = p
+		}
+	}
+	return s
 }
 
 // keep saves the state, and then hands over what it says was counted: the other way round a crash between the two would

@@ -285,6 +285,47 @@ func TestFollowGoesOn(t *testing.T) {
 	}
 }
 
+// TestFollowGoesOnBehind stops while the first of three rotated files is being read. The others are older than the last look at
+// it, and must be read all the same.
+func TestFollowGoesOnBehind(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "access.log")
+	r := follow(t, FollowOptions{})
+	long := strings.Repeat(strings.Repeat("x", 99)+"\n", 100_000) // more than a turn
+	r.write(name, "1\n"+long)
+	r.f.Add(name, Options{}, &Place{})
+	r.f.Wake()
+	if !r.f.Read(r.now, r.visit) {
+		t.Fatal("all was read in one turn")
+	}
+	for i, text := range []string{"2\n", "3\n"} {
+		for n := i; n >= 0; n-- {
+			from := name
+			if n > 0 {
+				from += "." + strconv.Itoa(n)
+			}
+			r.do(os.Rename(from, name+"."+strconv.Itoa(n+1)))
+		}
+		r.write(name, text)
+	}
+	r.write(name, "")
+	before := r.now.Add(-time.Hour)
+	for _, n := range []string{name + ".2", name + ".1", name} {
+		r.do(os.Chtimes(n, before, before))
+	}
+	r.f.Read(r.now, r.visit)
+	p, ok := r.f.Place(0)
+	if !ok {
+		t.Fatal("no place")
+	}
+	r.f.Remove(0)
+	r2 := follow(t, FollowOptions{})
+	r2.f.Add(name, Options{}, &p)
+	r2.look()
+	if got := r.text[0] + r2.text[0]; got != "1\n"+long+"2\n3\n" {
+		t.Errorf("%d bytes of %d, the last %q", len(got), len(long)+6, got[len(got)-min(len(got), 8):])
+	}
+}
+
 func TestFollowLongLines(t *testing.T) {
 	r, name := follow(t, FollowOptions{Blind: true}), filepath.Join(t.TempDir(), "access.log")
 	log := r.f.Add(name, Options{}, &Place{})

@@ -57,8 +57,14 @@ func openGeneration(name string, opt Options) (*generation, error) {
 
 func (g *generation) same(o *generation) bool { return os.SameFile(g.info, o.info) }
 
+// place is how far it was read. Of one that has more, nothing is known of what was written after it: that may be older than the
+// look at it.
 func (g *generation) place() Place {
-	return Place{Offset: g.offset, Head: g.head, Len: g.len, At: g.seen}
+	p := Place{Offset: g.offset, Head: g.head, Len: g.len, At: g.seen}
+	if m := g.info.ModTime(); g.behind && m.Before(p.At) {
+		p.At = m
+	}
+	return p
 }
 
 // begins tells whether a file begins like that of a place and reaches as far.
