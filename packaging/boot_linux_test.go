@@ -120,6 +120,9 @@ func (m *machine) sandbox(pid string) {
 	if r := m.try("stat", "-c", "%G %a", "/run/connwarden/connwarden.sock"); r.out != "adm 660\n" {
 		m.Errorf("the daemon's socket: %s, want adm 660; %s\n%s", r.out, r.err, m.run("journalctl", "--no-pager", "-o", "cat", "-u", "connwarden.service"))
 	}
+	if r := m.try("systemd-analyze", "--man=no", "verify", "connwarden.service", "connwarden-sync.service", "connwarden-sync.timer"); r.code != 0 || strings.Contains(r.err, "connwarden") {
+		m.Errorf("systemd-analyze verify: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
 	told, err := os.ReadFile("../SECURITY.md")
 	m.check(err)
 	for _, unit := range []string{"connwarden.service", "connwarden-sync.service"} {
