@@ -134,6 +134,13 @@ func TestMatch(t *testing.T) {
 		{`kind=http and not (path=/ or path=/x)`, "/z", "", true},
 		{`kind=tls or ip=203.0.113.9`, "/", "", true},
 		{`path~"^/[0-9]+$"`, "/123", "", true},
+		{`path=/x and query~"^[0-9]{1,9}$"`, "/x", "123", true},
+		{`path=/x and query~"^[0-9]{1,9}$"`, "/x", "12a", false},
+		{`path=/x and not query~"^[0-9]{1,9}$"`, "/x", "12a", true},
+		{`path=/x and not query~"^[0-9]{1,9}$"`, "/x", "%31%32", false},
+		{`path=/x or query~"^[0-9]{1,9}$"`, "/y", "7", true},
+		{`query~"^a|b$"`, "/", "xb", true},
+		{`query~"^a|b$"`, "/", "xbx", false},
 		{`path$=~`, "/a.php~", "", true},
 		{`path$=~`, "/a.php", "", false},
 	} {
