@@ -200,9 +200,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 		r := &requests[i]
 		c.By = r.By
 		if r.By.Kind != connwarden.ByOperator {
-			if ok, err := k.automatic(r, b, held, out); err != nil {
-				return nil, err
-			} else if !ok {
+			if !k.automatic(r, b, held, out) {
 				continue
 			}
 		} else if p := pardon(b.pardons, r.Target, b.now); p != nil && p.Target == r.Target {
@@ -300,26 +298,26 @@ func (k *Keeper) cannot(g *Guard, w *Wish) string {
 }
 
 // automatic fits a verdict's request to the rules of automatic blocks; ok is false if nothing is to be done.
-func (k *Keeper) automatic(r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) (ok bool, err error) {
+func (k *Keeper) automatic(r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) bool {
 	r.Target = Automatic(r.Target)
 	r.Forced = false
 	if p := pardon(b.pardons, r.Target, b.now); p != nil {
 		out.refuseFor(ReasonPardon, r.Target, "an operator let it go until %s", p.Until.Format(time.RFC3339))
-		return false, nil
+		return false
 	}
 	if r.For == 0 {
 		for _, name := range r.Drivers {
 			if w, ok := held[connwarden.BlockKey{Target: r.Target, Scope: r.Scope, Driver: name}]; ok && w.Wanted(b.now) {
-				return false, nil
+				return false
 			}
 		}
 		r.For = k.next(r.Target, b, held)
 	}
 	if !k.Plan && !k.Rules.Admit(b.now) {
 		out.refuseFor(ReasonLimit, r.Target, "more than %d automatic blocks in a minute", k.Rules.limits.PerMinute)
-		return false, nil
+		return false
 	}
-	return true, nil
+	return true
 }
 
 // past is what the journal says of the past of those that verdicts accuse.
