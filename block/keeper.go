@@ -297,7 +297,7 @@ func (k *Keeper) cannot(g *Guard, w *Wish) string {
 	return ""
 }
 
-// automatic fits a verdict's request to the rules of automatic blocks; ok is false if nothing is to be done.
+// automatic fits a verdict's request to the rules of automatic blocks. It tells whether anything is to be done.
 func (k *Keeper) automatic(r *Request, b book, held map[connwarden.BlockKey]Wish, out *Outcome) bool {
 	r.Target = Automatic(r.Target)
 	r.Forced = false
