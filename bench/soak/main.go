@@ -225,7 +225,7 @@ func run(program string, lines, rotations, kills int, seed uint64, limit time.Du
 		Lines int
 	}
 	if err := json.Unmarshal(<-d.ended, &end); err != nil || end.Type != "end" {
-		return fmt.Errorf("its last message is %+v: %v", end, err)
+		return errors.Join(fmt.Errorf("its last message is %+v", end), err)
 	}
 	if err := d.cmd.Wait(); err != nil {
 		return err
