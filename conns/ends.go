@@ -12,8 +12,8 @@ import (
 // TIME-WAIT has no such socket. end must not keep what it is given. lost is called when the kernel had more to tell than
 // was read in time; how many it does not say.
 //
-// The error wraps [connwarden.ErrDenied] without CAP_NET_ADMIN, and [connwarden.ErrUnsupported] where the kernel does not tell; that
-// ctx is done is none.
+// Any user may hear. The error wraps [connwarden.ErrDenied] where the system forbids it all the same, and
+// [connwarden.ErrUnsupported] where the kernel does not tell; that ctx is done is none.
 func Ends(ctx context.Context, end func(*connwarden.Conn), lost func()) error {
 	return ends(ctx, end, lost)
 }

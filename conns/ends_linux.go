@@ -37,7 +37,7 @@ func ends(ctx context.Context, end func(*connwarden.Conn), lost func()) error {
 	for _, group := range []int{groupTCPDestroy, groupTCP6Destroy} {
 		switch err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); {
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-			return fmt.Errorf("hear of connections that end: %w: it takes CAP_NET_ADMIN", connwarden.ErrDenied)
+			return fmt.Errorf("hear of connections that end: %w", connwarden.ErrDenied)
 		case err != nil:
 			return fmt.Errorf("hear of connections that end: %w: %w", connwarden.ErrUnsupported, err)
 		}

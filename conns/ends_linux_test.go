@@ -5,11 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/internal/netnstest"
@@ -92,13 +89,55 @@ func TestKernelEnds(t *testing.T) {
 	}
 }
 
-// TestEndsDenied asks without the privilege.
-func TestEndsDenied(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("runs as an ordinary user, who lacks CAP_NET_ADMIN")
+// TestEnds hears of connections over loopback, as any user may.
+func TestEnds(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	err := Ends(t.Context(), func(*connwarden.Conn) {}, func() {})
-	if !errors.Is(err, connwarden.ErrDenied) && !errors.Is(err, unix.EPROTONOSUPPORT) {
-		t.Error(err)
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).AddrPort().Port()
+	heard := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- Ends(ctx, func(c *connwarden.Conn) {
+			if c.Local.Port() == port || c.Remote.Port() == port {
+				select {
+				case heard <- struct{}{}:
+				default:
+				}
+			}
+		}, func() {})
+	}()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < 20*time.Second; {
+		conn, err := net.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		mine.Close()
+		select {
+		case <-heard:
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			return
+		case err := <-done:
+			if errors.Is(err, connwarden.ErrDenied) || errors.Is(err, connwarden.ErrUnsupported) {
+				t.Skipf("this kernel does not tell: %v", err)
+			}
+			t.Fatal(err)
+		case <-tick.C:
+		}
 	}
+	t.Error("nothing was heard in twenty seconds")
 }

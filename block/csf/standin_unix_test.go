@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "csf" {
 		standIn(filepath.Join(filepath.Dir(os.Args[0]), "..", ".."), os.Args[1:])
-		os.Exit(0)
+		syscall.Exit(0) // os.Exit waits for a second under the race detector, four hundred times
 	}
 	os.Exit(m.Run())
 }

@@ -57,6 +57,16 @@ func Redact(d *report.Review) *report.Review {
 		e.Problems = r.problems(e.Problems)
 		out.Errors = &e
 	}
+	if d.History != nil { // how much came and what was thought of whom; not which sites there are, nor who blocked what for which reason
+		h := *d.History
+		h.Sites, h.Blocks = []report.SiteRate{}, []report.PastBlock{}
+		h.Verdicts = slices.Clone(h.Verdicts)
+		for i := range h.Verdicts {
+			r.peer(&h.Verdicts[i].Peer)
+		}
+		h.Problems = r.problems(h.Problems)
+		out.History = &h
+	}
 	out.Pressure = slices.Clone(d.Pressure)
 	for i := range out.Pressure {
 		out.Pressure[i].About, out.Pressure[i].Why = r.text(out.Pressure[i].About), r.text(out.Pressure[i].Why)
@@ -102,6 +112,10 @@ func (r *redactor) peer(p *report.Peer) {
 		p.Bot = &report.Bot{Claim: p.Bot.Claim, Proof: p.Bot.Proof}
 	}
 	p.Exempt = r.text(p.Exempt)
+	p.Via = r.text(p.Via)
+	if b := p.Blocked; b != nil { // not who did it and why, nor of which site's folder
+		p.Blocked = &report.Block{Target: p.Addr, Drivers: []string{}, Since: b.Since, Until: b.Until, By: b.By, State: b.State}
+	}
 	p.Evidence = slices.Clone(p.Evidence)
 	for i := range p.Evidence {
 		e := &p.Evidence[i]
