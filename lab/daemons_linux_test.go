@@ -115,6 +115,7 @@ func TestRealMail(t *testing.T) {
 	c = l.Talk("198.51.100.28", 2525, "")
 	c.Send("EHLO early.example.net\r\n")
 	c.Hear("220-")
+	c.Hear("250 ") // what is said before the answer would be one thing more to reproach it with, or not
 	c.Say("MAIL FROM:<a@example.net>", "250")
 	c.Say("RCPT TO:<ann@example.com>", "550")
 	bye(c)
@@ -152,7 +153,7 @@ func TestRealMail(t *testing.T) {
 			"198.51.100.24 probe postfix":       1,
 			"198.51.100.25 limit_hit postfix":   1,
 			"198.51.100.26 probe postfix":       1,
-			"198.51.100.28 probe postfix":       2,
+			"198.51.100.28 probe postfix":       1,
 			"198.51.100.28 not_allowed postfix": 1,
 			"198.51.100.29 limit_hit postfix":   1,
 		})
