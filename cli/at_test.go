@@ -51,7 +51,7 @@ func pastMachine(t *testing.T, now time.Time) (root string) {
 	then := now.Add(-20 * time.Hour)
 	for m := range 20 * 60 {
 		if at := then.Add(time.Duration(m) * time.Minute); m < 600 || m > 660 {
-			batch.Rates = append(batch.Rates, history.Rate{At: at.Unix(), Requests: 100, Malicious: 40, Open: 311})
+			batch.Rates = append(batch.Rates, report.SiteMinute{At: at.Unix(), Requests: 100, Malicious: 40, Open: 311})
 		}
 	}
 	until := then.Add(2 * time.Hour)
@@ -149,7 +149,7 @@ func TestHistorianKeepsWhatCouldNotBeWritten(t *testing.T) {
 	defer h.book.Close()
 	h.tell(&live.Verdict{Head: live.Head{Type: "verdict", Time: now}, Peer: report.Peer{Addr: "192.0.2.7", Verdict: "malicious", Score: 90}})
 	h.tell(&live.Block{Head: live.Head{Type: "block", Time: now}, Block: report.Block{Target: "192.0.2.7/32"}})
-	batch := live.Batch{Number: 1, Rates: []live.Rate{{At: now.Unix() / 60 * 60, Requests: 5}}}
+	batch := live.Batch{Number: 1, Rates: []report.SiteMinute{{At: now.Unix() / 60 * 60, Requests: 5}}}
 	if err := h.Record(t.Context(), batch); err == nil {
 		t.Fatal("written although there is no folder")
 	}

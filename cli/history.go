@@ -94,13 +94,9 @@ func (h *historian) tell(m any) {
 // Record implements live.Recorder.
 func (h *historian) Record(ctx context.Context, b live.Batch) error {
 	h.mu.Lock()
-	batch := &history.Batch{Number: b.Number, Sightings: h.sightings, Acts: h.acts, Left: h.left}
+	batch := &history.Batch{Number: b.Number, Rates: b.Rates, Sightings: h.sightings, Acts: h.acts, Left: h.left}
 	h.sightings, h.acts, h.left = nil, nil, 0
 	h.mu.Unlock()
-	batch.Rates = make([]history.Rate, len(b.Rates))
-	for i, r := range b.Rates {
-		batch.Rates[i] = history.Rate(r)
-	}
 	err := h.book.Record(ctx, batch)
 	var replaced *history.Replaced
 	if err != nil && !errors.As(err, &replaced) { // it comes again, with what was told since

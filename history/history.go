@@ -55,17 +55,6 @@ const (
 // Others is the name of all sites beyond the busiest MaxSites of a minute.
 const Others = "(others)"
 
-// Rate is what one site had in one minute; the site "" stands for logs that name none.
-type Rate struct {
-	At                    int64 // Unix seconds of the minute's beginning
-	Site                  string
-	Requests, Bytes       uint64
-	Class                 [6]uint64 // 0: no status, 1 to 5: 1xx to 5xx
-	Malicious, Suspicious uint64
-	Errors, Events        uint64
-	Open                  uint64 // most connections; of the whole machine, in the row of the site ""
-}
-
 // Book is the database as the daemon writes it. Make it with [New].
 type Book struct {
 	name   string

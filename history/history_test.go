@@ -43,7 +43,7 @@ func TestBookTellsWhatWasWritten(t *testing.T) {
 	defer b.Close()
 	must(t, b.Record(t.Context(), &Batch{
 		Number: 7, Left: 3,
-		Rates: []Rate{
+		Rates: []report.SiteMinute{
 			{At: noon.Unix(), Open: 40},
 			{At: noon.Unix(), Site: "shop.example", Requests: 100, Bytes: 5000, Class: [6]uint64{0, 0, 60, 0, 40}, Malicious: 30, Errors: 2},
 			{At: noon.Unix() + 60, Site: "shop.example", Requests: 10, Class: [6]uint64{0, 0, 10}},
@@ -52,8 +52,8 @@ func TestBookTellsWhatWasWritten(t *testing.T) {
 		Acts:      []report.PastBlock{{Time: noon, Type: "block", Block: report.Block{Target: "192.0.2.0/24", Why: "noise"}}, {Time: noon.Add(time.Minute), Type: "unblock", Block: report.Block{Target: "2001:db8::/64"}}},
 	}))
 	// The same batch again, as after a crash, and lines of the same minute that came late.
-	must(t, b.Record(t.Context(), &Batch{Number: 7, Rates: []Rate{{At: noon.Unix(), Site: "shop.example", Requests: 100}}}))
-	must(t, b.Record(t.Context(), &Batch{Number: 8, Rates: []Rate{{At: noon.Unix(), Site: "shop.example", Requests: 5, Class: [6]uint64{0, 0, 5}}}}))
+	must(t, b.Record(t.Context(), &Batch{Number: 7, Rates: []report.SiteMinute{{At: noon.Unix(), Site: "shop.example", Requests: 100}}}))
+	must(t, b.Record(t.Context(), &Batch{Number: 8, Rates: []report.SiteMinute{{At: noon.Unix(), Site: "shop.example", Requests: 5, Class: [6]uint64{0, 0, 5}}}}))
 
 	d, err := Read(t.Context(), dir, Query{From: noon, Until: noon.Add(time.Hour)})
 	must(t, err)
@@ -107,7 +107,7 @@ func TestBookStaysBounded(t *testing.T) {
 		clock.t = noon.Add(time.Duration(m) * time.Minute)
 		batch := &Batch{Number: uint64(m + 1)}
 		for s := range 300 {
-			batch.Rates = append(batch.Rates, Rate{At: clock.t.Unix(), Site: fmt.Sprintf("%d-%d.example", m, s), Requests: uint64(s)})
+			batch.Rates = append(batch.Rates, report.SiteMinute{At: clock.t.Unix(), Site: fmt.Sprintf("%d-%d.example", m, s), Requests: uint64(s)})
 		}
 		for i := range MaxSightings + 200 {
 			one := accused(netip.AddrFrom4([4]byte{10, byte(m), byte(i >> 8), byte(i)}).String(), clock.t, 50+i%50)
@@ -139,10 +139,10 @@ func TestMinutesBecomeHours(t *testing.T) {
 	b := New(dir, 0, clock.now)
 	defer b.Close()
 	for m := range 120 {
-		must(t, b.Record(t.Context(), &Batch{Number: uint64(m + 1), Rates: []Rate{{At: noon.Unix() + int64(m)*60, Requests: 2, Open: uint64(m)}}}))
+		must(t, b.Record(t.Context(), &Batch{Number: uint64(m + 1), Rates: []report.SiteMinute{{At: noon.Unix() + int64(m)*60, Requests: 2, Open: uint64(m)}}}))
 	}
 	clock.t = noon.Add(72 * time.Hour)
-	must(t, b.Record(t.Context(), &Batch{Number: 1000, Rates: []Rate{{At: clock.t.Unix(), Requests: 1}}}))
+	must(t, b.Record(t.Context(), &Batch{Number: 1000, Rates: []report.SiteMinute{{At: clock.t.Unix(), Requests: 1}}}))
 	d, err := Read(t.Context(), dir, Query{From: noon, Until: noon.Add(2 * time.Hour)})
 	must(t, err)
 	if d.Step != 3600 || len(d.Rates) != 2 || d.Rates[0].Requests != 120 || d.Rates[1].Open != 119 {
@@ -169,12 +169,12 @@ func TestDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, clock := t.TempDir(), &clockAt{noon}
 			b := New(dir, 0, clock.now)
-			must(t, b.Record(t.Context(), &Batch{Number: 1, Rates: []Rate{{At: noon.Unix(), Requests: 1}}, Sightings: []report.Sighting{accused("192.0.2.7", noon, 90)}}))
+			must(t, b.Record(t.Context(), &Batch{Number: 1, Rates: []report.SiteMinute{{At: noon.Unix(), Requests: 1}}, Sightings: []report.Sighting{accused("192.0.2.7", noon, 90)}}))
 			must(t, b.Close())
 			damage(t, filepath.Join(dir, Name))
 			b = New(dir, 0, clock.now)
 			defer b.Close()
-			err := b.Record(t.Context(), &Batch{Number: 2, Rates: []Rate{{At: noon.Unix() + 60, Requests: 5}}})
+			err := b.Record(t.Context(), &Batch{Number: 2, Rates: []report.SiteMinute{{At: noon.Unix() + 60, Requests: 5}}})
 			var replaced *Replaced
 			if !errors.As(err, &replaced) {
 				t.Fatalf("it says %v", err)
@@ -187,7 +187,7 @@ func TestDamage(t *testing.T) {
 			if len(d.Rates) != 1 || d.Rates[0].Requests != 5 {
 				t.Errorf("%+v", d.Rates)
 			}
-			must(t, b.Record(t.Context(), &Batch{Number: 3, Rates: []Rate{{At: noon.Unix() + 120, Requests: 5}}}))
+			must(t, b.Record(t.Context(), &Batch{Number: 3, Rates: []report.SiteMinute{{At: noon.Unix() + 120, Requests: 5}}}))
 		})
 	}
 }
@@ -198,14 +198,14 @@ func TestLocked(t *testing.T) {
 	b := New(dir, 0, clock.now)
 	b.wait = time.Millisecond
 	defer b.Close()
-	must(t, b.Record(t.Context(), &Batch{Number: 1, Rates: []Rate{{At: noon.Unix(), Requests: 1}}}))
+	must(t, b.Record(t.Context(), &Batch{Number: 1, Rates: []report.SiteMinute{{At: noon.Unix(), Requests: 1}}}))
 	other, err := sql.Open("sqlite", filepath.Join(dir, Name))
 	must(t, err)
 	defer other.Close()
 	other.SetMaxOpenConns(1)
 	_, err = other.Exec("BEGIN EXCLUSIVE")
 	must(t, err)
-	batch := &Batch{Number: 2, Rates: []Rate{{At: noon.Unix() + 60, Requests: 2}}}
+	batch := &Batch{Number: 2, Rates: []report.SiteMinute{{At: noon.Unix() + 60, Requests: 2}}}
 	if err := b.Record(t.Context(), batch); err == nil || !strings.Contains(err.Error(), "another program holds it") {
 		t.Fatalf("it says %v", err)
 	}
@@ -243,7 +243,7 @@ func TestKilled(t *testing.T) {
 			panic(err)
 		}
 		for n := last + 1; ; n++ {
-			rates := []Rate{{At: noon.Unix(), Site: "a", Requests: 1}, {At: noon.Unix(), Site: "b", Requests: 1}}
+			rates := []report.SiteMinute{{At: noon.Unix(), Site: "a", Requests: 1}, {At: noon.Unix(), Site: "b", Requests: 1}}
 			if err := b.Record(context.Background(), &Batch{Number: n, Rates: rates, Sightings: []report.Sighting{accused("192.0.2.7", noon, 90)}}); err != nil {
 				panic(err)
 			}

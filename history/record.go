@@ -20,7 +20,7 @@ import (
 // already is not taken twice, so that whoever counts may hand it in again after a crash.
 type Batch struct {
 	Number    uint64
-	Rates     []Rate
+	Rates     []report.SiteMinute
 	Sightings []report.Sighting
 	Acts      []report.PastBlock
 	Left      uint64 // verdicts that were left out before
@@ -123,7 +123,7 @@ func (b *Book) write(ctx context.Context, batch *Batch) error {
 
 // writeRates adds rows to what is there of the same minute: lines may come late. Of each minute the busiest sites have
 // rows of their own.
-func writeRates(ctx context.Context, tx *sql.Tx, rates []Rate) error {
+func writeRates(ctx context.Context, tx *sql.Tx, rates []report.SiteMinute) error {
 	list := bounded(rates)
 	sites := map[string]int64{}
 	for i := range list {
@@ -153,12 +153,12 @@ func writeRates(ctx context.Context, tx *sql.Tx, rates []Rate) error {
 }
 
 // bounded joins the quiet sites of each minute to one. The site "" stays, which stands for the machine too.
-func bounded(rates []Rate) []Rate {
+func bounded(rates []report.SiteMinute) []report.SiteMinute {
 	list := slices.Clone(rates)
-	slices.SortStableFunc(list, func(a, b Rate) int {
+	slices.SortStableFunc(list, func(a, b report.SiteMinute) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(notEmpty(a.Site), notEmpty(b.Site)), cmp.Compare(b.Requests+b.Errors, a.Requests+a.Errors), cmp.Compare(a.Site, b.Site))
 	})
-	var out []Rate
+	var out []report.SiteMinute
 	n := 0
 	for i := range list {
 		if i == 0 || list[i].At != list[i-1].At {
@@ -169,7 +169,7 @@ func bounded(rates []Rate) []Rate {
 			continue
 		}
 		if n == MaxSites+1 {
-			out = append(out, Rate{At: list[i].At, Site: Others})
+			out = append(out, report.SiteMinute{At: list[i].At, Site: Others})
 		}
 		out[len(out)-1].Add(&list[i])
 	}
@@ -177,20 +177,6 @@ func bounded(rates []Rate) []Rate {
 }
 
 func notEmpty(s string) int { return min(len(s), 1) }
-
-// Add adds o's counts to r's; of open connections the most stays.
-func (r *Rate) Add(o *Rate) {
-	r.Requests += o.Requests
-	r.Bytes += o.Bytes
-	for i, n := range o.Class {
-		r.Class[i] += n
-	}
-	r.Malicious += o.Malicious
-	r.Suspicious += o.Suspicious
-	r.Errors += o.Errors
-	r.Events += o.Events
-	r.Open = max(r.Open, o.Open)
-}
 
 // writeSightings writes the gravest, and tells how many were too many.
 func writeSightings(ctx context.Context, tx *sql.Tx, list []report.Sighting) (left uint64, err error) {

@@ -260,17 +260,14 @@ func (r *syslogReader) action(text string, at position) {
 	}
 }
 
-// parameter takes name="value" out of RainerScript.
+// parameter takes name="value" out of RainerScript, whose names have no case. Name is in lower case.
 func parameter(text, name string) string {
-	lower := strings.ToLower(text)
-	for at := 0; ; {
-		i := strings.Index(lower[at:], name)
-		if i < 0 {
-			return ""
+	for at := 0; at+len(name) <= len(text); at++ {
+		if !strings.EqualFold(text[at:at+len(name)], name) || at > 0 && wordByte(text[at-1]) {
+			continue
 		}
-		at += i + len(name)
-		rest := strings.TrimLeft(text[at:], " \t")
-		if before := at - len(name) - 1; before >= 0 && wordByte(lower[before]) || !strings.HasPrefix(rest, "=") {
+		rest := strings.TrimLeft(text[at+len(name):], " \t")
+		if !strings.HasPrefix(rest, "=") {
 			continue
 		}
 		rest = strings.TrimLeft(rest[1:], " \t")
@@ -280,4 +277,5 @@ func parameter(text, name string) string {
 		value, _, _ := strings.Cut(rest[1:], `"`)
 		return value
 	}
+	return ""
 }

@@ -10,40 +10,14 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/faults"
 	"github.com/connwarden/connwarden/judge"
+	"github.com/connwarden/connwarden/report"
 )
-
-// Rate is what one site had in one minute; the site "" stands for logs that name none.
-type Rate struct {
-	At         int64     `json:"at"` // Unix seconds of the minute's beginning
-	Site       string    `json:"site,omitempty"`
-	Requests   uint64    `json:"requests,omitempty"`
-	Bytes      uint64    `json:"bytes,omitempty"`
-	Class      [6]uint64 `json:"class"`                // 0: no status, 1 to 5: 1xx to 5xx
-	Malicious  uint64    `json:"malicious,omitempty"`  // requests of addresses that were malicious by then
-	Suspicious uint64    `json:"suspicious,omitempty"` // likewise
-	Errors     uint64    `json:"errors,omitempty"`
-	Events     uint64    `json:"events,omitempty"` // hostile ones
-	Open       uint64    `json:"open,omitempty"`   // most incoming connections at a look; of the machine, in the row of ""
-}
-
-func (r *Rate) add(o *Rate) {
-	r.Requests += o.Requests
-	r.Bytes += o.Bytes
-	for i, n := range o.Class {
-		r.Class[i] += n
-	}
-	r.Malicious += o.Malicious
-	r.Suspicious += o.Suspicious
-	r.Errors += o.Errors
-	r.Events += o.Events
-	r.Open = max(r.Open, o.Open)
-}
 
 // Batch is what was counted in a minute or so. Numbers rise; a batch that is handed over twice has the same number and the
 // same rates.
 type Batch struct {
-	Number uint64 `json:"number"`
-	Rates  []Rate `json:"rates"`
+	Number uint64              `json:"number"`
+	Rates  []report.SiteMinute `json:"rates"`
 }
 
 // Recorder keeps what was counted. It is called from one goroutine, after the state that says so was saved: a batch comes
@@ -54,9 +28,9 @@ type Recorder interface {
 
 // Counted is the part of a State that was not handed to the recorder yet: what was counted up to the state's places.
 type Counted struct {
-	Last   uint64  `json:"last"` // number of the last batch that was closed
-	Open   []Rate  `json:"open,omitempty"`
-	Closed []Batch `json:"closed,omitempty"`
+	Last   uint64              `json:"last"` // number of the last batch that was closed
+	Open   []report.SiteMinute `json:"open,omitempty"`
+	Closed []Batch             `json:"closed,omitempty"`
 }
 
 const (
@@ -84,11 +58,11 @@ const (
 type meter struct {
 	table   *judge.Table
 	now     *time.Time // the warden's
-	cells   map[cellKey]*Rate
+	cells   map[cellKey]*report.SiteMinute
 	site    string // of the request before, as are
 	minute  int64
-	cell    *Rate
-	ring    [ringMinutes]Rate // of all sites, by the number of the minute
+	cell    *report.SiteMinute
+	ring    [ringMinutes]report.SiteMinute // of all sites, by the number of the minute
 	accused map[[16]byte]mark
 	closed  []Batch
 	last    uint64
@@ -116,7 +90,7 @@ type mark struct {
 }
 
 func newMeter(t *judge.Table, now *time.Time, zone *time.Location) *meter {
-	m := &meter{table: t, now: now, since: *now, turned: *now, zone: zone, cells: map[cellKey]*Rate{}, accused: map[[16]byte]mark{}}
+	m := &meter{table: t, now: now, since: *now, turned: *now, zone: zone, cells: map[cellKey]*report.SiteMinute{}, accused: map[[16]byte]mark{}}
 	m.young, m.old = m.newFaults(), m.newFaults()
 	return m
 }
@@ -184,7 +158,7 @@ func widened(s [2]time.Time, t time.Time) [2]time.Time {
 }
 
 // at returns where something is counted; nil for what is too old.
-func (m *meter) at(t time.Time, site []byte) *Rate {
+func (m *meter) at(t time.Time, site []byte) *report.SiteMinute {
 	minute := t.Unix() / 60
 	if m.cell != nil && minute == m.minute && string(site) == m.site {
 		return m.cell
@@ -195,7 +169,7 @@ func (m *meter) at(t time.Time, site []byte) *Rate {
 	return m.find(t, minute, site)
 }
 
-func (m *meter) find(t time.Time, minute int64, site []byte) *Rate {
+func (m *meter) find(t time.Time, minute int64, site []byte) *report.SiteMinute {
 	now := m.now.Unix() / 60
 	switch {
 	case t.IsZero() || minute > now:
@@ -213,7 +187,7 @@ func (m *meter) find(t time.Time, minute int64, site []byte) *Rate {
 		c = m.cells[cellKey{minute, name}]
 	}
 	if c == nil {
-		c = &Rate{At: minute * 60, Site: name}
+		c = &report.SiteMinute{At: minute * 60, Site: name}
 		m.cells[cellKey{minute, name}] = c
 	}
 	if t.Unix()/60 == minute { // what was clamped is found anew
@@ -283,10 +257,10 @@ func (m *meter) state(end bool) *Counted {
 		for _, c := range m.cells {
 			r := &m.ring[c.At/60%ringMinutes]
 			if r.At < c.At {
-				*r = Rate{At: c.At}
+				*r = report.SiteMinute{At: c.At}
 			}
 			if r.At == c.At {
-				r.add(c)
+				r.Add(c)
 			}
 		}
 		clear(m.cells)
@@ -298,8 +272,8 @@ func (m *meter) state(end bool) *Counted {
 	return &Counted{Last: m.last, Open: m.rates(), Closed: append([]Batch(nil), m.closed...)}
 }
 
-func (m *meter) rates() []Rate {
-	list := make([]Rate, 0, len(m.cells))
+func (m *meter) rates() []report.SiteMinute {
+	list := make([]report.SiteMinute, 0, len(m.cells))
 	for _, c := range m.cells {
 		list = append(list, *c)
 	}
@@ -318,14 +292,14 @@ func (m *meter) restore(s *Counted) {
 }
 
 // hour is what was counted in each minute of the last hour, the oldest first.
-func (m *meter) hour() []Rate {
-	var all [ringMinutes]Rate
+func (m *meter) hour() []report.SiteMinute {
+	var all [ringMinutes]report.SiteMinute
 	now := m.now.Unix() / 60
-	put := func(r *Rate) {
+	put := func(r *report.SiteMinute) {
 		if back := now - r.At/60; r.At > 0 && back >= 0 && back < ringMinutes {
 			to := &all[ringMinutes-1-back]
 			to.At = r.At
-			to.add(r)
+			to.Add(r)
 		}
 	}
 	for i := range m.ring {
@@ -334,7 +308,7 @@ func (m *meter) hour() []Rate {
 	for _, c := range m.cells {
 		put(c)
 	}
-	var list []Rate
+	var list []report.SiteMinute
 	for i := range all {
 		if all[i].At > 0 {
 			all[i].Site = ""

@@ -18,7 +18,7 @@ func TestCountsSurviveCrashes(t *testing.T) {
 	for seed := range uint64(50) {
 		dice := rand.New(rand.NewPCG(seed, 1))
 		start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-		kept := map[uint64][]Rate{} // as a recorder keeps them: each number once
+		kept := map[uint64][]report.SiteMinute{} // as a recorder keeps them: each number once
 		type saved struct {
 			line  int
 			state []byte
@@ -74,10 +74,10 @@ func TestCountsSurviveCrashes(t *testing.T) {
 			}
 		}
 		save(m, line, true)
-		var sum Rate
+		var sum report.SiteMinute
 		for _, list := range kept {
 			for i := range list {
-				sum.add(&list[i])
+				sum.Add(&list[i])
 			}
 		}
 		if sum.Requests != lines || sum.Bytes != lines || sum.Class[2] != lines {
@@ -100,9 +100,9 @@ func TestMeterIsBounded(t *testing.T) {
 	if len(m.cells) > maxCells+2 {
 		t.Errorf("%d cells", len(m.cells))
 	}
-	var sum Rate
+	var sum report.SiteMinute
 	for _, r := range m.hour() {
-		sum.add(&r)
+		sum.Add(&r)
 	}
 	if sum.Requests != 3*maxCells+2 {
 		t.Errorf("%d requests", sum.Requests)

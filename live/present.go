@@ -15,9 +15,9 @@ import (
 
 // Present is what the daemon knows at a moment: of what the last hour brought, without reading anything again. It is a copy.
 type Present struct {
-	Time, Since time.Time // Since is an hour back, or when the daemon began
-	Logs        int       // that are followed
-	Rates       []Rate    // of all sites, one a minute that had anything
+	Time, Since time.Time           // Since is an hour back, or when the daemon began
+	Logs        int                 // that are followed
+	Rates       []report.SiteMinute // of all sites, one a minute that had anything
 	Events      [connwarden.NumEventKinds]uint64
 	Faults      *faults.Table // of half an hour to an hour
 	FirstFault  time.Time
@@ -214,7 +214,7 @@ func (w *warden) remember(past *report.History) {
 		}
 		at := r.Start.Unix()
 		to := &w.meter.ring[at/60%ringMinutes]
-		*to = Rate{At: at, Requests: r.Requests, Bytes: r.Bytes, Malicious: r.Malicious, Suspicious: r.Suspicious, Errors: r.Errors, Events: r.Events, Open: r.Open}
+		*to = report.SiteMinute{At: at, Requests: r.Requests, Bytes: r.Bytes, Malicious: r.Malicious, Suspicious: r.Suspicious, Errors: r.Errors, Events: r.Events, Open: r.Open}
 		to.Class = [6]uint64{r.Status["none"], r.Status["1xx"], r.Status["2xx"], r.Status["3xx"], r.Status["4xx"], r.Status["5xx"]}
 	}
 }

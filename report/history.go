@@ -63,3 +63,31 @@ type PastBlock struct {
 	Type string    `json:"type"` // block or unblock
 	Block
 }
+
+// SiteMinute is what one site had in one minute, as it is counted and kept; the site "" stands for logs that name none.
+type SiteMinute struct {
+	At         int64     `json:"at"` // Unix seconds of the minute's beginning
+	Site       string    `json:"site,omitempty"`
+	Requests   uint64    `json:"requests,omitempty"`
+	Bytes      uint64    `json:"bytes,omitempty"`
+	Class      [6]uint64 `json:"class"`                // 0: no status, 1 to 5: 1xx to 5xx
+	Malicious  uint64    `json:"malicious,omitempty"`  // requests of addresses that were malicious by then
+	Suspicious uint64    `json:"suspicious,omitempty"` // likewise
+	Errors     uint64    `json:"errors,omitempty"`
+	Events     uint64    `json:"events,omitempty"` // hostile ones
+	Open       uint64    `json:"open,omitempty"`   // most incoming connections at a look; of the machine, in the row of ""
+}
+
+// Add adds o's counts to m's; of open connections the most stays.
+func (m *SiteMinute) Add(o *SiteMinute) {
+	m.Requests += o.Requests
+	m.Bytes += o.Bytes
+	for i, n := range o.Class {
+		m.Class[i] += n
+	}
+	m.Malicious += o.Malicious
+	m.Suspicious += o.Suspicious
+	m.Errors += o.Errors
+	m.Events += o.Events
+	m.Open = max(m.Open, o.Open)
+}
