@@ -22,12 +22,12 @@ func seedPast(t *testing.T, dir string) {
 	for m := range 24 * 60 {
 		at := now.Add(-time.Duration(m+1) * time.Minute)
 		visitors := uint64(30 + 25*math.Sin(float64(at.Hour()*60+at.Minute())/1440*2*math.Pi-math.Pi/2) + float64(m*7919%13))
-		r := history.Rate{At: at.Unix(), Site: "shop.example.com", Requests: visitors, Bytes: visitors * 9000, Class: [6]uint64{0, 0, visitors - visitors/20, 0, visitors / 20}}
+		r := report.SiteMinute{At: at.Unix(), Site: "shop.example.com", Requests: visitors, Bytes: visitors * 9000, Class: [6]uint64{0, 0, visitors - visitors/20, 0, visitors / 20}}
 		if m > 300 && m < 330 || m > 900 && m < 1020 {
 			r.Malicious, r.Requests, r.Errors = 140, r.Requests+140, 4
 			r.Class[4] += 140
 		}
-		batch.Rates = append(batch.Rates, r, history.Rate{At: at.Unix(), Site: "blog.example.com", Requests: visitors / 3, Bytes: visitors * 2000, Class: [6]uint64{0, 0, visitors / 3}}, history.Rate{At: at.Unix(), Open: 20 + visitors/2})
+		batch.Rates = append(batch.Rates, r, report.SiteMinute{At: at.Unix(), Site: "blog.example.com", Requests: visitors / 3, Bytes: visitors * 2000, Class: [6]uint64{0, 0, visitors / 3}}, report.SiteMinute{At: at.Unix(), Open: 20 + visitors/2})
 	}
 	for i, one := range []struct {
 		back int
