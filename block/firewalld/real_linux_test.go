@@ -135,17 +135,17 @@ func entries(addrs ...string) []block.Entry {
 // TestRealTraffic blocks an attacker while a customer goes on, and holds firewalld to what About says of it.
 func TestRealTraffic(t *testing.T) {
 	needs(t)
-	s := newScene(t)
-	m := newMachine(t, s.server)
+	s := netnstest.NewScene(t)
+	m := newMachine(t, s.Server)
 	m.start()
 	m.tell(zone+".addPort", "public", "80", "tcp", int32(0))
-	s.publish() // after firewalld has started: it empties the tables of iptables then
+	s.Publish() // after firewalld has started: it empties the tables of iptables then
 	ports := []int{80, 22}
-	s.reaches(s.attacker, attackers, append(ports, 8080)...)
-	s.reaches(s.customer, customers, ports...)
+	s.Reaches(s.Attacker, netnstest.Attackers, append(ports, 8080)...)
+	s.Reaches(s.Customer, netnstest.Customers, ports...)
 	var before []net.Conn
-	for _, addr := range attackers {
-		c, err := s.dial(s.attacker, addr, 80, certain)
+	for _, addr := range netnstest.Attackers {
+		c, err := s.Dial(s.Attacker, addr, 80, netnstest.Certain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,18 +154,18 @@ func TestRealTraffic(t *testing.T) {
 	}
 	d := m.mustOpen()
 	defer d.Close()
-	denied := entries(attackers...)
+	denied := entries(netnstest.Attackers...)
 	if err := d.Apply(t.Context(), denied, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.fails(s.attacker, attackers, ports...)
-	s.reaches(s.customer, customers, append(ports, 8080)...)
+	s.Fails(s.Attacker, netnstest.Attackers, ports...)
+	s.Reaches(s.Customer, netnstest.Customers, append(ports, 8080)...)
 	for i, c := range before {
-		if !answers(c, certain) {
+		if !netnstest.Answers(c, netnstest.Certain) {
 			t.Errorf("open connection %d of the attacker fell silent; About says that it goes on", i)
 		}
 	}
-	s.reaches(s.attacker, attackers, 8080) // as About says: a container's published port goes on
+	s.Reaches(s.Attacker, netnstest.Attackers, 8080) // as About says: a container's published port goes on
 	for _, e := range denied {
 		if seen, err := d.Prove(t.Context(), e); err != nil || !strings.Contains(seen, "zones public") {
 			t.Errorf("prove %s: %q, %v", e.Target, seen, err)
@@ -174,7 +174,7 @@ func TestRealTraffic(t *testing.T) {
 	if err := d.Apply(t.Context(), nil, denied); err != nil {
 		t.Fatal(err)
 	}
-	s.reaches(s.attacker, attackers, ports...)
+	s.Reaches(s.Attacker, netnstest.Attackers, ports...)
 }
 
 // TestRealReload is a firewalld that forgets: what was in force comes back, what was lifted does not, whoever lifted it.

@@ -125,14 +125,15 @@ func entries(scope connwarden.Scope, until time.Time, addrs ...string) []block.E
 // TestKernelTraffic blocks an attacker while a customer goes on: the server's own ports and a container's published one.
 func TestKernelTraffic(t *testing.T) {
 	needs(t)
-	s := newScene(t)
+	s := netnstest.NewScene(t)
+	s.Publish()
 	all := []int{80, 22, 8080}
-	s.reaches(s.attacker, attackers, all...)
-	s.reaches(s.customer, customers, all...)
+	s.Reaches(s.Attacker, netnstest.Attackers, all...)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 	var open4 []net.Conn
-	for _, addr := range attackers {
+	for _, addr := range netnstest.Attackers {
 		for _, port := range all {
-			c, err := s.dial(s.attacker, addr, port, certain)
+			c, err := s.Dial(s.Attacker, addr, port, netnstest.Certain)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,19 +145,19 @@ func TestKernelTraffic(t *testing.T) {
 	d := mustOpen(t)
 	apply := func(add, remove []block.Entry) {
 		t.Helper()
-		s.in(s.server, func() error { return d.Apply(t.Context(), add, remove) })
+		netnstest.In(t, s.Server, func() error { return d.Apply(t.Context(), add, remove) })
 	}
-	apply(entries(connwarden.Scope{}, time.Time{}, attackers...), nil)
-	s.fails(s.attacker, attackers, all...)
-	s.reaches(s.customer, customers, all...)
+	apply(entries(connwarden.Scope{}, time.Time{}, netnstest.Attackers...), nil)
+	s.Fails(s.Attacker, netnstest.Attackers, all...)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 	for i, c := range open4 {
-		if answers(c, silence) {
+		if netnstest.Answers(c, netnstest.Silence) {
 			t.Errorf("open connection %d of the attacker goes on", i)
 		}
 	}
 
 	// The drops are counted, and the entry can be proved.
-	s.in(s.server, func() error {
+	netnstest.In(t, s.Server, func() error {
 		list, err := d.List(t.Context())
 		if err != nil || len(list) != 2 {
 			return fmt.Errorf("list: %v, %w", list, err)
@@ -173,9 +174,9 @@ func TestKernelTraffic(t *testing.T) {
 	})
 
 	// Adding again keeps the count; an end comes by itself.
-	apply(entries(connwarden.Scope{}, time.Now().Add(time.Second), attackers...), nil)
-	s.in(s.server, func() error {
-		ctx, stop := context.WithTimeout(t.Context(), certain)
+	apply(entries(connwarden.Scope{}, time.Now().Add(time.Second), netnstest.Attackers...), nil)
+	netnstest.In(t, s.Server, func() error {
+		ctx, stop := context.WithTimeout(t.Context(), netnstest.Certain)
 		defer stop()
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -190,19 +191,19 @@ func TestKernelTraffic(t *testing.T) {
 			<-tick.C
 		}
 	})
-	s.reaches(s.attacker, attackers, all...)
+	s.Reaches(s.Attacker, netnstest.Attackers, all...)
 
 	// Some ports alone, and a prefix.
 	apply([]block.Entry{
 		{Target: netip.MustParsePrefix("198.51.100.0/25"), Scope: connwarden.Ports(80, 443)},
 		{Target: netip.MustParsePrefix("2001:db8:a::/64"), Scope: connwarden.Ports(80, 443)},
 	}, nil)
-	s.fails(s.attacker, attackers, 80)
-	s.reaches(s.attacker, attackers, 22, 8080)
-	s.reaches(s.customer, customers, all...)
+	s.Fails(s.Attacker, netnstest.Attackers, 80)
+	s.Reaches(s.Attacker, netnstest.Attackers, 22, 8080)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 
-	s.in(s.server, func() error { return d.Flush(t.Context()) })
-	s.reaches(s.attacker, attackers, all...)
+	netnstest.In(t, s.Server, func() error { return d.Flush(t.Context()) })
+	s.Reaches(s.Attacker, netnstest.Attackers, all...)
 }
 
 // TestKernelFlushedTable is a table that somebody emptied: nothing is in force, so nothing is listed, and adding brings all

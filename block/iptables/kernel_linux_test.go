@@ -117,14 +117,15 @@ func entries(scope connwarden.Scope, addrs ...string) []block.Entry {
 // TestKernelTraffic blocks an attacker while a customer goes on: the server's own ports and a container's published one.
 func TestKernelTraffic(t *testing.T) {
 	needs(t)
-	s := newScene(t)
+	s := netnstest.NewScene(t)
+	s.Publish()
 	all := []int{80, 22, 8080}
-	s.reaches(s.attacker, attackers, all...)
-	s.reaches(s.customer, customers, all...)
+	s.Reaches(s.Attacker, netnstest.Attackers, all...)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 	var before []net.Conn
-	for _, addr := range attackers {
+	for _, addr := range netnstest.Attackers {
 		for _, port := range all {
-			c, err := s.dial(s.attacker, addr, port, certain)
+			c, err := s.Dial(s.Attacker, addr, port, netnstest.Certain)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,19 +136,19 @@ func TestKernelTraffic(t *testing.T) {
 	d := mustOpen(t)
 	apply := func(add, remove []block.Entry) {
 		t.Helper()
-		s.in(s.server, func() error { return d.Apply(t.Context(), add, remove) })
+		netnstest.In(t, s.Server, func() error { return d.Apply(t.Context(), add, remove) })
 	}
-	denied := entries(connwarden.Scope{}, attackers...)
+	denied := entries(connwarden.Scope{}, netnstest.Attackers...)
 	apply(denied, nil)
-	s.fails(s.attacker, attackers, all...)
-	s.reaches(s.customer, customers, all...)
+	s.Fails(s.Attacker, netnstest.Attackers, all...)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 	for i, c := range before {
-		if answers(c, silence) {
+		if netnstest.Answers(c, netnstest.Silence) {
 			t.Errorf("open connection %d of the attacker goes on", i)
 		}
 	}
 	apply(denied, nil) // again: the counts stay
-	s.in(s.server, func() error {
+	netnstest.In(t, s.Server, func() error {
 		list, err := d.List(t.Context())
 		if err != nil || len(list) != 2 {
 			return fmt.Errorf("list: %v, %w", list, err)
@@ -167,12 +168,12 @@ func TestKernelTraffic(t *testing.T) {
 		{Target: netip.MustParsePrefix("198.51.100.0/25"), Scope: connwarden.Ports(80, 443)},
 		{Target: netip.MustParsePrefix("2001:db8:a::/64"), Scope: connwarden.Ports(80, 443)},
 	}, denied)
-	s.fails(s.attacker, attackers, 80)
-	s.reaches(s.attacker, attackers, 22, 8080)
-	s.reaches(s.customer, customers, all...)
+	s.Fails(s.Attacker, netnstest.Attackers, 80)
+	s.Reaches(s.Attacker, netnstest.Attackers, 22, 8080)
+	s.Reaches(s.Customer, netnstest.Customers, all...)
 
-	s.in(s.server, func() error { return d.Flush(t.Context()) })
-	s.reaches(s.attacker, attackers, all...)
+	netnstest.In(t, s.Server, func() error { return d.Flush(t.Context()) })
+	s.Reaches(s.Attacker, netnstest.Attackers, all...)
 }
 
 // TestKernelMeddling is somebody's hand in our chain: what they put there stays, and what is not in force is not listed.
