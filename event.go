@@ -10,13 +10,33 @@ type Event struct {
 	Time    time.Time
 	Client  netip.Addr
 	Kind    EventKind
+	Voice   Voice  // which of the words on one fact this is
+	More    uint32 // how often besides the line says that it happened
 	Service string // "sshd", "dovecot", …: a constant of the reader
 	User    []byte // the account tried; hostile
+	Missing bool   // there is no such account, says the daemon
 	Detail  []byte // hostile
 	Request []byte // the request line quoted in the message, when the daemon quotes it; hostile
 	From    Source
 	Raw     []byte
 }
+
+// Voice tells apart what is said of one fact more than once: of one wrong password sshd, PAM and the line on the end of the
+// connection all speak. Each voice speaks at most once of a fact, so that there were as many as the voice that
+// says most of them tells; of different facts the sum would be right, and is never told.
+type Voice uint8
+
+const (
+	VoiceOwn     Voice = iota // the daemon's own word on each failure
+	VoicePAM                  // that of a module of PAM
+	VoiceChecker              // that of the service which checks passwords for others
+	VoiceName                 // that there is no such account, once a connection
+	VoiceEnd                  // how the connection ended
+	VoicePenalty              // what it costs
+
+	// NumVoices is how many there are.
+	NumVoices = iota
+)
 
 // EventKind is a closed list.
 type EventKind uint8

@@ -34,21 +34,29 @@ type Message struct {
 	Text    []byte // what follows the tag
 }
 
-// Read fills Client, Kind, Service, User and Detail of e from a message and leaves its other parts as they are. It
-// returns false, with those five empty, when the message says nothing about a peer. Client is invalid when the daemon
+// Read fills Client, Kind, Voice, More, Service, User, Missing and Detail of e from a message and leaves its other parts as they are. It
+// returns false, with those eight empty, when the message says nothing about a peer. Client is invalid when the daemon
 // named the peer by a host name, which is then the Detail. It allocates nothing.
 func Read(m *Message, e *connwarden.Event) bool {
-	e.Client, e.Kind, e.Service, e.User, e.Detail = noAddr, connwarden.EventOther, "", nil, nil
-	text := unrepeated(trim(view(m.Text)))
+	forget(e)
+	text, times := unrepeated(trim(view(m.Text)))
 	if text == "" {
 		return false
 	}
 	if read(view(m.Program), text, e) {
+		e.More = min((e.More+1)*times, maxTimes) - 1
 		return true
 	}
-	e.Client, e.Kind, e.Service, e.User, e.Detail = noAddr, connwarden.EventOther, "", nil, nil
+	forget(e)
 	return false
 }
+
+func forget(e *connwarden.Event) {
+	e.Client, e.Kind, e.Voice, e.More, e.Service, e.User, e.Missing, e.Detail = noAddr, connwarden.EventOther, connwarden.VoiceOwn, 0, "", nil, false, nil
+}
+
+// maxTimes bounds how often a line can say that something happened: no daemon lets a connection fail so often.
+const maxTimes = 1000
 
 // read gives a message to the reader of its program. What PAM says, it says in the same words for every program.
 func read(program, text string, e *connwarden.Event) bool {
@@ -80,17 +88,17 @@ func bare(program string) string {
 }
 
 // unrepeated takes the message out of rsyslog's "message repeated 3 times: [ …]" (its $RepeatedMsgReduction): the
-// message happened again.
-func unrepeated(s string) string {
+// message happened so often again.
+func unrepeated(s string) (message string, times uint32) {
 	const head = "message repeated "
 	if !strings.HasPrefix(s, head) || s[len(s)-1] != ']' {
-		return s
+		return s, 1
 	}
 	n := digits(s[len(head):])
 	rest := s[len(head)+n:]
 	const tail = " times: ["
 	if n == 0 || !strings.HasPrefix(rest, tail) {
-		return s
+		return s, 1
 	}
-	return trim(rest[len(tail) : len(rest)-1])
+	return trim(rest[len(tail) : len(rest)-1]), number(s[len(head):len(head)+n])
 }

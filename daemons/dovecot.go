@@ -1,6 +1,7 @@
 package daemons
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/connwarden/connwarden"
@@ -20,7 +21,7 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 			}
 		}
 		if (strings.HasPrefix(s, "auth(") || strings.HasPrefix(s, "auth-worker(")) && strings.Contains(s, ",sasl:") {
-			return dovecotRequest(s, e)
+			return by(connwarden.VoiceChecker, dovecotRequest(s, e), e)
 		}
 		who, rest, ok := strings.Cut(s, ": ")
 		if !ok {
@@ -43,7 +44,7 @@ func readDovecot(program, s string, e *connwarden.Event) bool {
 				s = strings.TrimPrefix(rest[digits(rest):], ">: ")
 			}
 		}
-		return dovecotAuth(s, e)
+		return by(connwarden.VoiceChecker, dovecotAuth(s, e), e)
 	}
 	return false
 }
@@ -73,6 +74,9 @@ func dovecotLogin(s string, e *connwarden.Event) bool {
 		kind = connwarden.EventAuthPassed
 	case strings.Contains(said, "(auth failed"), strings.Contains(said, "proxy dest auth failed"), strings.Contains(said, "(auth_failed)"):
 		kind = connwarden.EventAuthFailed
+		if _, times, ok := strings.Cut(said, "(auth failed, "); ok {
+			e.More = number(times[:digits(times)]) - 1
+		}
 	case strings.Contains(said, "tried to use disallowed plaintext auth"), strings.Contains(said, "tried to use disabled plaintext auth"),
 		strings.Contains(said, "tried to use unsupported auth mechanism"), strings.Contains(said, "cleartext authentication disabled"),
 		strings.Contains(said, "(cleartext_auth_disabled)"):
@@ -96,8 +100,7 @@ func dovecotAuth(s string, e *connwarden.Event) bool {
 		return false
 	}
 	var all agreement
-	user := ""
-	kind := connwarden.EventOther
+	user, why := "", ""
 	for at := open + 1; ; {
 		i := strings.Index(s[at:], "): ")
 		if i < 0 {
@@ -118,10 +121,10 @@ func dovecotAuth(s string, e *connwarden.Event) bool {
 			continue
 		}
 		all.add(a)
-		user, kind = name, dovecotWhy(s[at:])
+		user, why = name, s[at:]
 	}
 	a, ok := all.agreed()
-	return ok && sayOf(e, kind, a, user, "")
+	return ok && dovecotSays(why, a, user, e)
 }
 
 // dovecotRequest reads the authentication service of Dovecot 2.4: "auth(NAME,ADDR,sasl:MECH[,master])[<PID>][<SESSION>][: request [N]]: DRIVER: TEXT"
@@ -129,8 +132,7 @@ func dovecotAuth(s string, e *connwarden.Event) bool {
 func dovecotRequest(s string, e *connwarden.Event) bool {
 	const sasl = ",sasl:"
 	var all agreement
-	user := ""
-	kind := connwarden.EventOther
+	user, why := "", ""
 	for at := 0; ; {
 		i := strings.Index(s[at:], sasl)
 		if i < 0 {
@@ -161,13 +163,20 @@ func dovecotRequest(s string, e *connwarden.Event) bool {
 		for _, level := range [...]string{"Info: ", "Warning: ", "Error: "} {
 			rest = strings.TrimPrefix(rest, level)
 		}
-		_, why, _ := strings.Cut(rest, ": ") // behind the driver
+		_, why, _ = strings.Cut(rest, ": ") // behind the driver
 		all.add(a)
 		_, user, _ = strings.Cut(head, "(")
-		kind = dovecotWhy(why)
 	}
 	a, ok := all.agreed()
-	return ok && sayOf(e, kind, a, user, "")
+	return ok && dovecotSays(why, a, user, e)
+}
+
+// dovecotSays notes what the authentication service says of a peer.
+func dovecotSays(why string, a netip.Addr, user string, e *connwarden.Event) bool {
+	for _, w := range [...]string{"unknown user", "Unknown user", "no such user", "pam_authenticate() failed: User not known"} {
+		e.Missing = e.Missing || strings.HasPrefix(strings.TrimPrefix(why, "Password query failed: "), w)
+	}
+	return sayOf(e, dovecotWhy(why), a, user, "")
 }
 
 // dovecotWhy tells failures of the peer from those of the server (passdb-*.c, auth-request.c).

@@ -32,7 +32,7 @@ func readDropbear(s string, e *connwarden.Event) bool {
 		strings.HasPrefix(s, "Pubkey auth bad signature for '"):
 		return dropbearPeer(e, failed, host, dropbearName(head))
 	case strings.HasPrefix(s, "Login attempt for nonexistent user"), strings.HasPrefix(s, "login attempt for nonexistent user"):
-		return dropbearPeer(e, failed, host, dropbearName(head))
+		return nobody(dropbearPeer(e, failed, host, dropbearName(head)), e)
 	case strings.HasPrefix(s, "Login attempt with wrong user "):
 		return dropbearPeer(e, failed, host, beyond(head, len("Login attempt with wrong user ")))
 	case strings.HasPrefix(s, "Password auth succeeded for '"), strings.HasPrefix(s, "password auth succeeded for '"),

@@ -136,6 +136,9 @@ func readProftpd(s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(said, "no such user '"), strings.HasPrefix(said, " (Login failed)"), strings.HasPrefix(said, ": no such user found from "), strings.HasPrefix(said, ": user is not a UserAlias"),
 		strings.HasPrefix(said, "SECURITY VIOLATION: "), strings.HasPrefix(said, ": AnonRejectPasswords"):
 		kind = connwarden.EventAuthFailed
+		if said[0] == 'n' || said[0] == 'S' { // beside the word on the login
+			e.Voice = connwarden.VoiceName
+		}
 	case strings.HasPrefix(said, "Maximum login attempts ("), strings.HasPrefix(said, "Connection refused (MaxClientsPerHost "),
 		strings.HasPrefix(said, "Connection refused (MaxConnectionsPerHost "):
 		kind = connwarden.EventLimitHit

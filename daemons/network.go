@@ -289,7 +289,7 @@ func asteriskSecurity(s string, e *connwarden.Event) bool {
 	}
 	user, _ := between(s, "AccountID=\"", "\",")
 	a, ok := all.agreed()
-	return ok && sayOf(e, kind, a, user, "")
+	return ok && by(connwarden.VoiceChecker, sayOf(e, kind, a, user, ""), e)
 }
 
 // readXinetd reads xinetd (log.c, svc_log_failure): "FAIL: SERVICE REASON from=ADDR", "START: SERVICE pid=N from=ADDR".

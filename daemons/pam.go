@@ -23,6 +23,10 @@ func readPAM(s string, e *connwarden.Event) bool {
 	if e.Service == "" {
 		e.Service = pamService(service)
 	}
+	e.Voice = connwarden.VoicePAM
+	if sum, ok := strings.CutPrefix(s, "PAM "); ok {
+		e.More = number(sum[:digits(sum)]) - 1
+	}
 	switch service {
 	case "su", "su-l", "sudo", "sudo-i", "polkit-1", "cron", "crond", "runuser", "systemd-user":
 		return false

@@ -120,7 +120,7 @@ func readRoundcube(s string, e *connwarden.Event) bool {
 	}
 	kind := connwarden.EventAuthFailed
 	if rest, ok := strings.CutPrefix(s, "IMAP Error: "); ok {
-		s = rest
+		s, e.Voice = rest, connwarden.VoiceChecker
 	}
 	var name string
 	var ok bool

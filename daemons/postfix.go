@@ -41,8 +41,9 @@ func readPostfix(program, s string, e *connwarden.Event) bool {
 			kind := connwarden.EventClosed
 			if tried, ok := after(rest, " auth=0/"); ok && tried != "" && tried[0] != '0' {
 				kind = connwarden.EventAuthFailed
+				e.More = number(tried[:digits(tried)]) - 1
 			}
-			return postfixPeer(rest, kind, e)
+			return by(connwarden.VoiceEnd, postfixPeer(rest, kind, e), e)
 		}
 	case 'l', 't':
 		for _, verb := range [...]string{"lost connection after ", "timeout after ", "too many errors after "} {

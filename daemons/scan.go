@@ -50,6 +50,27 @@ func digits(s string) int {
 	return n
 }
 
+// number is what decimal digits say, from 1 to maxTimes.
+func number(s string) uint32 {
+	n := uint32(0)
+	for i := 0; i < len(s) && n < maxTimes; i++ {
+		n = n*10 + uint32(s[i]-'0')
+	}
+	return max(1, min(n, maxTimes))
+}
+
+// by sets the voice of an event that was read.
+func by(v connwarden.Voice, read bool, e *connwarden.Event) bool {
+	e.Voice = v
+	return read
+}
+
+// nobody says of an event that was read that there is no such account.
+func nobody(read bool, e *connwarden.Event) bool {
+	e.Missing = read
+	return read
+}
+
 // trim takes spaces, tabs and carriage returns from both ends.
 func trim(s string) string {
 	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {

@@ -40,7 +40,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 				return false
 			}
 			_, user, _ := strings.Cut(head, " for ")
-			return say(e, connwarden.EventAuthFailed, host, sshUser(user))
+			return by(connwarden.VoiceChecker, say(e, connwarden.EventAuthFailed, host, sshUser(user)), e)
 		case strings.HasPrefix(s, "Protocol major versions differ for "):
 			// "Protocol major versions differ for %s: %.200s vs. %.200s": the address comes first.
 			host, _, ok := strings.Cut(s[len("Protocol major versions differ for "):], ": ")
@@ -54,7 +54,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 			if !ok {
 				return false
 			}
-			return say(e, connwarden.EventAuthFailed, host, beyond(head, len("Invalid user ")))
+			return by(connwarden.VoiceName, nobody(say(e, connwarden.EventAuthFailed, host, beyond(head, len("Invalid user "))), e), e)
 		}
 	case 'U':
 		return sshRefused(s, e)
@@ -102,7 +102,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 		if rest, ok := strings.CutPrefix(s, "srclimit_penalise: "); ok {
 			_, rest, _ = strings.Cut(rest, ": new ")
 			host, rest, ok := strings.Cut(rest, "/")
-			return ok && strings.HasSuffix(rest, ": failed authentication") && isAddress(host) && say(e, connwarden.EventAuthFailed, host, "")
+			return ok && strings.HasSuffix(rest, ": failed authentication") && isAddress(host) && by(connwarden.VoicePenalty, say(e, connwarden.EventAuthFailed, host, ""), e)
 		}
 		// "scanned from %s port %d with %s.  Don't panic."
 		for _, verb := range [...]string{"scanned from ", "probed from "} {
@@ -161,6 +161,7 @@ func sshAuth(s string, kind connwarden.EventKind, e *connwarden.Event) bool {
 		}
 		if end >= 0 {
 			head, host, ok := fromEnd(rest[:end])
+			e.Missing = invalid
 			return ok && say(e, kind, host, sshUser(head))
 		}
 	}
@@ -259,7 +260,7 @@ func sshFarewell(s string, e *connwarden.Event) bool {
 	if strings.HasPrefix(rest, "14:") || strings.HasSuffix(rest, ": Auth fail") {
 		kind = connwarden.EventAuthFailed
 	}
-	return say(e, kind, host, "")
+	return by(connwarden.VoiceEnd, say(e, kind, host, ""), e)
 }
 
 // sshConnection reads how a connection began, was given up, or ended (packet.c, sshpkt_vfatal and
@@ -297,11 +298,11 @@ func sshConnection(s string, e *connwarden.Event) bool {
 				user = u
 			}
 			if isInvalidUser(rest) {
-				kind = connwarden.EventAuthFailed
+				kind, e.Missing = connwarden.EventAuthFailed, true
 			}
 			rest = rest[i+1:]
 		}
-		return isAddress(rest) && say(e, kind, rest, user)
+		return isAddress(rest) && by(connwarden.VoiceEnd, say(e, kind, rest, user), e)
 	}
 	return false
 }
@@ -319,10 +320,10 @@ func sshThrownOut(s string, e *connwarden.Event) bool {
 		head, _ = withoutPort(head)
 		who, host, ok := lastCut(head, " ")
 		if !ok {
-			return isAddress(head) && say(e, connwarden.EventLimitHit, head, "")
+			return isAddress(head) && by(connwarden.VoiceEnd, say(e, connwarden.EventLimitHit, head, ""), e)
 		}
 		user, _ := after(who, "user ")
-		return isAddress(host) && say(e, connwarden.EventLimitHit, host, user)
+		return isAddress(host) && by(connwarden.VoiceEnd, say(e, connwarden.EventLimitHit, host, user), e)
 	}
 	var all agreement
 	const port = " port "
@@ -349,7 +350,7 @@ func sshThrownOut(s string, e *connwarden.Event) bool {
 	if strings.Contains(s, ": Change of username or service not allowed: ") {
 		kind = connwarden.EventNotAllowed
 	}
-	return sayOf(e, kind, a, "", "")
+	return by(connwarden.VoiceEnd, sayOf(e, kind, a, "", ""), e)
 }
 
 // sshBroken reads "ADDR port N: REASON", perhaps behind a user's name as in sshThrownOut. Where the reason is the network's, nobody is to

@@ -45,6 +45,7 @@ const (
 	slotCode    = slotAgent
 	slotModule  = slotReferer
 	slotLevel   = slotMethod
+	slotAccount = slotMethod
 	slotMessage = slotQuery
 )
 
@@ -70,6 +71,7 @@ var vocabularies = [looks][]field{
 		{name: "kind", sort: word, slot: slotKind, values: []string{
 			"auth_failed", "not_allowed", "bad_handshake", "limit_hit", "probe", "spam", "relay", "harvest", "filter_hit", "auth_passed", "connected", "closed",
 		}},
+		{name: "account", sort: word, slot: slotAccount, values: []string{"missing"}},
 		{name: "ip", sort: address},
 	},
 	Faults: {

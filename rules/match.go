@@ -254,6 +254,9 @@ func (m *Matcher) Event(e *connwarden.Event) []Hit {
 	s := m.clear()
 	s.text[slotService], s.text[slotKind] = append(s.text[slotService][:0], e.Service...), append(s.text[slotKind][:0], e.Kind.String()...)
 	s.text[slotUser], s.text[slotDetail], s.addr = e.User, e.Detail, e.Client
+	if e.Missing {
+		s.text[slotAccount] = append(s.text[slotAccount][:0], "missing"...)
+	}
 	mem.match(s, 0)
 	return mem.fits(mem.last.narrow, s)
 }
