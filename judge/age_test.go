@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -27,8 +28,11 @@ func newFollowing(t testing.TB) *following {
 	return f
 }
 
+// nobody is settled.
+func nobody(netip.Addr) bool { return false }
+
 func (f *following) judge() (n int) {
-	peers, groups := f.Touched(f.now)
+	peers, groups := f.Touched(f.now, nobody)
 	for _, v := range append(peers, groups...) {
 		name := v.Subject.Name
 		if name == "" {
@@ -43,6 +47,20 @@ func (f *following) judge() (n int) {
 		f.proved[name] = max(f.proved[name], weigh(v.Proved))
 	}
 	return len(peers) + len(groups)
+}
+
+// TestSettled: on whom nothing more can be said there is no verdict, and on others there is.
+func TestSettled(t *testing.T) {
+	f := newFollowing(t)
+	for i := range 40 {
+		for _, addr := range []string{"192.0.2.77", "192.0.2.78"} {
+			f.Request(request(addr, "POST", "/xmlrpc.php", 403, start.Add(time.Duration(i)*time.Second), int64(i)))
+		}
+	}
+	peers, _ := f.Touched(start.Add(time.Minute), func(a netip.Addr) bool { return a == netip.MustParseAddr("192.0.2.77") })
+	if len(peers) != 1 || peers[0].Addr != netip.MustParseAddr("192.0.2.78") {
+		t.Errorf("verdicts on %v, want one on 192.0.2.78 alone", peers)
+	}
 }
 
 // TestFollowedLikeRead: a log that is followed, in batches and ageing all the while, gives the words that reading it

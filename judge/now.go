@@ -15,15 +15,9 @@ func (t *Table) Verdict(a netip.Addr, now time.Time) (connwarden.Verdict, bool) 
 	if l == nil || l.cell < 0 {
 		return connwarden.Verdict{}, false
 	}
-	fired := map[int]*cell{}
+	var fired map[int]string
 	if t.live != nil {
-		for rule, k := range t.live.fired {
-			if c := t.groups[k]; c != nil {
-				if _, _, ok := t.evidence(c, &t.rules[rule], at, 0); ok {
-					fired[rule] = c
-				}
-			}
-		}
+		fired = t.fired(at)
 	}
 	return t.verdict(l, fired, at)
 }

@@ -35,7 +35,7 @@ spares = '192.0.2.77 - - [{clf}] "GET / HTTP/1.1" 200 1 "http://a/" "x"'
 	for i := 1; i <= 1000; i++ {
 		at := start.Add(time.Duration(i) * 50 * time.Millisecond)
 		table.Request(request("192.0.2.77", "GET", "/", 200, at, int64(i)))
-		if peers, _ := table.Touched(at); len(peers) > 0 {
+		if peers, _ := table.Touched(at, nobody); len(peers) > 0 {
 			if i > 2*90 {
 				t.Errorf("accused after %d requests, want at most twice the 90 that the rule asks for", i)
 			}

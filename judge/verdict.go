@@ -26,7 +26,7 @@ const (
 func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 	t.flush()
 	at := now.Unix()
-	fired := map[int]*cell{} // rules with members, by the group that shows most
+	most := map[int]*cell{} // by rules with members: the group that shows most
 	for _, c := range t.groups {
 		r := &t.rules[c.rule]
 		e, last, ok := t.evidence(c, r, at, 0)
@@ -41,9 +41,13 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 			v.Score, v.ScoreNow = min(v.Score, cappedScore), min(v.ScoreNow, cappedScore)
 		}
 		groups = append(groups, v)
-		if f := fired[int(c.rule)]; r.Member > 0 && (f == nil || f.total < c.total) {
-			fired[int(c.rule)] = c
+		if m := most[int(c.rule)]; r.Member > 0 && (m == nil || m.total < c.total) {
+			most[int(c.rule)] = c
 		}
+	}
+	fired := make(map[int]string, len(most))
+	for rule, c := range most {
+		fired[rule] = t.did(c)
 	}
 	for i := range t.ledgers.n {
 		l := t.ledgers.at(i)
@@ -59,15 +63,16 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 	return peers[:min(len(peers), maxVerdicts)], groups[:min(len(groups), maxVerdicts)]
 }
 
-func (t *Table) verdict(l *ledger, fired map[int]*cell, now int64) (connwarden.Verdict, bool) {
+// verdict is what the rules say of an address. fired says, by rules with members, what their group did.
+func (t *Table) verdict(l *ledger, fired map[int]string, now int64) (connwarden.Verdict, bool) {
 	v := connwarden.Verdict{Addr: l.ip()}
 	var recent []connwarden.Evidence
 	for i := l.cell; i >= 0; i = t.cells[i].next {
 		c := &t.cells[i]
 		r := &t.rules[c.rule]
 		if r.By != rules.ByIP {
-			if g := fired[int(c.rule)]; g != nil {
-				if e, ok := t.member(c, g, r, l); ok {
+			if did, ok := fired[int(c.rule)]; ok {
+				if e, ok := t.member(c, did, r, l); ok {
 					v.Evidence = append(v.Evidence, e)
 				}
 			}
@@ -184,14 +189,20 @@ func amount(n int, unit string) string {
 	return strconv.Itoa(n) + " " + unit + "s"
 }
 
+// did says what a group did. It costs a walk over all values of the group, so it is asked once for all members.
+func (t *Table) did(group *cell) string {
+	r := &t.rules[group.rule]
+	return t.why(group, r, t.most(group, r, r.Count))
+}
+
 // member says that an address took part in what a group did, if it did little else. An address that also asked for
 // other things is likely a visitor who came across.
-func (t *Table) member(c, group *cell, r *rules.Rule, l *ledger) (connwarden.Evidence, bool) {
+func (t *Table) member(c *cell, did string, r *rules.Rule, l *ledger) (connwarden.Evidence, bool) {
 	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < memberShare*float64(l.requests) {
 		return connwarden.Evidence{}, false
 	}
 	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", t.why(group, r, t.most(group, r, r.Count)), c.total), Score: r.Member, Family: r.Family,
+		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", did, c.total), Score: r.Member, Family: r.Family,
 		Capped: r.Capped, Count: uint64(c.total), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}, true
 }

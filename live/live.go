@@ -309,9 +309,15 @@ func (w *warden) trouble(log int, err error) {
 	}
 }
 
+// settled tells whether nothing could be said of an address now that was not said lately.
+func (w *warden) settled(a netip.Addr) bool {
+	s, ok := w.said[a]
+	return ok && s.word == connwarden.VerdictMalicious && s.proved && w.now.Sub(s.at) < sayAgain
+}
+
 // judge accuses whom the rules speak against since it last did.
 func (w *warden) judge() {
-	peers, groups := w.table.Touched(w.now)
+	peers, groups := w.table.Touched(w.now, w.settled)
 	for i := range peers {
 		v := &peers[i]
 		word := connwarden.Word(v.Score)
