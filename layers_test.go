@@ -87,10 +87,11 @@ var rooms = map[string]row{
 	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
 	"block/program":   {rank: 1, runs: true}, // how drivers start programs
 	"block/canary":    {rank: 1},             // whether a web server refuses whom it is told to
+	"block/multiport": {rank: 1, pure: true}, // words of rules of iptables
 	"block/span":      {rank: 1, pure: true}, // ranges of addresses as other programs write them
 	"block/nft":       {rank: 2, may: []string{"block"}, guests: []string{nftables, mdlayher, xsys}},
-	"block/ipset":     {rank: 2, may: []string{"block", "block/program"}, guests: []string{netlink, xsys}},
-	"block/iptables":  {rank: 2, may: []string{"block", "block/program"}},
+	"block/ipset":     {rank: 2, may: []string{"block", "block/multiport", "block/program"}, guests: []string{netlink, xsys}},
+	"block/iptables":  {rank: 2, may: []string{"block", "block/multiport", "block/program"}},
 	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}},
 	"block/htaccess":  {rank: 2, may: []string{"block", "block/canary"}, guests: []string{xsys}},
 	"block/nginx":     {rank: 2, may: []string{"block", "block/canary", "block/program"}},

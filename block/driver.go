@@ -70,10 +70,14 @@ func (p *Properties) Allows(kind connwarden.ScopeKind) bool {
 }
 
 // Holds tells whether a firewall with these properties can hold an entry, leaving aside how many there are; the error
-// wraps connwarden.ErrUnsupported and says what it lacks.
+// wraps connwarden.ErrUnsupported and says what it lacks. Nothing holds the whole internet.
 func (p *Properties) Holds(e Entry) error {
 	lacks := ""
 	switch {
+	case !e.Target.IsValid() || e.Target.Addr().Is4In6() || e.Target != e.Target.Masked():
+		return fmt.Errorf("%v is no masked prefix: %w", e.Target, connwarden.ErrUnsupported)
+	case e.Target.Bits() == 0:
+		return fmt.Errorf("%v is the whole internet: %w", e.Target, connwarden.ErrUnsupported)
 	case !p.Allows(e.Scope.Kind):
 		lacks = "scope " + e.Scope.Kind.String()
 	case !p.IPv6 && e.Target.Addr().Is6():

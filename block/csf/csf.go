@@ -353,12 +353,7 @@ func (d *Driver) Plan(_ context.Context, add, remove []block.Entry) ([]string, e
 
 // holds tells whether an entry can be held, the number aside.
 func holds(p *block.Properties, e block.Entry) error {
-	switch {
-	case !e.Target.IsValid() || e.Target.Addr().Is4In6() || e.Target != e.Target.Masked():
-		return fmt.Errorf("%v is no masked prefix: %w", e.Target, connwarden.ErrUnsupported)
-	case e.Target.Bits() == 0:
-		return fmt.Errorf("the whole internet: %w", connwarden.ErrUnsupported)
-	case e.Scope.Kind == connwarden.ScopeAll && e.Scope.Detail != "":
+	if e.Scope.Kind == connwarden.ScopeAll && e.Scope.Detail != "" {
 		return fmt.Errorf("scope %q: %w", e.Scope, connwarden.ErrUnsupported)
 	}
 	return p.Holds(e)

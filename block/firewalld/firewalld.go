@@ -189,7 +189,7 @@ func (d *Driver) steps(ctx context.Context, add, remove []block.Entry) ([]step, 
 	p := d.Properties()
 	wanted := map[netip.Prefix]bool{}
 	for _, e := range add {
-		if err := holds(&p, e); err != nil {
+		if err := p.Holds(e); err != nil {
 			return nil, d.failed("add", err, e.Target)
 		}
 		wanted[e.Target] = true
@@ -268,7 +268,7 @@ func (d *Driver) Flush(ctx context.Context) error {
 // Prove shows in which zones the rule is.
 func (d *Driver) Prove(ctx context.Context, e block.Entry) (string, error) {
 	p := d.Properties()
-	if err := holds(&p, e); err != nil {
+	if err := p.Holds(e); err != nil {
 		return "", d.failed("prove", err, e.Target)
 	}
 	zones, err := d.zones(ctx)
@@ -295,17 +295,6 @@ func (d *Driver) Plan(ctx context.Context, add, remove []block.Entry) ([]string,
 		lines = append(lines, fmt.Sprintf("firewall-cmd --zone=%s --%s-rich-rule='%s'", s.zone, s.op, rule(d.priority, s.target)))
 	}
 	return lines, nil
-}
-
-// holds tells whether an entry can be held, the number aside.
-func holds(p *block.Properties, e block.Entry) error {
-	switch {
-	case !e.Target.IsValid() || e.Target.Addr().Is4In6() || e.Target != e.Target.Masked():
-		return fmt.Errorf("%v is no masked prefix: %w", e.Target, connwarden.ErrUnsupported)
-	case e.Target.Bits() == 0:
-		return fmt.Errorf("the whole internet: %w", connwarden.ErrUnsupported)
-	}
-	return p.Holds(e)
 }
 
 func (d *Driver) failed(op string, err error, target netip.Prefix) error {

@@ -72,11 +72,11 @@ func TestHolds(t *testing.T) {
 		{Target: netip.MustParsePrefix("2001:db8::7/128")},
 		{Target: netip.MustParsePrefix("192.0.2.7/32"), Scope: connwarden.Ports(80)},
 	} {
-		if err := holds(&p, e); !errors.Is(err, connwarden.ErrUnsupported) {
+		if err := p.Holds(e); !errors.Is(err, connwarden.ErrUnsupported) {
 			t.Errorf("%v: %v", e, err)
 		}
 	}
-	if err := holds(&p, block.Entry{Target: netip.MustParsePrefix("192.0.2.0/24")}); err != nil {
+	if err := p.Holds(block.Entry{Target: netip.MustParsePrefix("192.0.2.0/24")}); err != nil {
 		t.Error(err)
 	}
 }

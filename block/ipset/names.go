@@ -6,29 +6,15 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/block/multiport"
 )
 
-// holds tells whether an entry can be held. Length 0 cannot: sets of prefixes begin at 1.
+// holds tells whether an entry can be held.
 func holds(p *block.Properties, e block.Entry) error {
-	switch {
-	case !e.Target.IsValid() || e.Target.Addr().Is4In6() || e.Target != e.Target.Masked():
-		return fmt.Errorf("%v is no masked prefix: %w", e.Target, connwarden.ErrUnsupported)
-	case e.Target.Bits() == 0:
-		return fmt.Errorf("the whole internet: %w", connwarden.ErrUnsupported)
-	}
 	if err := p.Holds(e); err != nil {
 		return err
 	}
-	if !known(e.Scope) {
-		return fmt.Errorf("scope %q: want all, or 1 to %d ports, ascending: %w", e.Scope, maxPorts, connwarden.ErrUnsupported)
-	}
-	return nil
-}
-
-// known tells whether a scope is everything, or ports that fit into one rule.
-func known(s connwarden.Scope) bool {
-	ports := s.PortList()
-	return s == connwarden.Scope{} || s.Kind == connwarden.ScopePorts && s == connwarden.Ports(ports...) && len(ports) <= maxPorts
+	return multiport.Fits(e.Scope)
 }
 
 // set names the set of a family and scope.

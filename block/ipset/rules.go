@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block/multiport"
 )
-
-// maxPorts is how many ports one rule may name (the match "multiport").
-const maxPorts = 15
 
 // rule is a rule of ours in table raw, chain PREROUTING.
 type rule struct {
@@ -57,42 +55,19 @@ func parseRules(out, name string, set func(connwarden.Scope) string) []rule {
 			continue
 		}
 		place++
-		words := split(line)
-		mark, ok := strings.CutPrefix(after(words, "--comment"), name+" ")
+		words := multiport.Words(line)
+		mark, ok := strings.CutPrefix(multiport.After(words, "--comment"), name+" ")
 		if !ok {
 			continue
 		}
 		scope, ok := connwarden.ParseScope(mark)
-		r := rule{scope: scope, proto: after(words, "-p"), place: place, line: line}
-		ok = ok && known(scope) && slices.Contains(protocols(scope), r.proto)
-		if ok && slices.Equal(words, split("PREROUTING "+spec(name, set(scope), scope, r.proto))) {
+		r := rule{scope: scope, proto: multiport.After(words, "-p"), place: place, line: line}
+		ok = ok && multiport.Fits(scope) == nil && slices.Contains(protocols(scope), r.proto)
+		if ok && slices.Equal(words, multiport.Words("PREROUTING "+spec(name, set(scope), scope, r.proto))) {
 			list = append(list, r)
 		}
 	}
 	return list
-}
-
-// split parts a line into words; iptables quotes those with blanks.
-func split(line string) []string {
-	var words []string
-	for line = strings.TrimLeft(line, " "); line != ""; line = strings.TrimLeft(line, " ") {
-		var word string
-		if rest, quoted := strings.CutPrefix(line, `"`); quoted {
-			word, line, _ = strings.Cut(rest, `"`)
-		} else {
-			word, line, _ = strings.Cut(line, " ")
-		}
-		words = append(words, word)
-	}
-	return words
-}
-
-// after is the word that follows an option, or nothing.
-func after(words []string, option string) string {
-	if i := slices.Index(words, option); i >= 0 && i+1 < len(words) {
-		return words[i+1]
-	}
-	return ""
 }
 
 // inForce are the scopes that have all their rules.
@@ -128,7 +103,7 @@ func (d *Driver) missing(ctx context.Context, f family, s connwarden.Scope) ([]s
 
 // iptables changes table raw by one command: its verb, and what follows it in a line.
 func (d *Driver) iptables(ctx context.Context, f family, verb, line string) error {
-	args := append([]string{"-w", "5", "-t", "raw", verb}, split(line)...)
+	args := append([]string{"-w", "5", "-t", "raw", verb}, multiport.Words(line)...)
 	if _, err := d.run(ctx, f.program, args...); err != nil {
 		return fmt.Errorf("change table raw: %w", err)
 	}

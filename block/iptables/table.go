@@ -11,10 +11,8 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/block/multiport"
 )
-
-// maxPorts is how many ports one rule may name (the match "multiport").
-const maxPorts = 15
 
 // table is what matters to us of table raw.
 type table struct {
@@ -61,7 +59,7 @@ func parse(out, name string) *table {
 	t := &table{}
 	place := map[string]int{}
 	for line := range strings.Lines(out) {
-		words := split(strings.TrimSpace(line))
+		words := multiport.Words(strings.TrimSpace(line))
 		if len(words) < 2 {
 			continue
 		}
@@ -78,13 +76,13 @@ func parse(out, name string) *table {
 		case ok:
 			r.place, r.hits = place[chain], hits
 			t.rules = append(t.rules, r)
-		case slices.Equal(words, split(jump(name))):
+		case slices.Equal(words, multiport.Words(jump(name))):
 			if t.jump == 0 {
 				t.jump = place[chain]
 			}
 		case chain == name:
 			t.strange++
-		case slices.Contains([]string{after(words, "-j"), after(words, "-g")}, name):
+		case slices.Contains([]string{multiport.After(words, "-j"), multiport.After(words, "-g")}, name):
 			t.called++
 		}
 	}
@@ -93,19 +91,19 @@ func parse(out, name string) *table {
 
 // parseRule reads a rule by writing it anew from what it says: only if that is the same, it is ours.
 func parseRule(words []string, name string) (r rule, ok bool) {
-	scope, marked := strings.CutPrefix(after(words, "--comment"), name+" ")
+	scope, marked := strings.CutPrefix(multiport.After(words, "--comment"), name+" ")
 	if !marked {
 		return r, false
 	}
-	if r.key.Scope, ok = connwarden.ParseScope(scope); !ok || !known(r.key.Scope) {
+	if r.key.Scope, ok = connwarden.ParseScope(scope); !ok || multiport.Fits(r.key.Scope) != nil {
 		return r, false
 	}
-	target, err := netip.ParsePrefix(after(words, "-s"))
+	target, err := netip.ParsePrefix(multiport.After(words, "-s"))
 	if err != nil {
 		return r, false
 	}
-	r.key.Target, r.proto = target, after(words, "-p")
-	return r, slices.Contains(protocols(r.key.Scope), r.proto) && slices.Equal(words, split(spec(name, r.key, r.proto)))
+	r.key.Target, r.proto = target, multiport.After(words, "-p")
+	return r, slices.Contains(protocols(r.key.Scope), r.proto) && slices.Equal(words, multiport.Words(spec(name, r.key, r.proto)))
 }
 
 // uncounted takes the counters out of a rule.
@@ -117,29 +115,6 @@ func uncounted(words []string) ([]string, block.Hits) {
 	packets, _ := strconv.ParseUint(words[i+1], 10, 64)
 	bytes, _ := strconv.ParseUint(words[i+2], 10, 64)
 	return slices.Delete(slices.Clone(words), i, i+3), block.Hits{Packets: packets, Bytes: bytes}
-}
-
-// split parts a line into words; iptables quotes those with blanks.
-func split(line string) []string {
-	var words []string
-	for line = strings.TrimLeft(line, " "); line != ""; line = strings.TrimLeft(line, " ") {
-		var word string
-		if rest, quoted := strings.CutPrefix(line, `"`); quoted {
-			word, line, _ = strings.Cut(rest, `"`)
-		} else {
-			word, line, _ = strings.Cut(line, " ")
-		}
-		words = append(words, word)
-	}
-	return words
-}
-
-// after is the word that follows an option, or nothing.
-func after(words []string, option string) string {
-	if i := slices.Index(words, option); i >= 0 && i+1 < len(words) {
-		return words[i+1]
-	}
-	return ""
 }
 
 // of are the rules of a key.
