@@ -100,5 +100,5 @@ func unrepeated(s string) (message string, times uint32) {
 	if n == 0 || !strings.HasPrefix(rest, tail) {
 		return s, 1
 	}
-	return trim(rest[len(tail) : len(rest)-1]), number(s[len(head):len(head)+n])
+	return trim(rest[len(tail) : len(rest)-1]), number(s[len(head) : len(head)+n])
 }

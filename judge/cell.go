@@ -23,24 +23,32 @@ const (
 // cell counts the readings of one group that fit one rule.
 type cell struct {
 	rule    uint16
-	late    bool  // values or buckets were more than are kept
-	next    int32 // the next cell of the same address, -1: none
-	total   uint32
+	late    bool   // values or buckets were more than are kept
+	next    int32  // the next cell of the same address, -1: none
+	total   uint32 // of all voices
 	refused uint32 // status 4xx and 5xx
 	local   uint32 // that a local account may have written
 	passes  uint32
 	before  uint32 // requests of the address before a broad rule began to count it: they say nothing of its share
 	first   uint32
 	last    uint32
-	buckets []bucket // by number, ascending
-	values  []value  // by bucket, then by hash
-	samples []sample // the earliest, in order
-	example string   // a value of the earliest sample, as it was written; hostile
-	key     string   // of a group its name; hostile
+	buckets []bucket                         // by number, ascending
+	values  []value                          // by bucket, then by hash
+	samples []sample                         // the earliest, in order
+	example string                           // a value of the earliest sample, as it was written; hostile
+	key     string                           // of a group its name; hostile
+	others  [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
 }
 
-// bucket is how many readings came in one part of a window; 0 gathers those without a time.
-type bucket struct{ number, count uint32 }
+// bucket is how many readings of one voice came in one part of a window; 0 gathers those without a time.
+type bucket struct {
+	number, count uint32
+	voice         connwarden.Voice
+}
+
+func (b bucket) compare(o bucket) int {
+	return cmp.Or(cmp.Compare(b.number, o.number), cmp.Compare(b.voice, o.voice))
+}
 
 // value is one different value of a field, by its hash.
 type value struct{ bucket, hash uint32 }
@@ -74,24 +82,33 @@ func parts(r *rules.Rule) uint32 {
 	return (uint32(r.Within/time.Second)+partSeconds(r)-1)/partSeconds(r) + 1
 }
 
+// facts is how many facts the readings tell of.
+func (c *cell) facts() uint32 {
+	own := c.total
+	for _, n := range c.others {
+		own -= n
+	}
+	return max(own, slices.Max(c.others[:]))
+}
+
 // add counts readings in a bucket. span is how many buckets make a window.
-func (c *cell) add(number, count, span uint32) {
+func (c *cell) add(b bucket, span uint32) {
 	n := len(c.buckets)
-	if n > 0 && c.buckets[n-1].number == number { // logs are mostly in order
-		c.buckets[n-1].count += count
+	if n > 0 && c.buckets[n-1].number == b.number && c.buckets[n-1].voice == b.voice { // logs are mostly in order
+		c.buckets[n-1].count += b.count
 		return
 	}
-	i, found := slices.BinarySearchFunc(c.buckets, number, func(b bucket, n uint32) int { return cmp.Compare(b.number, n) })
+	i, found := slices.BinarySearchFunc(c.buckets, b, bucket.compare)
 	if found {
-		c.buckets[i].count += count
+		c.buckets[i].count += b.count
 		return
 	}
 	if n >= maxBuckets {
 		c.thinBuckets(span)
-		c.add(number, count, span)
+		c.add(b, span)
 		return
 	}
-	c.buckets = slices.Insert(c.buckets, i, bucket{number, count})
+	c.buckets = slices.Insert(c.buckets, i, b)
 }
 
 // thinBuckets drops the half of the buckets whose windows hold least: they cannot be the worst.
@@ -100,13 +117,21 @@ func (c *cell) thinBuckets(span uint32) {
 	sums := make([]uint64, len(c.buckets))
 	for i, b := range c.buckets { // the window that b stands in the middle of, in both directions
 		for j := i; j >= 0 && c.buckets[j].number+span > b.number; j-- {
-			sums[i] += uint64(c.buckets[j].count)
+			sums[i] += uint64(c.buckets[j].of(b.voice))
 		}
 		for j := i + 1; j < len(c.buckets) && c.buckets[j].number < b.number+span; j++ {
-			sums[i] += uint64(c.buckets[j].count)
+			sums[i] += uint64(c.buckets[j].of(b.voice))
 		}
 	}
 	c.buckets = fuller(c.buckets, sums)
+}
+
+// of is the count if the bucket is of a voice.
+func (b bucket) of(v connwarden.Voice) uint32 {
+	if b.voice != v {
+		return 0
+	}
+	return b.count
 }
 
 // fuller keeps the half of a list that has the larger sums, in order; of equal ones the later, which are news.
@@ -186,30 +211,31 @@ func (c *cell) seen(at uint32) {
 	}
 }
 
-// worst returns the largest count, of readings or of different values, within so many buckets, and that of those that
-// end now.
+// worst returns the largest count, of facts or of different values, within so many buckets, and that of those that end
+// now.
 func (c *cell) worst(r *rules.Rule, span uint32, now int64) (most, last uint64) {
 	if r.Within == 0 && r.Distinct == "" {
-		return uint64(c.total), uint64(c.total)
+		n := uint64(c.facts())
+		return n, n
 	}
 	if r.Distinct != "" {
 		return c.worstValues(r, span, now)
 	}
 	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
-	var sum uint64
+	var sums, lasts [connwarden.NumVoices]uint64
 	from := 0
 	for _, b := range c.buckets {
-		sum += uint64(b.count)
-		for c.buckets[from].number+span <= b.number {
-			sum -= uint64(c.buckets[from].count)
+		sums[b.voice] += uint64(b.count)
+		for old := c.buckets[from]; old.number+span <= b.number; old = c.buckets[from] {
+			sums[old.voice] -= uint64(old.count)
 			from++
 		}
-		most = max(most, sum)
+		most = max(most, sums[b.voice])
 		if b.number <= end && b.number+span > end {
-			last += uint64(b.count)
+			lasts[b.voice] += uint64(b.count)
 		}
 	}
-	return most, last
+	return most, slices.Max(lasts[:])
 }
 
 func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last uint64) {
@@ -242,6 +268,9 @@ func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last ui
 // merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.
 func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16) uint16) {
 	c.total += o.total
+	for v, n := range o.others {
+		c.others[v] += n
+	}
 	c.refused += o.refused
 	c.local += o.local
 	c.passes += o.passes
@@ -250,7 +279,7 @@ func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16
 	c.seen(o.first)
 	c.last = max(c.last, o.last)
 	for _, b := range o.buckets {
-		c.add(b.number, b.count, span)
+		c.add(b, span)
 	}
 	for _, v := range o.values {
 		c.note(v, span)

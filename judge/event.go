@@ -23,7 +23,7 @@ func (t *Table) Event(e *connwarden.Event) {
 		t.doubt(e)
 		return
 	}
-	got := reading{at: seconds(e.Time), from: &e.From, addr: e.Client, text: e.User}
+	got := reading{at: seconds(e.Time), more: e.More, voice: e.Voice, from: &e.From, addr: e.Client, text: e.User}
 	if len(e.User) == 0 {
 		got.text = e.Detail
 	}

@@ -180,7 +180,8 @@ type reading struct {
 	at      uint32
 	refused bool
 	pass    bool
-	more    uint32 // readings alike besides the one
+	more    uint32 // how often besides it happened
+	voice   connwarden.Voice
 	value   uint32 // hash of the value whose differences are counted
 	from    *connwarden.Source
 	addr    netip.Addr
@@ -264,18 +265,21 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 		return
 	}
 	c.total += 1 + g.more
+	if g.voice > 0 {
+		c.others[g.voice-1] += 1 + g.more
+	}
 	if g.refused {
 		c.refused++
 	}
 	if g.from != nil && g.from.Trust != connwarden.TrustRoot && (t.live == nil || !t.live.agreed) {
-		c.local++
+		c.local += 1 + g.more
 	}
 	c.seen(g.at)
 	number := bucketOf(rule, g.at)
 	if rule.Distinct != "" {
 		c.note(value{number, g.value}, parts(rule))
 	} else if rule.Within > 0 {
-		c.add(number, 1, parts(rule))
+		c.add(bucket{number, 1 + g.more, g.voice}, parts(rule))
 	}
 	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {
 		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one

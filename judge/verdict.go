@@ -131,11 +131,11 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 		count = "at least " + count
 	}
 	text := strings.NewReplacer(
-		"{count}", count, "{total}", strconv.FormatUint(uint64(c.total), 10), "{distinct}", strconv.FormatUint(distinct, 10),
+		"{count}", count, "{total}", strconv.FormatUint(uint64(c.facts()), 10), "{distinct}", strconv.FormatUint(distinct, 10),
 		"{within}", span(r.Within), "{value}", c.example, "{agent}", c.example, "{referer}", c.example,
 	).Replace(r.About + ": " + singular(r.Why, most))
-	if c.total > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
-		text += fmt.Sprintf(", %d in all", c.total)
+	if all := c.facts(); all > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
+		text += fmt.Sprintf(", %d in all", all)
 	}
 	if r.Look == rules.Requests && r.Count > 1 && r.Distinct == "" {
 		switch {
@@ -202,8 +202,8 @@ func (t *Table) member(c *cell, did string, r *rules.Rule, l *ledger) (connwarde
 		return connwarden.Evidence{}, false
 	}
 	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", did, c.total), Score: r.Member, Family: r.Family,
-		Capped: r.Capped, Count: uint64(c.total), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
+		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", did, c.facts()), Score: r.Member, Family: r.Family,
+		Capped: r.Capped, Count: uint64(c.facts()), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}, true
 }
 
