@@ -123,7 +123,8 @@ func (p *Parser) begin() {
 		p.opt.Want, p.brief = p.want, false
 	}
 	p.forward, p.real, p.uri, p.seen = nil, nil, nil, 0
-	p.req = connwarden.Request{Size: -1, Took: -1}
+	p.req = connwarden.Request{}
+	p.req.Size, p.req.Took = -1, -1
 }
 
 // realClient is the rightmost address of a forwarding header that is no trusted proxy: what stands left of it was
