@@ -2,6 +2,7 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -25,8 +26,14 @@ type live struct {
 	waiting int
 	peers   map[[16]byte]struct{} // touched since Touched was called
 	groups  map[groupKey]struct{}
-	fired   map[int]groupKey // rules with members: the group that fired last
-	claimed []netip.Addr     // who said who it is since Claimed was called
+	fired   map[deedKey]firing // groups with members whose rule was met
+	claimed []netip.Addr       // who said who it is since Claimed was called
+}
+
+// firing is a group whose rule was met, and the bucket in which the last stretch began in which it was.
+type firing struct {
+	group groupKey
+	since uint32
 }
 
 // failure is a request that was refused or failed, by its address and path.
@@ -55,7 +62,7 @@ const (
 // Follow makes an empty table one that follows: it remembers what was touched, counts the broad rules at once, and lets
 // what is in doubt wait for a request. Call [Table.Age] every minute.
 func (t *Table) Follow() {
-	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]struct{}{}, groups: map[groupKey]struct{}{}, fired: map[int]groupKey{}}
+	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]struct{}{}, groups: map[groupKey]struct{}{}, fired: map[deedKey]firing{}}
 	l.number(t.rules)
 	t.live = l
 }
@@ -146,12 +153,12 @@ func (t *Table) agrees(e *connwarden.Event) {
 }
 
 // touchPeer remembers that a cell of an address was filled, if it may prove something by now.
-func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule) {
+func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
 	if r.By == rules.ByIP {
 		if uint64(c.total) >= r.Count {
 			v.peers[l.addr] = struct{}{}
 		}
-	} else if _, ok := v.fired[int(c.rule)]; ok && r.Member > 0 {
+	} else if _, ok := v.fired[deedKey{c.rule, group}]; ok {
 		v.peers[l.addr] = struct{}{}
 	}
 }
@@ -175,6 +182,8 @@ type Judged struct {
 // left out: under an attack most are, and a verdict costs some 10 µs.
 func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, groups []Judged) {
 	v, at := t.live, now.Unix()
+	list := &deeds{map[deedKey]*deed{}, at}
+	begun := map[deedKey]bool{}
 	for k := range v.groups {
 		c := t.groups[k]
 		if c == nil {
@@ -197,23 +206,25 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		}
 		groups = append(groups, g)
 		if r.Member > 0 {
-			if _, known := v.fired[int(c.rule)]; !known {
-				t.touchMembers(c.rule)
+			d := t.deedOf(c, last)
+			list.known[k.deed()] = d
+			f, known := v.fired[k.deed()]
+			if since := d.spells[len(d.spells)-1].from; !known || f.since != since {
+				v.fired[k.deed()] = firing{k, since}
+				begun[k.deed()] = true
 			}
-			v.fired[int(c.rule)] = k
 		}
 	}
 	clear(v.groups)
-	var fired map[int]string
-	if len(v.peers) > 0 {
-		fired = t.fired(at)
+	if len(begun) > 0 {
+		t.touchMembers(begun)
 	}
 	for addr := range v.peers {
 		_, l := t.ledgers.find(&addr)
 		if l == nil || settled(l.ip()) {
 			continue
 		}
-		one, ok := t.verdict(l, fired, at)
+		one, ok := t.verdict(l, list)
 		if !ok {
 			continue
 		}
@@ -227,19 +238,6 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 	}
 	clear(v.peers)
 	return peers, groups
-}
-
-// fired says, by rules with members, what the group does that fired last.
-func (t *Table) fired(at int64) map[int]string {
-	fired := make(map[int]string, len(t.live.fired))
-	for rule, k := range t.live.fired {
-		if c := t.groups[k]; c != nil {
-			if _, _, ok := t.evidence(c, &t.rules[rule], at, 0); ok {
-				fired[rule] = t.did(c)
-			}
-		}
-	}
-	return fired
 }
 
 // claims notes an address that says for the first time who it is.
@@ -258,12 +256,13 @@ func (t *Table) Claimed() []netip.Addr {
 	return list
 }
 
-// touchMembers touches all who took part in what a group did.
-func (t *Table) touchMembers(rule uint16) {
+// touchMembers touches all who took part in what any of the groups did.
+func (t *Table) touchMembers(groups map[deedKey]bool) {
 	for n := range t.ledgers.n {
 		l := t.ledgers.at(n)
 		for i := l.cell; i >= 0; i = t.cells[i].next {
-			if t.cells[i].rule == rule {
+			c := &t.cells[i]
+			if t.rules[c.rule].Member > 0 && slices.ContainsFunc(c.values, func(v value) bool { return groups[deedKey{c.rule, v.hash}] }) {
 				t.live.peers[l.addr] = struct{}{}
 			}
 		}
@@ -315,9 +314,9 @@ func (t *Table) Age(now time.Time) {
 		}
 	}
 	v := t.live
-	for rule, k := range v.fired {
-		if t.groups[k] == nil {
-			delete(v.fired, rule)
+	for k, f := range v.fired {
+		if t.groups[f.group] == nil {
+			delete(v.fired, k)
 		}
 	}
 	for i := range v.nets {

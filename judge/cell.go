@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -222,20 +223,32 @@ func (c *cell) worst(r *rules.Rule, span uint32, now int64) (most, last uint64) 
 		return c.worstValues(r, span, now)
 	}
 	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
-	var sums, lasts [connwarden.NumVoices]uint64
-	from := 0
-	for _, b := range c.buckets {
-		sums[b.voice] += uint64(b.count)
-		for old := c.buckets[from]; old.number+span <= b.number; old = c.buckets[from] {
-			sums[old.voice] -= uint64(old.count)
-			from++
-		}
-		most = max(most, sums[b.voice])
+	var lasts [connwarden.NumVoices]uint64
+	for b, n := range c.windows(span) {
+		most = max(most, n)
 		if b.number <= end && b.number+span > end {
 			lasts[b.voice] += uint64(b.count)
 		}
 	}
 	return most, slices.Max(lasts[:])
+}
+
+// windows yields each bucket and how much its voice told of within the window that ends with it.
+func (c *cell) windows(span uint32) iter.Seq2[bucket, uint64] {
+	return func(yield func(bucket, uint64) bool) {
+		var sums [connwarden.NumVoices]uint64
+		from := 0
+		for _, b := range c.buckets {
+			sums[b.voice] += uint64(b.count)
+			for old := c.buckets[from]; old.number+span <= b.number; old = c.buckets[from] {
+				sums[old.voice] -= uint64(old.count)
+				from++
+			}
+			if !yield(b, sums[b.voice]) {
+				return
+			}
+		}
+	}
 }
 
 func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last uint64) {
@@ -245,24 +258,35 @@ func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last ui
 	} else {
 		end = uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
 	}
-	inside := map[uint32]int{}
 	recent := map[uint32]bool{}
-	from := 0
-	for _, v := range c.values {
-		inside[v.hash]++
-		for span != math.MaxUint32 && c.values[from].bucket+span <= v.bucket {
-			h := c.values[from].hash
-			if inside[h]--; inside[h] == 0 {
-				delete(inside, h)
-			}
-			from++
-		}
-		most = max(most, uint64(len(inside)))
+	for v, n := range c.valueWindows(span) {
+		most = max(most, n)
 		if r.Within == 0 || v.bucket <= end && v.bucket+span > end {
 			recent[v.hash] = true
 		}
 	}
 	return most, uint64(len(recent))
+}
+
+// valueWindows yields each value and how many different ones were within the window that ends with its bucket.
+func (c *cell) valueWindows(span uint32) iter.Seq2[value, uint64] {
+	return func(yield func(value, uint64) bool) {
+		inside := map[uint32]int{}
+		from := 0
+		for _, v := range c.values {
+			inside[v.hash]++
+			for span != math.MaxUint32 && c.values[from].bucket+span <= v.bucket {
+				h := c.values[from].hash
+				if inside[h]--; inside[h] == 0 {
+					delete(inside, h)
+				}
+				from++
+			}
+			if !yield(v, uint64(len(inside))) {
+				return
+			}
+		}
+	}
 }
 
 // merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.

@@ -15,9 +15,5 @@ func (t *Table) Verdict(a netip.Addr, now time.Time) (connwarden.Verdict, bool) 
 	if l == nil || l.cell < 0 {
 		return connwarden.Verdict{}, false
 	}
-	var fired map[int]string
-	if t.live != nil {
-		fired = t.fired(at)
-	}
-	return t.verdict(l, fired, at)
+	return t.verdict(l, &deeds{map[deedKey]*deed{}, at})
 }

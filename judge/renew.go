@@ -67,11 +67,10 @@ func alike(a, b *rules.Rule) bool {
 // renew goes on with other rules. What was touched stays touched, so that a rule which asks for less now speaks at once.
 func (v *live) renew(list []rules.Rule, to []uint16) {
 	v.number(list)
-	fired := map[int]groupKey{}
-	for rule, k := range v.fired {
-		if n := to[rule]; n != noRule && list[n].Member > 0 {
-			k.rule = n
-			fired[int(n)] = k
+	fired := map[deedKey]firing{}
+	for _, f := range v.fired {
+		if f.group.rule = to[f.group.rule]; f.group.rule != noRule && list[f.group.rule].Member > 0 {
+			fired[f.group.deed()] = f
 		}
 	}
 	v.fired = fired

@@ -183,6 +183,7 @@ type reading struct {
 	more    uint32 // how often besides it happened
 	voice   connwarden.Voice
 	value   uint32 // hash of the value whose differences are counted
+	group   uint32 // part of the hash of the group that it was counted in
 	from    *connwarden.Source
 	addr    netip.Addr
 	request *connwarden.Request // whose path is an example, or
@@ -219,7 +220,7 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 		if int(t.cells[i].rule) == number {
 			t.fill(&t.cells[i], rule, g)
 			if t.live != nil {
-				t.live.touchPeer(l, &t.cells[i], rule)
+				t.live.touchPeer(l, &t.cells[i], rule, g.group)
 			}
 			return l
 		}
@@ -234,17 +235,19 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 	l.cell = int32(len(t.cells) - 1)
 	t.fill(&t.cells[l.cell], rule, g)
 	if t.live != nil {
-		t.live.touchPeer(l, &t.cells[l.cell], rule)
+		t.live.touchPeer(l, &t.cells[l.cell], rule, g.group)
 	}
 	return l
 }
 
 // group adds a reading to a group's cell of a rule.
 func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
+	g.group = 0
 	if len(key) == 0 {
 		return
 	}
 	k := groupKey{uint16(number), maphash.Bytes(textSeed, key)}
+	g.group = k.deed().hash
 	c := t.groups[k]
 	if c == nil {
 		if !t.groupRoom() {
@@ -276,9 +279,12 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	}
 	c.seen(g.at)
 	number := bucketOf(rule, g.at)
-	if rule.Distinct != "" {
+	switch {
+	case rule.By != rules.ByIP && c.key == "": // of one of the group
+		c.note(value{number, g.group}, parts(rule))
+	case rule.Distinct != "":
 		c.note(value{number, g.value}, parts(rule))
-	} else if rule.Within > 0 {
+	case rule.Within > 0:
 		c.add(bucket{number, 1 + g.more, g.voice}, parts(rule))
 	}
 	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {

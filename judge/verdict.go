@@ -26,8 +26,8 @@ const (
 func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 	t.flush()
 	at := now.Unix()
-	most := map[int]*cell{} // by rules with members: the group that shows most
-	for _, c := range t.groups {
+	list := &deeds{map[deedKey]*deed{}, at}
+	for k, c := range t.groups {
 		r := &t.rules[c.rule]
 		e, last, ok := t.evidence(c, r, at, 0)
 		if !ok {
@@ -41,20 +41,16 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 			v.Score, v.ScoreNow = min(v.Score, cappedScore), min(v.ScoreNow, cappedScore)
 		}
 		groups = append(groups, v)
-		if m := most[int(c.rule)]; r.Member > 0 && (m == nil || m.total < c.total) {
-			most[int(c.rule)] = c
+		if r.Member > 0 {
+			list.known[k.deed()] = t.deedOf(c, last)
 		}
-	}
-	fired := make(map[int]string, len(most))
-	for rule, c := range most {
-		fired[rule] = t.did(c)
 	}
 	for i := range t.ledgers.n {
 		l := t.ledgers.at(i)
 		if l.cell < 0 {
 			continue
 		}
-		if v, ok := t.verdict(l, fired, at); ok {
+		if v, ok := t.verdict(l, list); ok {
 			peers = append(peers, v)
 		}
 	}
@@ -63,22 +59,23 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 	return peers[:min(len(peers), maxVerdicts)], groups[:min(len(groups), maxVerdicts)]
 }
 
-// verdict is what the rules say of an address. fired says, by rules with members, what their group did.
-func (t *Table) verdict(l *ledger, fired map[int]string, now int64) (connwarden.Verdict, bool) {
+// verdict is what the rules say of an address, at the moment of the deeds of groups.
+func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 	v := connwarden.Verdict{Addr: l.ip()}
 	var recent []connwarden.Evidence
 	for i := l.cell; i >= 0; i = t.cells[i].next {
 		c := &t.cells[i]
 		r := &t.rules[c.rule]
 		if r.By != rules.ByIP {
-			if did, ok := fired[int(c.rule)]; ok {
-				if e, ok := t.member(c, did, r, l); ok {
-					v.Evidence = append(v.Evidence, e)
+			if e, now, ok := t.member(c, r, l, list); ok {
+				v.Evidence = append(v.Evidence, e)
+				if now {
+					recent = append(recent, e)
 				}
 			}
 			continue
 		}
-		e, last, ok := t.evidence(c, r, now, l.requests)
+		e, last, ok := t.evidence(c, r, list.at, l.requests)
 		if !ok {
 			continue
 		}
@@ -97,10 +94,7 @@ func (t *Table) verdict(l *ledger, fired map[int]string, now int64) (connwarden.
 // evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
 func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
 	most, last := c.worst(r, parts(r), now)
-	need := r.Count
-	if c.passes > 0 {
-		need = max(r.PassCount, 3*uint64(c.passes))
-	}
+	need := c.need(r)
 	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
 		return e, last, false
 	}
@@ -110,6 +104,14 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 		First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}
 	return e, last, true
+}
+
+// need is how many a rule asks for, of one that may have passed.
+func (c *cell) need(r *rules.Rule) uint64 {
+	if c.passes > 0 {
+		return max(r.PassCount, 3*uint64(c.passes))
+	}
+	return r.Count
 }
 
 // score rises from the rule's score to its highest at ten times the count.
@@ -187,24 +189,6 @@ func amount(n int, unit string) string {
 		return "1 " + unit
 	}
 	return strconv.Itoa(n) + " " + unit + "s"
-}
-
-// did says what a group did. It costs a walk over all values of the group, so it is asked once for all members.
-func (t *Table) did(group *cell) string {
-	r := &t.rules[group.rule]
-	return t.why(group, r, t.most(group, r, r.Count))
-}
-
-// member says that an address took part in what a group did, if it did little else. An address that also asked for
-// other things is likely a visitor who came across.
-func (t *Table) member(c *cell, did string, r *rules.Rule, l *ledger) (connwarden.Evidence, bool) {
-	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < memberShare*float64(l.requests) {
-		return connwarden.Evidence{}, false
-	}
-	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", did, c.facts()), Score: r.Member, Family: r.Family,
-		Capped: r.Capped, Count: uint64(c.facts()), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
-	}, true
 }
 
 // most is what is told of a cell whose rule is met: what came within the window to the second, without the part by which
