@@ -184,3 +184,18 @@ func Kinds(m map[string]uint64, dot string) string {
 	}
 	return strings.Join(words, dot)
 }
+
+// Place is the network in few words: "AS64500 Example Hosting, NL". Of nil it is nothing.
+func (n *Network) Place() string {
+	if n == nil {
+		return ""
+	}
+	var parts []string
+	if n.ASN > 0 {
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("AS%d %s", n.ASN, n.Org)))
+	}
+	if n.Country != "" {
+		parts = append(parts, n.Country)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -351,7 +351,7 @@ func (r *review) findings() {
 			why = append(why, fmt.Sprintf("Holds %d of %d connections.", p.Open, d.Conns.Total))
 		}
 		d.Findings = append(d.Findings, report.Finding{
-			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, place(p.Network)), " "), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,
+			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, p.Network.Place()), " "), Detail: strings.Join(why, " "), Addr: p.Addr, Next: p.Next,
 		})
 	}
 	if rest > 0 {
@@ -486,21 +486,6 @@ func number(f float64) string {
 		return fmt.Sprint(int64(f))
 	}
 	return fmt.Sprintf("%.2f", f)
-}
-
-// place is where an address belongs, in few words.
-func place(n *report.Network) string {
-	if n == nil {
-		return ""
-	}
-	var parts []string
-	if n.ASN > 0 {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("AS%d %s", n.ASN, n.Org)))
-	}
-	if n.Country != "" {
-		parts = append(parts, n.Country)
-	}
-	return strings.Join(parts, ", ")
 }
 
 func hasRule(list []report.Evidence, rule string) bool {

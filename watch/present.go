@@ -151,7 +151,7 @@ func Recall(d *report.Review, h *report.History) {
 			detail += sentence(p.Evidence[j].Why) + " "
 		}
 		d.Findings = append(d.Findings, report.Finding{
-			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, place(p.Network)), " "),
+			Level: level, Title: strings.TrimRight(fmt.Sprintf("%s  %s %d  %s", p.Addr, strings.ToUpper(p.Verdict), p.Score, p.Network.Place()), " "),
 			Detail: detail + "By the history of " + h.Verdicts[i].Time.Format("2 Jan 15:04") + ".", Addr: p.Addr, Next: []string{"connwarden ip " + p.Addr},
 		})
 	}

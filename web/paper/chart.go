@@ -3,6 +3,8 @@ package paper
 import (
 	"slices"
 	"time"
+
+	"github.com/connwarden/connwarden/report"
 )
 
 // The size of a chart, in units of its own: it is drawn as wide as the page.
@@ -67,7 +69,7 @@ func draw(t *Timeline) *chart {
 			h := float64(k) / float64(c.Top) * barsHigh
 			below[i] += h
 			c.Rects = append(c.Rects, rect{
-				Class: v, About: label(i) + "  " + v + " " + thousands(k), X: round(float64(i)*wide + wide*0.08), Y: round(barsHigh - below[i]), W: round(wide * 0.84), H: round(h),
+				Class: v, About: label(i) + "  " + v + " " + report.Thousands(k), X: round(float64(i)*wide + wide*0.08), Y: round(barsHigh - below[i]), W: round(wide * 0.84), H: round(h),
 			})
 		}
 	}

@@ -42,14 +42,14 @@ const (
 // sheet is made when it is first wanted: it takes longer than all else of the program's start.
 var sheet = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("sheet").Funcs(template.FuncMap{
-		"count": func(n any) string { return thousands(toUint(n)) }, "some": func(n any) string { return nonzero(toUint(n)) },
+		"count": func(n any) string { return report.Thousands(toUint(n)) }, "some": func(n any) string { return report.Nonzero(toUint(n)) },
 		"size": func(n uint64) string {
 			if n == 0 {
 				return ""
 			}
 			return report.Size(n)
 		},
-		"percent": percent, "width": width, "classes": classes, "states": states, "span": span, "when": when, "place": place, "plural": plural, "sentence": sentence,
+		"percent": percent, "width": width, "classes": classes, "states": states, "span": span, "when": when, "plural": plural, "sentence": sentence,
 		"ports": ports, "country": country, "harmful": harmful, "grave": grave, "repeats": repeats,
 	}).Parse(markup))
 })

@@ -134,7 +134,7 @@ func (r *redactor) why(e *report.Evidence) string {
 	if e.Count < 2 || about == e.Why {
 		return about
 	}
-	about = fmt.Sprintf("%s: %s times", about, thousands(e.Count))
+	about = fmt.Sprintf("%s: %s times", about, report.Thousands(e.Count))
 	if e.Window > 0 {
 		about += fmt.Sprintf(" within %s", seconds(e.Window))
 	}

@@ -1,7 +1,6 @@
 package paper
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,21 +10,6 @@ import (
 )
 
 func round(f float64) float64 { return float64(int(f*100+0.5)) / 100 }
-
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func nonzero(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return thousands(n)
-}
 
 func toUint(n any) uint64 {
 	switch n := n.(type) {
@@ -76,7 +60,7 @@ func states(m map[string]uint64) string {
 	var parts []string
 	for _, s := range []string{"established", "syn_recv", "syn_sent", "listen", "time_wait", "close_wait", "fin_wait1", "fin_wait2", "last_ack", "closing", "close", "unknown"} {
 		if n := m[s]; n > 0 {
-			parts = append(parts, strings.ReplaceAll(s, "_", "-")+" "+thousands(n))
+			parts = append(parts, strings.ReplaceAll(s, "_", "-")+" "+report.Thousands(n))
 		}
 	}
 	return strings.Join(parts, " · ")
@@ -90,20 +74,6 @@ func span(from, to *time.Time) string {
 }
 
 func when(t time.Time) string { return t.Format("2 Jan 2006 15:04:05 MST") }
-
-func place(n *report.Network) string {
-	if n == nil {
-		return ""
-	}
-	var parts []string
-	if n.ASN > 0 {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("AS%d %s", n.ASN, n.Org)))
-	}
-	if n.Country != "" {
-		parts = append(parts, n.Country)
-	}
-	return strings.Join(parts, ", ")
-}
 
 func country(p *report.Peer) string {
 	if p.Network == nil {
@@ -134,7 +104,7 @@ func ports(m map[string]uint64) string {
 
 func plural(n any, one, many string) string {
 	if k := toUint(n); k != 1 {
-		return thousands(k) + " " + many
+		return report.Thousands(k) + " " + many
 	}
 	return "1 " + one
 }
