@@ -2,6 +2,8 @@
 // "not ok NAME: why" for each thing that it tried.
 import axe from 'axe-core'
 import { appendFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
 
 const job = JSON.parse(process.argv[2])
@@ -42,6 +44,46 @@ async function accessible(name) {
     const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
     const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
     want(grave.length === 0, grave.map((v) => `${v.id} (${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message)}`).join('; ')})`).join(' | '))
+  })
+}
+
+// elsewhere has a page of another origin, opened beside ours with its cookie, try all that a page can.
+async function elsewhere(origin, place) {
+  await look('another origin is refused', async () => {
+    const other = await context.newPage() // with the cookie of the page
+    await other.goto(place)
+    const got = await other.evaluate(async (url) => {
+      const tried = {}
+      const attempt = async (name, f) => (tried[name] = await f().then((x) => String(x), () => 'refused'))
+      await attempt('read', async () => (await fetch(`${url}/api/review`, { credentials: 'include' })).status)
+      await attempt('change', async () => (await fetch(`${url}/api/block`, { method: 'POST', credentials: 'include', headers: { 'Content-Type': 'application/json', 'X-Connwarden': 'page' }, body: '{"target":"203.0.113.99"}' })).status)
+      await attempt('blind', async () => (await fetch(`${url}/api/block`, { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{"target":"203.0.113.99"}' })).type)
+      const loads = (tag, src) => new Promise((yes) => {
+        const e = document.createElement(tag)
+        e.onload = () => yes('loaded')
+        e.onerror = () => yes('refused')
+        e.src = src
+        document.body.append(e)
+      })
+      tried.script = await loads('script', `${url}/page.js`)
+      tried.image = await loads('img', `${url}/icon.svg`)
+      tried.stream = await new Promise((yes) => {
+        const s = new EventSource(`${url}/api/events`, { withCredentials: true })
+        s.onopen = () => yes('opened')
+        s.onerror = () => (s.close(), yes('refused'))
+      })
+      return tried
+    }, origin)
+    want(Object.entries(got).every(([name, g]) => g === 'refused' || (name === 'blind' && g === 'opaque')), JSON.stringify(got))
+    const state = await (await context.request.get(`${origin}/api/blocks`)).json()
+    want(!JSON.stringify(state).includes('203.0.113.99'), 'a block was made from another origin')
+    const framed = await other.evaluate((url) => new Promise((yes) => {
+      const f = document.createElement('iframe')
+      f.onload = () => yes(f.contentDocument === null)
+      f.src = url
+      document.body.append(f)
+    }), origin)
+    want(framed, 'the page lets itself be framed')
   })
 }
 
@@ -169,42 +211,7 @@ const modes = {
         want(wide <= 390, `${view} is ${wide} wide: ${over}`)
       }
     })
-    await look('another origin is refused', async () => {
-      const other = await context.newPage() // with the cookie of the page
-      await other.goto(job.other)
-      const got = await other.evaluate(async (url) => {
-        const tried = {}
-        const attempt = async (name, f) => (tried[name] = await f().then((x) => String(x), () => 'refused'))
-        await attempt('read', async () => (await fetch(`${url}/api/review`, { credentials: 'include' })).status)
-        await attempt('change', async () => (await fetch(`${url}/api/block`, { method: 'POST', credentials: 'include', headers: { 'Content-Type': 'application/json', 'X-Connwarden': 'page' }, body: '{"target":"203.0.113.99"}' })).status)
-        await attempt('blind', async () => (await fetch(`${url}/api/block`, { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{"target":"203.0.113.99"}' })).type)
-        const loads = (tag, src) => new Promise((yes) => {
-          const e = document.createElement(tag)
-          e.onload = () => yes('loaded')
-          e.onerror = () => yes('refused')
-          e.src = src
-          document.body.append(e)
-        })
-        tried.script = await loads('script', `${url}/page.js`)
-        tried.image = await loads('img', `${url}/icon.svg`)
-        tried.stream = await new Promise((yes) => {
-          const s = new EventSource(`${url}/api/events`, { withCredentials: true })
-          s.onopen = () => yes('opened')
-          s.onerror = () => (s.close(), yes('refused'))
-        })
-        return tried
-      }, job.origin)
-      want(Object.entries(got).every(([name, g]) => g === 'refused' || (name === 'blind' && g === 'opaque')), JSON.stringify(got))
-      const state = await (await context.request.get(`${job.origin}/api/blocks`)).json()
-      want(!JSON.stringify(state).includes('203.0.113.99'), 'a block was made from another origin')
-      const framed = await other.evaluate((url) => new Promise((yes) => {
-        const f = document.createElement('iframe')
-        f.onload = () => yes(f.contentDocument === null)
-        f.src = url
-        document.body.append(f)
-      }), job.origin)
-      want(framed, 'the page lets itself be framed')
-    })
+    await elsewhere(job.origin, job.other)
   },
 
   // The password of a page that is served elsewhere.
@@ -246,6 +253,100 @@ const modes = {
       await page.getByRole('link', { name: job.attacker }).first().waitFor()
       quiet()
     })
+  },
+
+  // The real page on a machine of the range, beside a daemon and under attack.
+  async range() {
+    const answers = createInterface({ input: process.stdin })
+    const answer = answers[Symbol.asyncIterator]()
+    // please has whoever started us do something in the world, and waits until it is done.
+    const please = async (what) => {
+      console.log(`please ${what}`)
+      const { value } = await answer.next()
+      want(value === 'done', value)
+    }
+    const origin = new URL(job.url).origin
+    const title = page.locator(`.findings .title:has-text("${job.attacker}")`)
+    const holds = async (where, ...texts) => {
+      const said = await words()
+      for (const text of texts) want(said.includes(text), `${where} does not show ${text}: ${said}`)
+      want((await page.evaluate(() => document.querySelectorAll('main img, main script, main svg[onload]').length)) === 0, `${where} made markup of it`)
+      want((await page.evaluate(() => window.hacked)) === undefined, `${where} ran it`)
+    }
+    let loads = 0
+    page.on('load', () => loads++)
+    page.on('dialog', (d) => (complaints.push(`a dialog: ${d.message()}`), d.dismiss()))
+    await look('is calm before the attack', async () => {
+      await please('visit')
+      await page.goto(job.url)
+      await page.getByText('follows the daemon').waitFor()
+      await go('#/peers')
+      await page.getByRole('link', { name: job.customer, exact: true }).waitFor()
+      await go('#/')
+      await page.waitForSelector('.findings', { state: 'attached' })
+      want((await page.locator('.findings .word').count()) === 0, `somebody is accused: ${await words()}`) // the machine itself may be short of something
+      loads = 0
+      quiet()
+    })
+    await look('shows the attacker while it attacks', async () => {
+      await please('attack')
+      await title.waitFor()
+      want((await title.innerText()).includes('MALICIOUS'), await title.innerText())
+      want((await page.locator('.findings .word').count()) === 1, `others are accused: ${await words()}`)
+      want(loads === 0, 'it was loaded again')
+      await holds('overview')
+      quiet()
+    })
+    await look('shows the lines that accuse it, as text', async () => {
+      await page.getByRole('link', { name: 'Everything known of it' }).click()
+      await page.locator('.evidence pre').first().waitFor()
+      await page.getByText(job.path).first().waitFor() // what it asked for is read from the logs
+      await holds('its dossier', 'malicious', job.path, job.agent, job.user, '<svg/onload')
+      await go('#/pages')
+      for (const [by, text] of [['path', job.path], ['agent', job.agent], ['referer', '<svg/onload'], ['user', job.user]]) {
+        await page.getByLabel('By').selectOption(by)
+        await page.locator('main tbody').getByText(text).first().waitFor()
+        await holds(`pages by ${by}`, text)
+      }
+      await go('#/peers')
+      await page.getByRole('link', { name: job.attacker, exact: true }).waitFor()
+      await holds('peers')
+      quiet()
+    })
+    await look('says exactly what a block would do, and does nothing yet', async () => {
+      await go('#/')
+      await page.getByRole('button', { name: `Block ${job.attacker}…` }).click()
+      const plan = page.locator('dialog .plan')
+      await plan.locator('li code').first().waitFor()
+      const said = await plan.innerText()
+      for (const text of ['nft: add ', job.attacker, `connwarden block ${job.attacker} --for 1h`, 'Undo takes it back']) want(said.includes(text), `no "${text}" in: ${said}`)
+      await please('is free')
+    })
+    await look('blocks it', async () => {
+      await page.getByRole('button', { name: 'Block for 1 hour' }).click()
+      await page.getByText(`Blocked: ${job.attacker}`).waitFor()
+      await please('is blocked')
+      await title.getByText('blocked', { exact: true }).waitFor()
+      await go('#/blocks')
+      await page.getByRole('cell', { name: job.attacker }).waitFor()
+      await page.getByRole('button', { name: 'Unblock…' }).waitFor()
+      quiet()
+    })
+    await look('takes it back', async () => {
+      await page.getByRole('button', { name: 'Undo', exact: true }).click()
+      await page.getByText(`Taken back: ${job.attacker}`).waitFor()
+      await page.getByText('Nobody is blocked.').waitFor()
+      await please('is free')
+      want(loads === 0, 'it was loaded again')
+      quiet()
+    })
+    const other = createServer((_, w) => w.setHeader('Content-Type', 'text/html').end('<!doctype html><title>other</title><body>'))
+    await new Promise((yes) => other.listen(0, '127.0.0.1', yes))
+    await elsewhere(origin, `http://127.0.0.1:${other.address().port}/`)
+    await look('nothing was changed from elsewhere', () => please('is free'))
+    other.closeAllConnections()
+    other.close()
+    answers.close()
   },
 
   // The real program over logs that grow.
@@ -357,6 +458,6 @@ const modes = {
   },
 }
 
-page.setDefaultTimeout(10000)
+page.setDefaultTimeout(job.mode === 'range' ? 40000 : 10000) // the range is slow where all of it is
 await modes[job.mode]()
 await browser.close()
