@@ -76,20 +76,20 @@ func (p *Pages) Request(r *connwarden.Request) {
 		p.when(r.Time)
 	}
 	key := p.pack.pack(r)
+	if p.table.n >= queueFrom && !p.timed {
+		p.queue.add(key, class, size)
+		if p.queue.n == queueLines {
+			p.flush()
+		}
+		return
+	}
 	// Times, sites and statuses often repeat those of the line before.
 	if p.recent != nil && string(p.recentKey) == string(key) {
 		p.recent.class[class]++
 		p.recent.bytes += size
 		return
 	}
-	if p.table.n < queueFrom || p.timed {
-		p.count(key, hash(key), class, size)
-		return
-	}
-	p.queue.add(key, class, size)
-	if p.queue.n == queueLines {
-		p.flush()
-	}
+	p.count(key, hash(key), class, size)
 }
 
 // count adds one request.

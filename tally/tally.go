@@ -10,3 +10,6 @@ import "hash/maphash"
 // seed makes the hashes of this process unpredictable, so that nobody can write a log whose keys all collide. All
 // tables share it, because sketches are merged.
 var seed = maphash.MakeSeed()
+
+// salt is the same for short keys: odd numbers.
+var salt = [3]uint64{newSeed()[0], newSeed()[0], newSeed()[0]}
