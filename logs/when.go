@@ -12,7 +12,7 @@ import (
 //	06/10/2021:11:19:31 -0000              cPanel's own server: month first
 //	2015-05-17T10:05:03[.123][Z|+00:00]    RFC 3339, with T or a space; "/" for "-" as nginx's error log
 //	Sun[,] [17 ]May 17 10:05:03[.123] [+0000|UTC ]2015   ctime and its kin
-//	May 17 10:05:03                        RFC 3164: the year is Options.Now's
+//	May 17 10:05:03                        RFC 3164: the year is Options.Now's; "May 7" also with one space
 //	29:23:53:25                            a day of an unknown month, of which no time can be made: the zero time
 //	1431857103[.123], 1431857103123, …     seconds since 1970, or milli-, micro- or nanoseconds
 func (s *stamps) any(b []byte) (time.Time, int) {
@@ -205,20 +205,24 @@ func (s *stamps) named(b []byte) (time.Time, int) {
 		}
 		return s.finish(unixDay(y, m, d)+int64(clock), b, at+20)
 	}
-	if len(rest) < 15 || rest[3] != ' ' || rest[6] != ' ' {
+	// The day has two places; who prints it with one space and one digit ("Nov 2 10:05:03") is read too.
+	if len(rest) < 15 || rest[3] != ' ' {
 		return time.Time{}, 0
 	}
-	m := month(rest)
-	day := rest[4:6]
-	if day[0] == ' ' {
+	m, day, wide := month(rest), rest[4:6], 2
+	switch {
+	case day[0] == ' ':
 		day = day[1:]
+	case day[1] == ' ':
+		day, wide = day[:1], 1
 	}
+	end := 4 + wide
 	d, ok1 := digits(day)
-	clock, ok2 := hms(rest[7:15])
-	if m == 0 || !ok1 || !ok2 || d < 1 || d > 31 {
+	clock, ok2 := hms(rest[end+1 : end+9])
+	if m == 0 || rest[end] != ' ' || !ok1 || !ok2 || d < 1 || d > 31 {
 		return time.Time{}, 0
 	}
-	n := at + 15
+	n := at + end + 9
 	nsec, used := decimals(b[n:])
 	n += used
 	if tail := b[n:]; len(tail) >= 5 && tail[0] == ' ' {
