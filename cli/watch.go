@@ -128,7 +128,7 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	r.keeper, opt.Beat, opt.Behind = k, c.beat(ctx), behindProxies
+	r.keeper, opt.Beat, opt.Behind, opt.Ease = k, c.beat(ctx), behindProxies, ease
 	out := bufio.NewWriter(c.env.Stdout)
 	var broken error // who reads us is gone
 	opt.Tell = func(m any) {

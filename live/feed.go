@@ -205,16 +205,22 @@ func (w *warden) piece(p *tail.Piece) {
 }
 
 // rest gives the parsers up that had nothing to read lately: thousands of logs are quiet most of the time. Those of W3C's
-// formats stay, who know from a line at the top of the file what its columns are.
-func (w *warden) rest() {
+// formats stay, who know from a line at the top of the file what its columns are. It tells whether they were many.
+func (w *warden) rest() bool {
+	given := 0
 	for _, f := range w.feeds {
 		if f.parser != nil && !f.used && !strings.HasPrefix(f.parser.Format().Name, "w3c") && !strings.HasPrefix(f.parser.Format().Name, "iis") {
 			f.source.Format = f.parser.Format()
 			f.parser = nil
+			given++
 		}
 		f.used = false
 	}
+	return given >= manyParsers
 }
+
+// manyParsers, at some 3 KiB each, are worth a collection of what they leave.
+const manyParsers = 500
 
 // recognise looks at a log that had nothing to be recognised by when it was found.
 func (w *warden) recognise(f *feed) {

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -70,6 +69,9 @@ type Options struct {
 	Metrics *Metrics
 	// Tell is given the messages, *Start first and *End last, from one goroutine at a time. It must not keep them.
 	Tell func(message any)
+	// Ease, if not nil, is called when much that was needed is needed no more: following has begun, what was before was read, or
+	// logs fell quiet.
+	Ease func()
 	// Beat, if not nil, is called every second while all is well, and once with ready when following has begun.
 	Beat func(ready bool)
 
@@ -216,7 +218,7 @@ func (w *warden) loop(ctx context.Context) {
 	defer tick.Stop()
 	saved, aged, discovered := w.now, w.now, w.now
 	strangers := false
-	debug.FreeOSMemory() // finding and recognising took more than following does
+	w.ease() // finding and recognising took more than following does
 	if w.opt.Beat != nil {
 		w.opt.Beat(true)
 	}
@@ -250,7 +252,7 @@ func (w *warden) loop(ctx context.Context) {
 			}
 			w.table.Merge(t)
 			w.filling = false
-			debug.FreeOSMemory()
+			w.ease()
 		case <-tick.C:
 			w.now = w.opt.Clock()
 			w.tail.Tick(w.now)
@@ -284,10 +286,18 @@ func (w *warden) read() (more bool) {
 	return w.tail.Read(w.now, w.piece)
 }
 
+func (w *warden) ease() {
+	if w.opt.Ease != nil {
+		w.opt.Ease()
+	}
+}
+
 func (w *warden) age() {
 	w.table.Age(w.now)
 	w.meter.age()
-	w.rest()
+	if w.rest() {
+		w.ease()
+	}
 	for a, s := range w.said {
 		if w.now.Sub(s.at) >= sayAgain {
 			delete(w.said, a)

@@ -52,6 +52,14 @@ type soak struct {
 	rng               *rand.Rand
 	written           int
 	memory            []int // KiB resident, at each look
+	busy              time.Duration
+}
+
+// over takes note of what a life of the daemon cost that has ended.
+func (s *soak) over(d *daemon) error {
+	err := d.cmd.Wait()
+	s.busy += d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
+	return err
 }
 
 func (s *soak) start() (*daemon, error) {
@@ -201,7 +209,7 @@ func run(program string, lines, rotations, kills int, seed uint64, limit time.Du
 			if err := d.cmd.Process.Kill(); err != nil {
 				return err
 			}
-			_ = d.cmd.Wait() // says that it was killed
+			_ = s.over(d) // says that it was killed
 			if d, err = s.start(); err != nil {
 				return err
 			}
@@ -227,10 +235,11 @@ func run(program string, lines, rotations, kills int, seed uint64, limit time.Du
 	if err := json.Unmarshal(<-d.ended, &end); err != nil || end.Type != "end" {
 		return errors.Join(fmt.Errorf("its last message is %+v", end), err)
 	}
-	if err := d.cmd.Wait(); err != nil {
+	if err := s.over(d); err != nil {
 		return err
 	}
-	fmt.Printf("%d lines in %.0f s, over %d rotations and %d kill -9: %d counted, %d lost, %d twice\n", s.written, took.Seconds(), rotations, kills, end.Lines, max(0, s.written-end.Lines), max(0, end.Lines-s.written))
+	fmt.Printf("%d lines in %.0f s (%.0f s of processor time), over %d rotations and %d kill -9: %d counted, %d lost, %d twice\n",
+		s.written, took.Seconds(), s.busy.Seconds(), rotations, kills, end.Lines, max(0, s.written-end.Lines), max(0, end.Lines-s.written))
 	if n := len(s.memory) / 4; n > 0 {
 		first, rest := s.memory[:n], s.memory[3*n:]
 		fmt.Printf("resident at most %d MB in the first quarter, %d MB in the last\n", slices.Max(first)>>10, slices.Max(rest)>>10)
