@@ -220,6 +220,7 @@ func (w *World) choose(list ...int) int { return list[w.IntN(len(list))] }
 func (w *World) spread(n int, from, to time.Duration, does func(*actor)) {
 	long := w.between(from, to)
 	begin := w.moment(long + time.Minute)
+	w.sieges = append(w.sieges, siege{w.kind.Name, begin, long, w.target})
 	agents := []string{w.disguise(), w.disguise(), w.disguise()}
 	same := w.chance(0.5)
 	last := w.stranger()

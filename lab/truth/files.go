@@ -66,6 +66,7 @@ var fileKinds = []Kind{
 	}},
 	{Name: "ftp-spread", Mass: true, play: func(w *World) {
 		user := w.pick("admin", "www", w.word())
+		w.target = user
 		w.spread(w.from(50, 300), time.Hour, 5*time.Hour, func(a *actor) {
 			for range a.from(1, 3) {
 				a.ftp(user, false)

@@ -88,6 +88,7 @@ var mailKinds = []Kind{
 	}},
 	{Name: "mail-spread", Mass: true, play: func(w *World) { // two or three from each, and the same boxes
 		list := w.some(6, boxes)
+		w.target = list[0] + "@" + w.site.host
 		w.spread(w.from(50, 600), time.Hour, 6*time.Hour, func(a *actor) {
 			for range a.from(1, 3) {
 				a.mailRefused(a.pick(list...)+"@"+a.site.host, true)

@@ -167,6 +167,7 @@ var shellKinds = []Kind{
 		}
 	}},
 	{Name: "ssh-spread-root", Mass: true, play: func(w *World) {
+		w.target = "root"
 		w.spread(w.from(50, 800), time.Hour, 5*time.Hour, func(a *actor) {
 			for range a.from(1, 3) {
 				a.refused("root", true)
@@ -182,6 +183,7 @@ var shellKinds = []Kind{
 	}},
 	{Name: "ssh-spread-account", Mass: true, play: func(w *World) { // one account of the house
 		user := w.word()
+		w.target = user
 		w.spread(w.from(50, 400), 20*time.Minute, 3*time.Hour, func(a *actor) { a.refused(user, true) })
 	}},
 	{Name: "ssh-once", play: func(w *World) { // one of those who come once and never again

@@ -49,7 +49,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, list := range [][]Kind{
 		bruteKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds, toolKinds,
-		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
+		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, meanwhileKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
 	} {
 		all = append(all, list...)
 	}
@@ -68,6 +68,8 @@ type World struct {
 	kind    *Kind // the one that plays
 	truth   map[netip.Addr]*Kind
 	logs    map[string][]line
+	sieges  []siege
+	target  string // the account that the attack in hand is after
 }
 
 // line is one line of a log, and the order in which it was written among those of one moment.
@@ -110,7 +112,7 @@ var epoch = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 
 // plays has a kind come n times; a mass comes once.
 func (w *World) plays(k *Kind, n int) {
-	w.kind = k
+	w.kind, w.target = k, ""
 	if k.Mass {
 		n = min(n, 1)
 	}
