@@ -224,6 +224,7 @@ func TestDetect(t *testing.T) {
 		{"docker-compose", log("web_1  | " + goodLine), "apache_combined"},
 		{"lighttpd", log(strings.Replace(goodLine, " - - ", " www.example.com - ", 1)), "apache_combined"},
 		{"the middle of IIS's log", log("2026-11-22 14:03:07 10.0.0.5 GET /a - 443 - 192.0.2.7 curl - 200 0 0 15"), "iis"},
+		{"Nextcloud's JSON, which has a client and a path too", log(`{"reqId":"x","level":2,"time":"2026-11-22T14:03:07+00:00","remoteAddr":"192.0.2.7","user":"--","app":"core","method":"POST","url":"/login","message":"Login failed: bob (Remote IP: 192.0.2.7)","userAgent":"x","version":"25.0.0.0"}`), "nextcloud"},
 		{"an error log of nginx", log(`2026/11/22 14:03:07 [error] 1#1: *1 open() "/x" failed (2: No such file or directory), client: 192.0.2.7, server: _, request: "GET /x HTTP/1.1", host: "x"`), "nginx_error"},
 		{"an error log of Apache", log("[Sun Nov 22 14:03:07.123456 2026] [core:error] [pid 1:tid 2] [client 192.0.2.7:4711] AH00126: Invalid URI in request GET / HTTP/1.1"), "apache_error"},
 	} {

@@ -167,7 +167,9 @@ func Detect(name string, head []byte) *Format {
 		}
 	}
 	// What a daemon says comes last: the prefix of syslog fits whatever it carries.
-	if f, fits := detect([][]*Format{eventFormats}, head); fits > most && (f != syslogLog || best == nil || !mostlyRequests(head, fits)) {
+	// Of JSON, an application whose objects are known says more than any that has a client and a path.
+	f, fits := detect([][]*Format{eventFormats}, head)
+	if fits > most && (f != syslogLog || best == nil || !mostlyRequests(head, fits)) || fits == most && f != nil && best == anyJSON {
 		best, most = f, fits
 	}
 	// A guess must do much better than a format that is known: some lines of any log fit it.
