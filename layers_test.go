@@ -41,6 +41,10 @@ const (
 	sqlite    = "modernc.org/sqlite"
 	cobra     = "github.com/spf13/cobra"
 	compress  = "github.com/klauspost/compress"
+	nats      = "github.com/nats-io/nats.go"
+	natsJWT   = "github.com/nats-io/jwt/v2"
+	natsd     = "github.com/nats-io/nats-server/v2"
+	nkeys     = "github.com/nats-io/nkeys"
 	runewidth = "github.com/mattn/go-runewidth"
 	toml      = "github.com/pelletier/go-toml/v2"
 	xsys      = "golang.org/x/sys"
@@ -67,6 +71,7 @@ var rooms = map[string]row{
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
 	"geo":            {rank: 1, guests: []string{maxmind}},
 	"tell":           {rank: 2, may: []string{"report"}, runs: true}, // sendmail, the user's own command
+	"fleet":          {rank: 1, guests: []string{nats, nkeys}},
 	"update":         {rank: 2, may: []string{"geo", "nets"}},
 	"bots":           {rank: 1, may: []string{"nets"}},
 	"bots/gen":       {rank: 2, tests: true, may: []string{"nets"}}, // makes the data; run by hand
@@ -83,6 +88,9 @@ var rooms = map[string]row{
 	"tui":            {rank: 4, may: []string{"report"}, guests: []string{bubbletea, runewidth}},
 	"cli":            {rank: 5, may: []string{"*"}, guests: []string{cobra, toml, xsys}},
 	"cmd/connwarden": {rank: 6, may: []string{"cli"}},
+
+	"hub":                {rank: 5, may: []string{"fleet"}, guests: []string{nats, natsJWT, natsd, nkeys}}, // as high as cli, which must not link the server
+	"cmd/connwarden-hub": {rank: 6, may: []string{"hub"}},
 
 	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
 	"block/program":   {rank: 1, runs: true}, // how drivers start programs

@@ -1,0 +1,484 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/connwarden/connwarden"
+)
+
+// Host is this machine. All methods are called from one goroutine.
+type Host interface {
+	// Own returns by subject what this host decided itself, would share and is in force. It must not be changed.
+	Own(ctx context.Context) (map[string]Decision, error)
+	// Held returns what it holds because of the fleet.
+	Held(ctx context.Context) ([]Order, error)
+	// Apply does what is ordered, through the host's own guard. why has for each order the reason against it, or nothing.
+	// With an error nothing is known to have been done.
+	Apply(ctx context.Context, orders []Order) (why []string, err error)
+	// Status fills in how the host is. It must not wait long.
+	Status(ctx context.Context, s *Status)
+}
+
+// Options of an agent. Identity, Host and Clock must be set.
+type Options struct {
+	Identity *Identity
+	Host     Host
+	Policy   Policy
+	Clock    func() time.Time
+	Nudge    <-chan struct{}               // something was decided here
+	Problem  func(connwarden.Problem)      // told what cannot be seen or done; the same one perhaps often
+	Refused  func(Refusal)                 // told what was not taken
+	Review   func() (json []byte, _ error) // answers who may ask for it; nil: nobody gets one. On a goroutine of its own
+	Every    time.Duration                 // between two rounds by the clock; 0: a second
+}
+
+// agent shares and receives. All fields belong to its goroutine.
+type agent struct {
+	opt     Options
+	id      *Identity
+	t       *table
+	nc      *nats.Conn
+	ahead   time.Duration
+	last    uint64 // sequence that was read
+	born    string // which bucket it is of
+	ready   bool   // the bucket was read whole
+	hint    uint64 // what there is to read
+	tries   int
+	again   <-chan time.Time
+	sent    map[string]time.Time // what was written and not read back yet
+	minute  time.Time
+	count   int // written in that minute
+	rest    time.Time
+	told    time.Time // when the status was
+	looked  time.Time
+	aged    time.Time
+	recent  []StatusRefusal
+	refused int
+
+	hints  chan uint64
+	state  chan error // nil: connected; else why not any more
+	failed chan error // what was written and not taken
+}
+
+const (
+	statusEvery = 10 * time.Second
+	// lookEvery is how often the bucket is read without a hint, for those that got lost.
+	lookEvery = 15 * time.Second
+	// sentLimit is when what was not read back is written again.
+	sentLimit = 5 * time.Second
+	ageEvery  = 5 * time.Second
+	// pace is what is shared in a minute: a little less than others take.
+	pace = PerMinute - 100
+	// renewEvery is how often what lasts is shared again.
+	renewEvery = 24 * time.Hour
+	// ordersAtOnce are what the host is asked for in one change: a firewall takes it in some 20 ms.
+	ordersAtOnce = 2000
+	applyRest    = 5 * time.Second
+	redialMost   = 30 * time.Second
+)
+
+// Run shares and receives until ctx is done. It returns earlier only if the identity cannot be used.
+func Run(ctx context.Context, opt Options) error {
+	a := &agent{
+		opt: opt, id: opt.Identity, sent: map[string]time.Time{}, hints: make(chan uint64, 1), state: make(chan error, 8), failed: make(chan error, 8),
+	}
+	a.t = newTable(opt.Policy, a.id.Group, a.id.Host)
+	a.t.tell, a.t.bad = a.refuse, func(subject string, err error) {
+		a.problem("fleet", fmt.Sprintf("a decision is left out, %s: %v", clip(subject, 200), err))
+	}
+	held, err := opt.Host.Held(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range held {
+		if o.Until.IsZero() {
+			o.Until = opt.Clock().Add(Lease) // by when its host has renewed it
+		}
+		a.t.done(&o, "", opt.Clock())
+	}
+	if b, err := os.ReadFile(filepath.Join(a.id.dir, bornFile)); err == nil {
+		a.born = string(b)
+	}
+	tick := time.NewTicker(cmp.Or(opt.Every, time.Second))
+	defer tick.Stop()
+	dialed := make(chan *nats.Conn, 1)
+	go a.redial(ctx, dialed)
+	defer func() {
+		if a.nc != nil {
+			a.nc.Close()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			a.farewell()
+			return nil
+		case a.nc = <-dialed:
+			a.connected(ctx)
+		case err := <-a.state:
+			switch {
+			case err == nil:
+				a.connected(ctx)
+			case errors.Is(err, nats.ErrConnectionClosed):
+				a.nc = nil
+				go a.redial(ctx, dialed)
+			default:
+				a.problem("fleet", "the connection to the hub is lost, blocking goes on without: "+err.Error())
+			}
+		case n := <-a.hints:
+			a.hint, a.tries = max(a.hint, n), 0
+			a.read(ctx)
+		case <-a.again:
+			a.again = nil
+			a.read(ctx)
+		case err := <-a.failed:
+			a.problem("fleet", "share a decision: "+err.Error())
+		case <-opt.Nudge:
+			a.share(ctx)
+		case <-tick.C:
+			a.tick(ctx)
+		}
+		a.act(ctx)
+	}
+}
+
+func (a *agent) problem(what, why string) {
+	if a.opt.Problem != nil {
+		a.opt.Problem(connwarden.Problem{What: what, Why: why})
+	}
+}
+
+// refuse counts what was not taken, and keeps the last of it for the others to see.
+func (a *agent) refuse(r Refusal) {
+	a.refused++
+	if len(a.recent) == maxRecent {
+		a.recent = a.recent[1:]
+	}
+	a.recent = append(a.recent, StatusRefusal{Kind: r.Kind.String(), Target: r.Target.String(), From: Name(r.From), Why: clip(r.Why, maxWhy), Time: a.opt.Clock().UTC()})
+	if a.opt.Refused != nil {
+		a.opt.Refused(r)
+	}
+}
+
+// redial connects, however long it takes. Later losses are mended by the connection itself, but where the hub shuts us out.
+func (a *agent) redial(ctx context.Context, dialed chan<- *nats.Conn) {
+	event := func(err error) {
+		select {
+		case a.state <- err:
+		case <-ctx.Done():
+		}
+	}
+	for wait := time.Second; ; wait = min(2*wait, redialMost) {
+		nc, err := a.id.dial(
+			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+				if err != nil {
+					event(err)
+				}
+			}),
+			nats.ReconnectHandler(func(*nats.Conn) { event(nil) }),
+			nats.ClosedHandler(func(*nats.Conn) { event(nats.ErrConnectionClosed) }),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { a.fail(err) }),
+		)
+		if err == nil {
+			if err = a.subscribe(nc); err == nil {
+				select {
+				case dialed <- nc:
+				case <-ctx.Done():
+					nc.Close()
+				}
+				return
+			}
+			nc.Close()
+		}
+		a.fail(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// fail tells of an error that something else met; where too many wait to be told, it is one of them.
+func (a *agent) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// subscribe listens for hints, for what the engine says to our writing, and for those who ask for our review.
+func (a *agent) subscribe(nc *nats.Conn) error {
+	if _, err := nc.Subscribe(AllHints, func(m *nats.Msg) {
+		n, err := strconv.ParseUint(m.Header.Get(headSequence), 10, 64)
+		if err != nil {
+			return
+		}
+		for { // the highest one waits
+			select {
+			case a.hints <- n:
+				return
+			case other := <-a.hints:
+				n = max(n, other)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	if _, err := nc.Subscribe(a.ack(), func(m *nats.Msg) {
+		if _, err := parseStored(m.Data); err != nil {
+			a.fail(err)
+		}
+	}); err != nil {
+		return err
+	}
+	if a.opt.Review != nil {
+		if _, err := nc.Subscribe(AskSubject+a.id.Host, a.answer); err != nil {
+			return err
+		}
+	}
+	return nc.FlushTimeout(fetchLimit)
+}
+
+func (a *agent) ack() string { return Inbox(a.id.Host) + ".stored" }
+
+// connected learns what happened while we were away.
+func (a *agent) connected(ctx context.Context) {
+	a.ready, a.hint, a.told, a.looked = false, 0, time.Time{}, time.Time{}
+	clear(a.sent)
+	a.tick(ctx)
+}
+
+// tick does what is done by the clock.
+func (a *agent) tick(ctx context.Context) {
+	now := a.opt.Clock()
+	if now.Sub(a.aged) >= ageEvery || now.Before(a.aged) {
+		a.aged = now
+		a.t.age(now)
+	}
+	if a.nc == nil || !a.nc.IsConnected() {
+		return
+	}
+	if now.Sub(a.told) >= statusEvery || now.Before(a.told) {
+		if !a.tell(ctx, now) {
+			return
+		}
+		a.told = now
+	}
+	if !a.ready || now.Sub(a.looked) >= lookEvery || now.Before(a.looked) {
+		a.read(ctx)
+	}
+	a.share(ctx)
+}
+
+// tell writes the status, which also compares the clocks.
+func (a *agent) tell(ctx context.Context, now time.Time) bool {
+	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
+	a.opt.Host.Status(ctx, &s)
+	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: -a.ahead.Seconds()}
+	b, err := s.encode()
+	if err == nil {
+		var ahead time.Duration
+		if ahead, err = tellStatus(ctx, a.nc, StatusSubject(a.id.Group, a.id.Host), b, a.opt.Clock); err == nil {
+			a.ahead = ahead
+			return true
+		}
+	}
+	if ctx.Err() == nil {
+		a.problem("fleet", err.Error())
+	}
+	return false
+}
+
+// read takes what is new in the bucket.
+func (a *agent) read(ctx context.Context) {
+	if a.nc == nil || !a.nc.IsConnected() || a.told.IsZero() { // without the clocks compared no end is known
+		return
+	}
+	same := true
+	if !a.ready {
+		var ok bool
+		if same, ok = a.bucket(ctx); !ok {
+			return
+		}
+	}
+	now := a.opt.Clock()
+	last, err := fetch(ctx, a.nc, GetDecisions, AllDecisions, a.last+1, func(m *Message) {
+		delete(a.sent, m.Subject)
+		a.t.take(m, a.ahead, now)
+	})
+	a.last = max(a.last, last)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.problem("fleet", "read decisions: "+err.Error())
+		}
+		return
+	}
+	a.looked = now
+	if !a.ready {
+		a.ready = true
+		if !same {
+			a.t.letBe()
+		}
+		a.share(ctx)
+	}
+	// Of several nodes one may answer that is behind the one which hinted. A hint may also be a lie, or its key gone again.
+	const most = 12
+	if a.last >= a.hint || a.tries == most {
+		a.hint, a.tries = 0, 0
+		return
+	}
+	a.again = time.After(time.Millisecond << a.tries)
+	a.tries++
+}
+
+// bucket finds out whether the bucket is the one that was read last. If not all is read anew, and what it does not have
+// was not taken back: same is false.
+func (a *agent) bucket(ctx context.Context) (same, ok bool) {
+	m, err := latest(ctx, a.nc, GetDecisions, BornSubject)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.problem("fleet", err.Error())
+		}
+		return false, false
+	}
+	born := ""
+	if m != nil {
+		born = clip(string(m.Data), maxWord)
+	}
+	same = born == a.born
+	if !same || born == "" || a.last == 0 {
+		a.last = 0
+		a.t.forget()
+	}
+	if !same {
+		if err := os.WriteFile(filepath.Join(a.id.dir, bornFile), []byte(born), 0o600); err != nil {
+			a.problem("fleet", err.Error())
+		}
+		a.born = born
+	}
+	return same && born != "", true
+}
+
+// act has this host hold what it is to hold.
+func (a *agent) act(ctx context.Context) {
+	now := a.opt.Clock()
+	if now.Before(a.rest) {
+		return
+	}
+	for ctx.Err() == nil {
+		orders := a.t.orders(now, a.ready, ordersAtOnce)
+		if len(orders) == 0 {
+			return
+		}
+		why, err := a.opt.Host.Apply(ctx, orders)
+		for i := range orders {
+			o := &orders[i]
+			switch {
+			case err != nil:
+				a.t.dirty[place{o.Kind, o.Target, o.Scope}] = true
+			case why[i] != "":
+				a.t.done(o, why[i], now)
+				a.refuse(Refusal{o.Kind, o.Target, o.From, why[i]})
+			default:
+				a.t.done(o, "", now)
+			}
+		}
+		if err != nil {
+			a.problem("fleet", "hold what other hosts decided: "+err.Error())
+			a.rest = now.Add(applyRest)
+			return
+		}
+	}
+}
+
+// share brings the bucket to what this host decided.
+func (a *agent) share(ctx context.Context) {
+	if a.nc == nil || !a.nc.IsConnected() || !a.ready {
+		return
+	}
+	own, err := a.opt.Host.Own(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.problem("fleet", "what this host decided: "+err.Error())
+		}
+		return
+	}
+	now := a.opt.Clock()
+	if now.Sub(a.minute) >= time.Minute || now.Before(a.minute) {
+		a.minute, a.count = now, 0
+	}
+	for subject := range a.t.own {
+		if _, ok := own[subject]; !ok && a.turn(subject, now) {
+			a.write(subject, nil, MarkerTTL)
+		}
+	}
+	for subject, d := range own {
+		if !slices.Contains(a.id.Kinds, d.Kind.String()) {
+			continue
+		}
+		if d.For = Lease; !d.Until.IsZero() {
+			d.For = min(d.Until.Sub(now).Truncate(time.Second), Lease)
+		}
+		m, ok := a.t.own[subject]
+		same := ok && m.until.UnixMilli() == d.Until.UnixMilli() && (d.For < Lease-renewEvery || now.Sub(m.at) < renewEvery)
+		if same || d.For < time.Second || !a.turn(subject, now) {
+			continue
+		}
+		b, err := d.encode()
+		if err != nil {
+			a.problem("fleet", err.Error())
+			continue
+		}
+		a.write(subject, b, strconv.Itoa(int(d.For/time.Second))+"s")
+	}
+}
+
+// turn tells whether a key may be written now, and counts it.
+func (a *agent) turn(subject string, now time.Time) bool {
+	if at, ok := a.sent[subject]; ok && now.Sub(at) < sentLimit && !now.Before(at) || a.count >= pace {
+		return false
+	}
+	a.sent[subject] = now
+	a.count++
+	return true
+}
+
+// write sends a key, or without a value its end. Whether it was stored is seen when it is read back.
+func (a *agent) write(subject string, value []byte, ttl string) {
+	m := &nats.Msg{Subject: subject, Reply: a.ack(), Data: value, Header: nats.Header{headTTL: {ttl}}}
+	if value == nil {
+		m.Header.Set(headOperation, "DEL")
+	}
+	if err := a.nc.PublishMsg(m); err != nil {
+		a.problem("fleet", "share a decision: "+err.Error())
+	}
+}
+
+// farewellLimit is how long the end waits for the status to be told.
+const farewellLimit = time.Second
+
+// farewell tells that this host does not look any more.
+func (a *agent) farewell() {
+	if a.nc == nil || !a.nc.IsConnected() {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), farewellLimit)
+	defer stop()
+	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: a.opt.Clock().UTC(), Health: HealthStopped}
+	if b, err := json.Marshal(&s); err == nil {
+		// It is gone either way, and the others see since when.
+		_, _ = tellStatus(ctx, a.nc, StatusSubject(a.id.Group, a.id.Host), b, a.opt.Clock)
+	}
+}
