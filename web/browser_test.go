@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/connwarden/connwarden/report"
 )
 
 var screens = flag.String("screens", "", "make the pictures of the documentation in this folder: go test ./web -run TestRealProgram -screens ../docs/screens")
@@ -71,6 +73,9 @@ func browse(t *testing.T, job map[string]any) {
 
 func TestRealPage(t *testing.T) {
 	desk := &fakeDesk{review: manyPeers(50_000)}
+	desk.review.Peers[4].Addr = "2001:db8:1111:2222:3333:4444:5555:6666" // none is longer
+	desk.review.Conns.Rows = append(desk.review.Conns.Rows, report.ConnRow{Key: desk.review.Peers[4].Addr, Count: 1, Ports: map[string]uint64{"443": 1}})
+	desk.review.Pages.Rows = append(desk.review.Pages.Rows, report.PageRow{Key: "/" + strings.Repeat("long-", 400), Count: 1, Status: map[string]uint64{"2xx": 1}})
 	h, _ := serve(t, desk, func(o *Options) { o.Pause = 300 * time.Millisecond })
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<!doctype html><title>other</title><body>")

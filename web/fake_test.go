@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,7 +106,11 @@ func (d *fakeDesk) Block(_ context.Context, r BlockRequest) (*report.Blocks, err
 		doc.Refused = append(doc.Refused, report.Refused{Target: r.Target, Why: "it is this machine" + text})
 		return doc, nil
 	}
-	b := report.Block{Target: r.Target + "/32", Scope: "all", Drivers: []string{"wall"}, State: "in_force", Why: r.Why, By: "operator", Who: "anna" + text, Hits: &report.Hits{Packets: 12}}
+	target := r.Target + "/32"
+	if a, err := netip.ParseAddr(r.Target); err == nil && a.Is6() {
+		target = netip.PrefixFrom(a, 64).Masked().String()
+	}
+	b := report.Block{Target: target, Scope: "all", Drivers: []string{"wall"}, State: "in_force", Why: r.Why, By: "operator", Who: "anna" + text, Hits: &report.Hits{Packets: 12}}
 	if r.Within != "" {
 		b.Confirm = &noon
 	}

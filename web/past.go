@@ -66,7 +66,7 @@ type pager struct {
 }
 
 const (
-	pagesPause = 30 * time.Second
+	pagesPause = 5 * time.Second
 	pagesShare = 80
 	pagesRows  = 100
 )

@@ -181,6 +181,22 @@ const modes = {
       await page.getByText('Nobody is blocked.').waitFor()
       quiet()
     })
+    await look('a block of its /64 marks an IPv6 address, which is shown whole', async () => {
+      const addr = '2001:db8:1111:2222:3333:4444:5555:6666'
+      await go(`#/ip/${addr}`)
+      await page.getByRole('button', { name: 'Block…', exact: true }).click()
+      await page.getByText(`wall: add ${addr} for 1h`).waitFor()
+      await page.getByRole('button', { name: 'Block for 1 hour' }).click()
+      await page.getByText('Blocked: 2001:db8:1111:2222::/64').waitFor()
+      await go('#/peers')
+      const cell = page.getByRole('gridcell', { name: addr })
+      await cell.getByText('blocked', { exact: true }).waitFor()
+      want((await page.locator('.grid .c0 .tag').count()) === 1, 'others are marked, too')
+      want(await cell.evaluate((e) => e.scrollWidth <= e.clientWidth), 'it is cut')
+      await page.getByRole('button', { name: 'Undo', exact: true }).click()
+      await page.getByText('Taken back').waitFor()
+      quiet()
+    })
     await look('a refusal tells why and cannot be pressed', async () => {
       await go('#/ip/192.0.2.250')
       await page.getByRole('button', { name: 'Block…', exact: true }).click()
@@ -204,9 +220,13 @@ const modes = {
     await look('fits a phone', async () => {
       await page.setViewportSize({ width: 390, height: 844 })
       for (const view of ['overview', 'peers', 'ip/10.0.0.0', 'pages', 'errors', 'networks', 'blocks', 'rules']) {
-        if (view === 'peers') await go('#/peers').then(() => page.waitForSelector('.space .row')) // its columns with texts are hidden there
+        if (view === 'peers') {
+          await go('#/peers').then(() => page.waitForSelector('.space .row')) // its columns with texts are hidden there
+          want(await page.locator('.grid .c0').evaluateAll((list) => list.every((e) => e.scrollWidth <= e.clientWidth)), 'an address is cut')
+        }
         else await visit(view)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        if (view === 'overview') want(await page.locator('main .rows code').evaluateAll((list) => list.every((e) => e.clientHeight < 60)), 'a long path takes the screen')
         const over = await page.evaluate(() => [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > 391 && !e.closest('.wide-table, nav')).map((e) => `${e.tagName}.${e.className}`))
         want(wide <= 390, `${view} is ${wide} wide: ${over}`)
       }

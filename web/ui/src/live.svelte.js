@@ -65,8 +65,26 @@ export async function reload() {
   }
 }
 
-// blockOf is the block that holds an address by its own name. Prefixes are told by its dossier.
-export const blockOf = (addr) => live.blocks?.blocks.find((b) => b.target === `${addr}/32` || b.target === `${addr}/128` || b.target === addr)
+// bits are an address as a row of zeros and ones; '' if it is none. Those of both kinds differ in length.
+function bits(addr) {
+  const four = (t) => t.split('.').map((n) => Number(n).toString(2).padStart(8, '0')).join('')
+  if (!addr.includes(':')) return /^[0-9.]+$/.test(addr) ? four(addr) : ''
+  const [front, back] = addr.split('::').map((half) => half.split(':').filter(Boolean).map((g) => parseInt(g, 16).toString(2).padStart(16, '0')))
+  return [...front, ...Array(back ? Math.max(0, 8 - front.length - back.length) : 0).fill('0'.repeat(16)), ...(back ?? [])].join('')
+}
+const held = $derived.by(() =>
+  (live.blocks?.blocks ?? []).filter((b) => b.state === 'in_force').map((b) => {
+    const [addr, length] = b.target.split('/')
+    const all = bits(addr)
+    return { block: b, size: all.length, prefix: all.slice(0, length ? Number(length) : all.length) }
+  }),
+)
+
+// blockOf is the block in force that holds an address, by its own name or within a prefix: IPv6 is blocked by /64.
+export function blockOf(addr) {
+  const all = bits(addr)
+  return all && held.find((h) => h.size === all.length && all.startsWith(h.prefix))?.block
+}
 
 export function open(path) {
   location.hash = path
