@@ -25,15 +25,31 @@ type leaf struct {
 // expression is a regular expression, the leaf that a text fits which it matches, and what such a text is made of.
 type expression struct {
 	source   string
-	once     sync.Once
-	compiled *regexp.Regexp // when it is first tried: most never are
 	leaf     int
 	alphabet byteSet
+	// Made when it is first tried: most never are.
+	whole    sync.Once
+	compiled *regexp.Regexp // tries what an automaton cannot
+	parts    sync.Once
+	prog     *syntax.Prog // for automata
 }
 
 func (e *expression) match(text []byte) bool {
-	e.once.Do(func() { e.compiled = regexp.MustCompile(folded(e.source)) }) // it was parsed before
+	e.whole.Do(func() { e.compiled = regexp.MustCompile(folded(e.source)) }) // it was parsed before
 	return e.compiled.Match(text)
+}
+
+func (e *expression) automaton() *automaton {
+	e.parts.Do(func() {
+		tree, err := syntax.Parse(folded(e.source), syntax.Perl)
+		if err == nil {
+			e.prog, err = syntax.Compile(tree.Simplify())
+		}
+		if err != nil {
+			panic(err) // it was parsed before
+		}
+	})
+	return newAutomaton(e.prog)
 }
 
 // late is a comparison of a number or an address, which is made for each reading.

@@ -47,7 +47,10 @@ type memory struct {
 	asked   []uint64 // and expressions that were tried on it
 	number  []byte
 	hits    []Hit
-	forgot  bool
+	// automata try expressions, each made when it is first needed; room is for how many more states.
+	automata [texts][]*automaton
+	room     int
+	forgot   bool
 }
 
 // The bounds of what is remembered: a table a slot in which a text pushes another out, and the number of different
@@ -163,12 +166,13 @@ func (m *Matcher) look(l Look) *memory {
 }
 
 func newMemory(p *program) *memory {
-	m := &memory{p: p, seed: maphash.MakeSeed()}
+	m := &memory{p: p, seed: maphash.MakeSeed(), room: maxStates}
 	words, asked := 0, 0
 	for slot := range p.leaves {
 		if len(p.leaves[slot]) > 0 {
 			m.slots = append(m.slots, slot)
 			m.values[slot] = make(values, remembered[slot])
+			m.automata[slot] = make([]*automaton, len(p.exprs[slot]))
 			words, asked = max(words, m.words(slot)), max(asked, (len(p.exprs[slot])+63)/64)
 		}
 	}
@@ -354,8 +358,8 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 	clear(set)
 	clear(asked)
 	try := func(n int) {
-		e := m.p.exprs[slot][n]
-		if word, bit := e.leaf>>6, uint64(1)<<(e.leaf&63); set[word]&bit == 0 && seen.within(&e.alphabet) && e.match(text) {
+		leaf := m.p.exprs[slot][n].leaf
+		if word, bit := leaf>>6, uint64(1)<<(leaf&63); set[word]&bit == 0 && m.matches(slot, n, text, &seen) {
 			set[word] |= bit
 		}
 	}
@@ -505,9 +509,26 @@ func (m *memory) tries(n *node, t []byte) bool {
 	text, seen := normal(m.scratch, t, m.p.forms[n.slot])
 	m.scratch = text
 	return slices.ContainsFunc(m.p.leaves[n.slot][n.leaf].late, func(i int) bool {
-		e := m.p.exprs[n.slot][i]
-		return seen.within(&e.alphabet) && e.match(text)
+		return m.matches(n.slot, i, text, &seen)
 	})
+}
+
+// matches tells whether an expression of a slot matches a text, which is made of the bytes seen.
+func (m *memory) matches(slot, n int, text []byte, seen *byteSet) bool {
+	e := m.p.exprs[slot][n]
+	if !seen.within(&e.alphabet) {
+		return false
+	}
+	if seen[2]|seen[3] == 0 {
+		a := &m.automata[slot][n]
+		if *a == nil {
+			*a = e.automaton()
+		}
+		if yes, sure := (*a).match(text, &m.room); sure {
+			return yes
+		}
+	}
+	return e.match(text)
 }
 
 func sure(b bool) truth {
