@@ -182,7 +182,18 @@ func Use(server, name, group string, creds, ca []byte) (*Identity, error) {
 
 // Leave tells the hub that this host is no member any more: its decisions are void and its key too.
 func (id *Identity) Leave(ctx context.Context) error {
-	return id.request(ctx, LeaveSubject+id.Group+"."+id.Host)
+	err := id.request(ctx, LeaveSubject+id.Group+"."+id.Host)
+	if err == nil {
+		return nil
+	}
+	nc, again := id.dial(nats.NoReconnect())
+	if errors.Is(again, nats.ErrAuthorization) {
+		return nil // the hub was quicker to shut us out than to answer
+	}
+	if again == nil {
+		nc.Close()
+	}
+	return err
 }
 
 // Revoke has the hub shut out another host.

@@ -40,7 +40,7 @@ const serveLimit = 10 * time.Second
 
 // serve answers hosts. Of several nodes one answers each.
 func (h *Hub) serve(ctx context.Context) error {
-	for subject, do := range map[string]func(ctx context.Context, words []string, body []byte) (answer any, after func() error){
+	for subject, answer := range map[string]func(ctx context.Context, words []string, body []byte) any{
 		fleet.JoinSubject + "*":     h.join,
 		fleet.LeaveSubject + "*.*":  h.leave,
 		fleet.RevokeSubject + "*.*": h.revoke,
@@ -49,19 +49,12 @@ func (h *Hub) serve(ctx context.Context) error {
 		_, err := h.nc.QueueSubscribe(subject, "hub", func(m *nats.Msg) {
 			ctx, stop := context.WithTimeout(ctx, serveLimit)
 			defer stop()
-			answer, after := do(ctx, strings.Split(strings.TrimPrefix(m.Subject, prefix), "."), m.Data)
-			b, err := json.Marshal(answer)
+			b, err := json.Marshal(answer(ctx, strings.Split(strings.TrimPrefix(m.Subject, prefix), "."), m.Data))
 			if err == nil {
 				err = m.Respond(b)
 			}
 			if err != nil {
 				h.opt.Log.Warn("a host got no answer", "err", err)
-			}
-			if after == nil {
-				return
-			}
-			if err := after(); err != nil {
-				h.opt.Log.Error("a host cannot be shut out", "err", err)
 			}
 		})
 		if err != nil {
@@ -72,10 +65,8 @@ func (h *Hub) serve(ctx context.Context) error {
 }
 
 // join makes the holder of a token a member. The token's key stands in the subject, which the engine let nobody else use.
-func (h *Hub) join(ctx context.Context, words []string, body []byte) (any, func() error) {
-	refuse := func(format string, args ...any) (any, func() error) {
-		return &fleet.JoinAnswer{Error: fmt.Sprintf(format, args...)}, nil
-	}
+func (h *Hub) join(ctx context.Context, words []string, body []byte) any {
+	refuse := func(format string, args ...any) any { return &fleet.JoinAnswer{Error: fmt.Sprintf(format, args...)} }
 	var r fleet.JoinRequest
 	if err := json.Unmarshal(body, &r); err != nil || r.Version != 1 {
 		return refuse("the hub does not understand this connwarden: bring both to one version")
@@ -119,7 +110,7 @@ func (h *Hub) join(ctx context.Context, words []string, body []byte) (any, func(
 		return refuse("the hub cannot make credentials: %v", err)
 	}
 	h.opt.Log.Info("a host joined", "host", host, "group", m.Group)
-	return &fleet.JoinAnswer{JWT: text, Group: m.Group, Operator: m.Operator, Kinds: m.Kinds, URLs: h.urls()}, nil
+	return &fleet.JoinAnswer{JWT: text, Group: m.Group, Operator: m.Operator, Kinds: m.Kinds, URLs: h.urls()}
 }
 
 // urls are where the hub is, by the name that its operator gave it.
@@ -138,39 +129,41 @@ func bracketed(name string) string {
 	return name
 }
 
-func (h *Hub) leave(ctx context.Context, words []string, _ []byte) (any, func() error) {
-	m, revision, err := h.member(ctx, words[1])
-	if err == nil {
-		err = h.part(ctx, m, revision, "it left")
-	}
+// leave may cut the host off before it hears the answer; being shut out is one too.
+func (h *Hub) leave(ctx context.Context, words []string, _ []byte) any {
+	return answered(h.expel(ctx, words[1], "it left"))
+}
+
+func (h *Hub) revoke(ctx context.Context, words []string, _ []byte) any {
+	return answered(h.expel(ctx, words[1], "revoked by "+words[0]))
+}
+
+func answered(err error) any {
 	if err != nil {
-		return &fleet.Answer{Error: err.Error()}, nil
+		return &fleet.Answer{Error: err.Error()}
 	}
-	// It is to hear the answer before its connection is cut.
-	return &fleet.Answer{}, func() error {
-		ctx, stop := context.WithTimeout(context.Background(), serveLimit)
-		defer stop()
-		return h.shutOut(ctx, m)
-	}
+	return &fleet.Answer{}
 }
 
-func (h *Hub) revoke(ctx context.Context, words []string, _ []byte) (any, func() error) {
-	if err := h.expel(ctx, words[1], "revoked by "+words[0]); err != nil {
-		return &fleet.Answer{Error: err.Error()}, nil
-	}
-	return &fleet.Answer{}, nil
-}
-
-// expel shuts a host out first, so that it writes nothing behind what is made void.
+// expel ends a membership: the host is shut out first, so that it writes nothing behind what is made void.
 func (h *Hub) expel(ctx context.Context, host, why string) error {
 	m, revision, err := h.member(ctx, host)
 	if err == nil {
 		err = h.shutOut(ctx, m)
 	}
-	if err == nil {
-		err = h.part(ctx, m, revision, why)
+	if err != nil {
+		return err
 	}
-	return err
+	m.Gone, m.Why = h.opt.Clock().UTC().Truncate(time.Second), why
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if _, err := h.list.Update(ctx, hostKey+host, b, revision); err != nil {
+		return err
+	}
+	h.opt.Log.Info("a host is gone", "host", host, "why", why)
+	return h.void(ctx, m)
 }
 
 // member finds a host that has not gone.
@@ -193,20 +186,6 @@ func (h *Hub) member(ctx context.Context, host string) (m *Member, revision uint
 func (h *Hub) shutOut(ctx context.Context, m *Member) error {
 	_, err := h.list.Put(ctx, shutKey+m.Key, []byte(h.opt.Clock().UTC().Format(time.RFC3339)))
 	return err
-}
-
-// part ends a membership but for the key: with one word all that the host decided is void.
-func (h *Hub) part(ctx context.Context, m *Member, revision uint64, why string) error {
-	m.Gone, m.Why = h.opt.Clock().UTC().Truncate(time.Second), why
-	b, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if _, err := h.list.Update(ctx, hostKey+m.Host, b, revision); err != nil {
-		return err
-	}
-	h.opt.Log.Info("a host is gone", "host", m.Host, "why", why)
-	return h.void(ctx, m)
 }
 
 // void takes back all that a host decided. Whoever reads the bucket gets one word of it; whoever reads it from the start
