@@ -122,7 +122,7 @@ func (p *Parser) begin() {
 	if p.brief {
 		p.opt.Want, p.brief = p.want, false
 	}
-	p.forward, p.real, p.uri, p.seen = nil, nil, nil, 0
+	p.forward, p.real, p.uri, p.inner, p.seen = nil, nil, nil, nil, 0
 	p.req = connwarden.Request{}
 	p.req.Size, p.req.Took = -1, -1
 }

@@ -30,6 +30,9 @@ func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
 		return stump, false
 	}
 	p.requestLine(line[at:end])
+	if r.Kind == connwarden.ReqGarbage {
+		p.sitedRequest(line[at:end])
+	}
 	at = end + 2
 	at = p.statusSize(line, at)
 	if at < 0 {
@@ -39,6 +42,17 @@ func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
 		return complete, false
 	}
 	return p.clfAgents(line, at)
+}
+
+// sitedRequest reads `www.example.com" "GET / HTTP/1.1`, of a format that has the host before the request.
+func (p *Parser) sitedRequest(text []byte) {
+	n := bytes.Index(text, []byte(`" "`))
+	if n <= 0 || !isName(text[:n]) || !looksRequest(text[n+3:]) {
+		return
+	}
+	if p.requestLine(text[n+3:]); len(p.req.Host) == 0 {
+		p.req.Host = hostOnly(text[:n])
+	}
 }
 
 // closeRequest finds the quote that ends a request line which begins at from: the first that no backslash escapes and
@@ -129,6 +143,9 @@ func (p *Parser) statusSize(line []byte, at int) int {
 // clfAgents reads ` "referer" "agent"` and whatever follows.
 func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 	r := &p.req
+	if at+2 <= len(line) && line[at+1] != '"' {
+		at = skipNumbers(line, at)
+	}
 	if at+2 > len(line) || line[at+1] != '"' {
 		return complete, false
 	}
@@ -153,6 +170,28 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 		p.forward = forwardIn(line[end+1:])
 	}
 	return complete, true
+}
+
+// skipNumbers passes over up to three numbers or dashes, each behind a space, if a referer and an agent follow: the time that a request
+// took, the length of what was asked. It returns where the space before the referer stands, and otherwise at.
+func skipNumbers(line []byte, at int) int {
+	from := at
+	for range 3 {
+		n := from + 1
+		for n < len(line) && (isDigit(line[n]) || line[n] == '.' || line[n] == '-') {
+			n++
+		}
+		if n == from+1 || n+2 > len(line) || line[n] != ' ' {
+			return at
+		}
+		if from = n; line[n+1] == '"' {
+			if end := closeReferer(line, n+2); end < 0 || closeAgent(line, end+3) < 0 {
+				return at
+			}
+			return from
+		}
+	}
+	return at
 }
 
 // closeReferer finds the quote that ends a referer which begins at from: `" "` or `" -`.

@@ -8,20 +8,20 @@ var (
 	awsELB = fixed("aws_elb", 12,
 		f(partTime, ""), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(time.Second), took(time.Second),
 		took(time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
-		f(partToken, `" `), f(partToken, " "))
+		f(partCipher, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html
 	awsALB = fixed("aws_alb", 14,
 		f(partToken, ""), f(partTime, " "), f(partToken, " "), f(partClient, " "), f(partToken, " "), took(time.Second), took(time.Second),
 		took(time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
-		f(partToken, `" `), f(partToken, " "))
+		f(partCipher, `" `), f(partToken, " "))
 
 	// docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html: owner, bucket, time, client, requester, request id,
 	// operation, key, request, status, error, bytes, object size, total time, turn-around, referer, agent, version
-	awsS3 = fixed("aws_s3", 17,
+	awsS3 = unquoted(fixed("aws_s3", 17,
 		f(partToken, ""), f(partHost, " "), f(partTime, " ["), f(partClient, "] "), step{what: partUser, lead: []byte(" "), tight: true}, f(partToken, " "), f(partOperation, " "),
 		f(partToken, " "), f(partRequest, ` "`), f(partStatus, `" `), f(partToken, " "), f(partSize, " "), f(partToken, " "),
-		took(time.Millisecond), f(partToken, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partToken, `" `))
+		took(time.Millisecond), f(partToken, " "), f(partReferer, ` "`), f(partAgent, `" "`), f(partToken, `" `)))
 
 	// wiki.squid-cache.org/Features/LogFormat, "squid": %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt
 	squid = padded(fixed("squid", 10,
@@ -68,5 +68,10 @@ func fixed(name string, need int, steps ...step) *Format {
 
 func padded(f *Format) *Format {
 	f.layout.padded = true
+	return f
+}
+
+func unquoted(f *Format) *Format {
+	f.layout.unquoted = true
 	return f
 }

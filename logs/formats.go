@@ -9,7 +9,7 @@ import (
 // accessFormats lists the formats of access logs, most particular first: of two formats that fit a log equally well
 // Detect takes the earlier.
 var accessFormats = []*Format{
-	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, iis, w3cExtended,
+	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, cloudFrontLive, iis, w3cExtended,
 	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest, npmProxy, npmOther,
 	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog,
 }

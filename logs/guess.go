@@ -44,7 +44,10 @@ func readGuessed(p *Parser, line []byte) grade {
 		p.guess(one, quoted)
 		rest = after
 	}
-	if p.seen&(sawTime|sawClient|sawRequest) != sawTime|sawClient|sawRequest {
+	if p.seen&sawRequest == 0 && len(p.uri) > 0 && len(r.Proto) > 0 {
+		p.seen |= sawPath
+	}
+	if p.seen&(sawTime|sawClient) != sawTime|sawClient || p.seen&(sawRequest|sawPath) == 0 {
 		return misfit
 	}
 	return p.settle(true)
@@ -60,12 +63,25 @@ func (p *Parser) guess(b []byte, quoted bool) {
 		p.seen |= sawRequest
 	case p.seen&sawClient == 0 && len(b) < 64 && looksAddr(b):
 		p.setClient(b)
-	case p.seen&sawRequest == 0:
-		if !quoted && len(r.Host) == 0 && p.seen&sawClient == 0 && bytes.IndexByte(b, '.') > 0 && isName(b) && b[0] != '[' {
+	case p.seen&sawRequest == 0 && len(r.Proto) == 0:
+		switch {
+		case quoted:
+			return
+		case len(r.Method) == 0 && knownMethod(b):
+			r.Method = b
+			return
+		case len(r.Method) > 0 && len(p.uri) == 0 && (b[0] == '/' || starts(b, "http")):
+			p.uri = b
+			return
+		case len(p.uri) > 0 && isHTTP(b):
+			r.Proto = b
+			return
+		}
+		if len(r.Host) == 0 && p.seen&sawClient == 0 && bytes.IndexByte(b, '.') > 0 && isName(b) && b[0] != '[' {
 			r.Host = hostOnly(b)
 		}
-	case !quoted && p.seen&sawStatus == 0 && len(b) == 3 && isDigit(b[0]) && p.setStatus(b):
-	case !quoted && p.seen&sawStatus != 0 && r.Size < 0 && (isDigit(b[0]) || len(b) == 1 && b[0] == '-') && bytes.IndexByte(b, '.') < 0:
+	case p.seen&sawStatus == 0 && len(b) == 3 && isDigit(b[0]) && p.setStatus(b):
+	case p.seen&sawStatus != 0 && r.Size < 0 && (isDigit(b[0]) || len(b) == 1 && b[0] == '-') && bytes.IndexByte(b, '.') < 0:
 		p.setSize(b)
 	case quoted && len(r.Referer) == 0 && (starts(b, "http://") || starts(b, "https://")):
 		r.Referer = b

@@ -67,6 +67,9 @@ func (p *Parser) readJSON(line []byte, known map[string]meaning, mark uint8) gra
 	}
 	at, whole := p.object(line, at+1, 0)
 	g := p.settleKeys(whole && at > 0)
+	if g == misfit && mark == 0 && len(p.inner) > 0 && hasBracketedTime(p.inner) {
+		return p.innerLine()
+	}
 	if g == complete && mark != 0 && p.scratch.marks&mark == 0 {
 		return stump
 	}
@@ -82,11 +85,28 @@ func (s *scratch) start(known map[string]meaning) {
 // client or a status.
 func (p *Parser) settleKeys(whole bool) grade {
 	target := p.seen&(sawRequest|sawPath) != 0
+	if p.seen&sawClient == 0 {
+		// Fluentd's parsers of access logs call the client "host".
+		if a, ok := parseAddr(p.req.Host); ok {
+			p.req.Client, p.req.Host, p.seen = a, nil, p.seen|sawClient
+		}
+	}
 	g := p.settle(whole)
 	if !target || p.seen&(sawClient|sawStatus) == 0 {
 		return misfit
 	}
 	return g
+}
+
+// innerLine reads the line of an access log that the shippers of logs put whole into a member.
+func (p *Parser) innerLine() grade {
+	line := bytes.TrimRight(p.inner, "\r\n")
+	for _, f := range []*Format{combined, common, vhost} {
+		if f.read(p, line) == complete {
+			return complete
+		}
+	}
+	return misfit
 }
 
 // object reads members up to the closing brace; prefix is how much of the path belongs to the object. It returns where
@@ -303,6 +323,10 @@ func (p *Parser) setLoose(f meaning, value []byte) bool {
 	case partRequest:
 		if bytes.IndexByte(value, ' ') < 0 && len(value) > 0 && (value[0] == '/' || bytes.HasPrefix(value, []byte("http"))) {
 			return p.set(partURI, 0, value)
+		}
+	case partReferer, partAgent:
+		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' { // Logstash leaves the line's quotes
+			value = value[1 : n-1]
 		}
 	case partTime, partDate, partClock:
 		return len(value) > 1 && p.set(f.what, 0, value)

@@ -12,6 +12,8 @@ type layout struct {
 	need  int    // how many fields a complete line has; daemons add to the end of a format over the years
 	// padded lines have more than one space where the layout has one.
 	padded bool
+	// unquoted lines have no quote behind the last field.
+	unquoted bool
 }
 
 // step is one field and the text in front of it.
@@ -37,7 +39,7 @@ const retries = 32
 func (p *Parser) readLayout(l *layout, line []byte) grade {
 	p.begin()
 	m := match{p: p, l: l, line: line, back: -1, left: retries}
-	for m.i < len(l.steps) {
+	for m.i < len(l.steps) || l.unquoted && bytes.IndexByte(line[m.at:], '"') >= 0 && m.longer() {
 		done, ok := m.step()
 		if done {
 			break

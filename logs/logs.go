@@ -124,6 +124,7 @@ type Parser struct {
 	day      int64         // midnight in UTC
 	clock    time.Duration // since midnight
 	uri      []byte
+	inner    []byte    // a line that a member of an object holds
 	forward  []byte    // X-Forwarded-For, Forwarded
 	real     []byte    // CF-Connecting-IP and its like
 	sender   []byte    // the program of the line of syslog in hand

@@ -30,11 +30,13 @@ const (
 	partTook   // a number of step.unit
 	partReferer
 	partAgent
+	partLine // a whole line of an access log
 	partUser
 	partFlags     // Envoy's response flags: capital letters and commas, or "-"
 	partNumber    // a number or "-" that says nothing here
 	partOperation // of S3: "REST.GET.OBJECT", "BATCH.DELETE.OBJECT"
-	partToken     // anything without a space
+	partToken     // anything without a space or a quote
+	partCipher    // of TLS, or "-"
 )
 
 // Bits of Parser.seen.
@@ -127,7 +129,15 @@ func (p *Parser) set(what part, unit time.Duration, b []byte) bool {
 			}
 		}
 	case partToken:
-		return bytes.IndexByte(b, ' ') < 0
+		return bytes.IndexByte(b, ' ') < 0 && bytes.IndexByte(b, '"') < 0
+	case partLine:
+		p.inner = b
+	case partCipher:
+		for _, c := range b {
+			if (c < 'A' || c > 'Z') && !isDigit(c) && c != '-' && c != '_' {
+				return false
+			}
+		}
 	case partOperation:
 		return bytes.Count(b, []byte(".")) >= 2
 	}
@@ -271,7 +281,7 @@ func (p *Parser) settle(whole bool) grade {
 	if p.seen&sawRequest == 0 {
 		if len(p.uri) > 0 {
 			query := r.Query
-			p.target(p.uri)
+			p.target(p.hosted(p.uri))
 			if r.Query == nil {
 				r.Query = query
 			}
@@ -313,6 +323,18 @@ func (p *Parser) settle(whole bool) grade {
 		return misfit
 	}
 	return stump
+}
+
+// hosted takes the host off a target like "www.example.com/a", which has no scheme before: nginx's "$host$request_uri".
+func (p *Parser) hosted(uri []byte) []byte {
+	n := bytes.IndexByte(uri, '/')
+	if n <= 0 || bytes.IndexByte(uri[:n], '.') < 0 || bytes.ContainsAny(uri[:n], "?#%=&;: ") {
+		return uri
+	}
+	if len(p.req.Host) == 0 && len(p.opt.Site) == 0 {
+		p.req.Host = uri[:n]
+	}
+	return uri[n:]
 }
 
 // viaProxy takes the client out of the headers when the direct peer is trusted.

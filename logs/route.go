@@ -99,7 +99,7 @@ func init() {
 			"named", hasClient, awsELB, hasTQuote,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
 		opensSlashed: to(nginxError, caddyError),
-		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid,
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, syslogLog, "dovecot", "phpmyadmin"),
 		opensDay:   to("vsftpd", "openvpn", syslogLog),

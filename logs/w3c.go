@@ -11,7 +11,9 @@ import (
 var (
 	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, carry: carryDirective, read: readW3C}
 	iis         = &Format{Name: "iis", bind: bindColumns, carry: carryDirective, read: readW3C, columns: iisColumns}
-	cloudFront  = &Format{Name: "cloudfront", bind: bindColumns, carry: carryDirective, read: readW3C, columns: cloudFrontColumns}
+	// cloudFrontLive is CloudFront's of requests as they come (its developer guide, "Use real-time logs"), of which the first fields are read.
+	cloudFrontLive = &Format{Name: "cloudfront_realtime", read: readCloudFrontLive}
+	cloudFront     = &Format{Name: "cloudfront", bind: bindColumns, carry: carryDirective, read: readW3C, columns: cloudFrontColumns}
 )
 
 // columns are the fields that a directive names.
@@ -51,6 +53,17 @@ var (
 		"cs-bytes\ttime-taken\tx-forwarded-for\tssl-protocol\tssl-cipher\tx-edge-response-result-type\tcs-protocol-version"))
 )
 
+var cloudFrontLiveColumns = parseColumns([]byte("timestamp\tc-ip\ttime-to-first-byte\tsc-status\tsc-bytes\tcs-method\tcs-protocol\tcs-host\tcs-uri\t" +
+	"cs-bytes\tx-edge-location\tx-edge-request-id\tx-host-header\ttime-taken\tcs-protocol-version\tc-ip-version\tcs-user-agent\tcs-referer"))
+
+// readCloudFrontLive reads lines without a directive: who reads the stream names the fields. A target is the whole with its query there.
+func readCloudFrontLive(p *Parser, line []byte) grade {
+	if len(line) < 40 || line[10] != '.' || line[14] != '\t' {
+		return misfit
+	}
+	return p.readColumns(cloudFrontLiveColumns, line)
+}
+
 var w3cParts = map[string]meaning{
 	"date":                 {what: partDate},
 	"time":                 {what: partClock},
@@ -74,6 +87,9 @@ var w3cParts = map[string]meaning{
 	"cs(user-agent)":       {what: partAgent},
 	"x-forwarded-for":      {what: partForward, rank: 1},
 	"cs-protocol-version":  {what: partProto},
+	"timestamp":            {what: partTime},
+	"cs-user-agent":        {what: partAgent},
+	"cs-referer":           {what: partReferer},
 	"cs(x-forwarded-for)":  {what: partForward, rank: 2},
 	"cs(true-client-ip)":   {what: partReal, rank: 2},
 	"cs(cf-connecting-ip)": {what: partReal, rank: 3},
