@@ -137,26 +137,46 @@ func (b bucket) of(v connwarden.Voice) uint32 {
 
 // fuller keeps the half of a list that has the larger sums, in order; of equal ones the later, which are news.
 func fuller[T any](list []T, sums []uint64) []T {
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
+	sorted := slices.Clone(sums)
+	slices.Sort(sorted)
+	goes := len(list) - len(list)/2
+	bar := sorted[goes]
+	first, _ := slices.BinarySearch(sorted, bar)
+	even := goes - first // of those at the bar so many go
+	kept := 0
+	for i, n := range sums {
+		switch {
+		case n < bar:
+			continue
+		case n == bar && even > 0:
+			even--
+			continue
+		}
+		list[kept] = list[i]
+		kept++
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(b, a)) })
-	stays := order[:len(list)/2]
-	slices.Sort(stays)
-	for i, j := range stays {
-		list[i] = list[j]
-	}
-	return list[:len(stays)]
+	return list[:kept]
 }
 
-func (v value) compare(o value) int {
-	return cmp.Or(cmp.Compare(v.bucket, o.bucket), cmp.Compare(v.hash, o.hash))
+// key orders values.
+func (v value) key() uint64 { return uint64(v.bucket)<<32 | uint64(v.hash) }
+
+// place is where a value stands, or belongs.
+func (c *cell) place(v value) (at int, found bool) {
+	to := len(c.values)
+	for at < to {
+		if mid := (at + to) / 2; c.values[mid].key() < v.key() {
+			at = mid + 1
+		} else {
+			to = mid
+		}
+	}
+	return at, at < len(c.values) && c.values[at] == v
 }
 
 // note remembers a different value. span is how many buckets make a window.
 func (c *cell) note(v value, span uint32) {
-	i, found := slices.BinarySearchFunc(c.values, v, value.compare)
+	i, found := c.place(v)
 	if found {
 		return
 	}
