@@ -59,7 +59,7 @@ func (t *Text) dossier(d *Dossier) {
 		if b.Until != nil {
 			until = "until " + b.Until.Format("2 Jan 15:04:05 MST")
 		}
-		t.words("  ", strings.TrimSpace(fmt.Sprintf("Blocked as %s by %s, %s. %s", Clean(b.Target), Clean(strings.Join(b.Drivers, ", ")), until, Clean(b.Why))), amber)
+		t.words("  ", strings.TrimSpace(fmt.Sprintf("Blocked as %s by %s, %s. %s", Clean(Shown(b.Target)), Clean(strings.Join(b.Drivers, ", ")), until, Clean(b.Why))), amber)
 	}
 	if len(d.Conns) > 0 {
 		t.head("\nCONNECTIONS", Thousands(uint64(len(d.Conns))), "")
@@ -101,11 +101,17 @@ func (t *Text) one(p *Peer, named bool) {
 		t.words("  ", fmt.Sprintf("%s, AS%d %s, %s", n.Prefix, n.ASN, Clean(n.Org), n.Country), dim)
 	}
 	if b := p.Bot; b != nil {
-		proof := b.Proof
-		if proof == "" {
-			proof = "nobody who could be proved"
+		proof := "; nobody has proved it"
+		switch b.Proof {
+		case "verified":
+			proof = ", and is"
+		case "impostor":
+			proof = ", and is not"
 		}
-		t.words("  ", "Says it is "+Clean(b.Claim)+": "+proof+strings.TrimSuffix(", "+Clean(b.How), ", ")+".", plain)
+		if b.How != "" {
+			proof += ": " + Clean(b.How)
+		}
+		t.words("  ", "Says it is "+Clean(b.Claim)+proof+".", plain)
 	}
 	if p.Name != "" {
 		t.words("  ", "Its name is "+Clean(p.Name)+".", dim)

@@ -57,9 +57,17 @@ func (t *Text) head(title, figure, detail string) {
 		t.out.WriteString("   " + detail + "\n")
 		return
 	}
-	t.out.WriteByte('\n')
+	if first, rest, parted := strings.Cut(detail, partsGap); parted && width(lead)+3+width(first) <= t.Width {
+		t.out.WriteString("   " + first + "\n")
+		detail = rest
+	} else {
+		t.out.WriteByte('\n')
+	}
 	t.words("  ", detail, plain)
 }
+
+// partsGap stands between the two parts of a detail, which are broken there first.
+const partsGap = "   "
 
 func (t *Text) states(m map[string]uint64) string { return States(m, 0, t.dot()) }
 

@@ -25,7 +25,7 @@ func (t *Text) pagesDetail(d *Pages) string {
 		s += ", " + Span(*d.First, *d.Last)
 	}
 	if c := t.classes(d.Status, d.Counted); c != "" {
-		s += "   " + c
+		s += partsGap + c
 	}
 	return s
 }
