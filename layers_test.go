@@ -71,6 +71,7 @@ var rooms = map[string]row{
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
 	"geo":            {rank: 1, guests: []string{maxmind}},
 	"tell":           {rank: 2, may: []string{"report"}, runs: true}, // sendmail, the user's own command
+	"warehouse":      {rank: 2, may: []string{"report"}},
 	"fleet":          {rank: 1, guests: []string{nats, nkeys}},
 	"update":         {rank: 2, may: []string{"geo", "nets"}},
 	"bots":           {rank: 1, may: []string{"nets"}},
