@@ -264,3 +264,23 @@ func BenchmarkFirst(b *testing.B) {
 		compile()
 	}
 }
+
+// TestClaims: a number stands for the bot that was named, and who stands earlier has the greater one.
+func TestClaims(t *testing.T) {
+	var c Claims
+	last := uint16(1 << 15)
+	for _, agent := range []string{"sqlmap/1.8", "Googlebot/2.1", "python-requests/2.32", "some bot"} {
+		want, _ := Claim([]byte(agent))
+		n := c.Claim([]byte(agent))
+		if got := c.Bot(n); n == 0 || got != want {
+			t.Errorf("%s is number %d, which is %q, want %q", agent, n, got.Name, want.Name)
+		}
+		if n >= last {
+			t.Errorf("%s is number %d, want less than %d", agent, n, last)
+		}
+		last = n
+	}
+	if n := c.Claim([]byte("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")); n != 0 || c.Bot(0).Name != "" {
+		t.Errorf("a browser is number %d", n)
+	}
+}

@@ -1,45 +1,27 @@
 package bots
 
-import (
-	"sync"
+import "github.com/connwarden/connwarden"
 
-	"github.com/connwarden/connwarden"
-)
-
-// Claims numbers the bots that agents name, so that tables keep two bytes instead of a name. The zero value is empty; a
-// number means the same as long as it lives. It grows to the bots that are known, some 2,000, and may be used concurrently.
-type Claims struct {
-	mu     sync.Mutex // guards the rest; leaf
-	bots   []connwarden.Bot
-	number map[string]uint16
-}
+// Claims numbers the bots that agents name, so that tables keep two bytes instead of a name. The greater number stands earlier
+// in our lists (tools, crawlers, libraries, all others): kept of an address that names several, it makes the same of the
+// parts of a log in any order.
+type Claims struct{}
 
 // Claim returns the number of the bot that an agent names, 0 for none.
-func (c *Claims) Claim(agent []byte) uint16 {
-	bot, ok := Claim(agent)
-	if !ok {
+func (Claims) Claim(agent []byte) uint16 {
+	all := claims()
+	i := all.find(agent)
+	if i < 0 || all.bots[i].Name == "" {
 		return 0
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.number[bot.Name]
-	if n == 0 {
-		if c.number == nil {
-			c.number = map[string]uint16{}
-		}
-		c.bots = append(c.bots, bot)
-		n = uint16(len(c.bots))
-		c.number[bot.Name] = n
-	}
-	return n
+	return uint16(len(all.bots) - i)
 }
 
 // Bot returns the bot of a number that Claim returned; no bot for any other.
-func (c *Claims) Bot(n uint16) connwarden.Bot {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n == 0 || int(n) > len(c.bots) {
+func (Claims) Bot(n uint16) connwarden.Bot {
+	all := claims()
+	if n == 0 || int(n) > len(all.bots) {
 		return connwarden.Bot{}
 	}
-	return c.bots[n-1]
+	return all.bots[len(all.bots)-int(n)]
 }
