@@ -43,7 +43,7 @@ type Evidence struct {
 // Subject is what a verdict is about when it is no single address: a network, an autonomous system, a site, an account.
 // The zero value says that it is the address.
 type Subject struct {
-	Kind string // "net", "asn", "site", "path", "agent", "user"; "" is the address
+	Kind string // "net", "asn", "site", "path", "agent", "user", "service"; "" is the address
 	Name string // hostile, when it came from a log
 }
 

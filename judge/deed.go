@@ -107,7 +107,7 @@ func (t *Table) part(c *cell, list *deeds) (most *deed) {
 // member says that an address took part in what a group did, if it did little else. An address that also asked for
 // other things is likely a visitor who came across.
 func (t *Table) member(c *cell, r *rules.Rule, l *ledger, list *deeds) (e connwarden.Evidence, now, ok bool) {
-	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < memberShare*float64(l.requests) {
+	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < cmp.Or(r.Share, memberShare)*float64(l.requests) {
 		return e, false, false
 	}
 	d := t.part(c, list)

@@ -9,7 +9,8 @@ import (
 	"github.com/connwarden/connwarden"
 )
 
-// TestMembers: who took part is who did so in the group whose rule was met, and while it was; read at once, in parts, or followed.
+// TestMembers: who took part is who did so in the group whose rule was met, while it was, and did not get in; read at once, in
+// parts, or followed.
 func TestMembers(t *testing.T) {
 	set := compiled(t) // spread-login asks for 15 addresses at one site within 10 minutes
 	post := func(addr, site string, at time.Time, n int) *connwarden.Request {
@@ -22,6 +23,14 @@ func TestMembers(t *testing.T) {
 	}
 	at := start.Add(5 * time.Hour)
 	log = append(log, post("198.51.100.2", "a.example", at, 2), post("198.51.100.3", "b.example", at, 3)) // while it lasts, here and elsewhere
+	for i := range 40 { // one mistypes while it lasts and gets in, and many get in at once: that neither spares others nor lifts what is asked for
+		r := post(fmt.Sprintf("198.51.100.%d", 100+i), "a.example", at, 200+i)
+		if i == 0 {
+			log = append(log, post("198.51.100.100", "a.example", at, 199))
+		}
+		r.Status = 302
+		log = append(log, r)
+	}
 	for i := range 20 {
 		log = append(log, post(fmt.Sprintf("192.0.2.%d", i+1), "a.example", at.Add(time.Duration(i)*10*time.Second), 10+i))
 	}

@@ -44,7 +44,12 @@ func (t *Table) Event(e *connwarden.Event) {
 
 // eventKey is the name of the group of an event. Valid until the next call.
 func (t *Table) eventKey(by rules.By, e *connwarden.Event) []byte {
-	if by != rules.ByUser {
+	switch by {
+	case rules.ByUser:
+	case rules.ByService:
+		t.scratch = append(t.scratch[:0], e.Service...)
+		return t.scratch
+	default:
 		return t.addrKey(by, e.Client)
 	}
 	if len(e.User) == 0 {
@@ -56,7 +61,7 @@ func (t *Table) eventKey(by rules.By, e *connwarden.Event) []byte {
 
 // speaks counts a reading that is no request, for its group and for its address.
 func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
-	if rule.By != rules.ByIP {
+	if rule.By != rules.ByIP && !g.pass {
 		t.group(number, rule, key, g)
 	}
 	addr := g.addr.As16()

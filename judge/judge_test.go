@@ -68,6 +68,7 @@ distinct = "ip"
 count = 15
 within = "10m"
 score = 85
+pass = 'method=POST and path$=/wp-login.php and status=302'
 member = 82
 family = "login"
 why = "{count} addresses in {within}"

@@ -143,7 +143,7 @@ func (t *Table) Request(r *connwarden.Request) {
 		if rule.Distinct != "" {
 			got.value = t.requestValue(rule.Distinct, r)
 		}
-		if rule.By != rules.ByIP {
+		if rule.By != rules.ByIP && !h.Pass {
 			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 		}
 		l = t.count(l, &w.addr, h.Rule, rule, &got)

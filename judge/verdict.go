@@ -95,7 +95,7 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
 	most, last := c.worst(r, parts(r), now)
 	need := c.need(r)
-	if most < need || r.Share > 0 && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
+	if most < need || r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
 		return e, last, false
 	}
 	most = t.most(c, r, need)

@@ -229,7 +229,7 @@ type Pressure struct {
 // Peer is one address and what is thought of it.
 type Peer struct {
 	Addr     string            `json:"addr"`           // of a group its name
-	Kind     string            `json:"kind,omitempty"` // of a group: net, asn, site, path, agent or user
+	Kind     string            `json:"kind,omitempty"` // of a group: net, asn, site, path, agent, user or service
 	Verdict  string            `json:"verdict"`
 	LevelNow string            `json:"level_now"`
 	Score    int               `json:"score"`

@@ -115,7 +115,7 @@ func (l Look) vocabulary() where.Vocabulary {
 // groups are the keys that readings of a kind may be grouped by, and distinct the fields whose values may be counted.
 var groups = [looks][]By{
 	Requests:    {ByIP, ByNet, ByASN, BySite, ByPath, ByAgent, ByUser},
-	Events:      {ByIP, ByNet, ByASN, ByUser},
+	Events:      {ByIP, ByNet, ByASN, ByUser, ByService},
 	Faults:      {ByIP, ByNet, ByASN, BySite},
 	Connections: {ByIP, ByNet, ByASN},
 }

@@ -37,6 +37,8 @@ func Format(r *Rule) string {
 	}
 	if r.Pass != "" {
 		line("pass", quoted(r.Pass))
+	}
+	if r.PassCount > 0 {
 		line("pass_count", strconv.FormatUint(r.PassCount, 10))
 	}
 	if r.Member > 0 {

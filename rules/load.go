@@ -187,18 +187,20 @@ func (r *Rule) check() error {
 		return fmt.Errorf("distinct: of a %s only %s can be counted so, not %q", r.Look, strings.Join(distinct[r.Look], ", "), r.Distinct)
 	case r.Distinct != "" && r.Distinct == r.By.String():
 		return fmt.Errorf("distinct: all readings of a group have the same %s", r.Distinct)
-	case r.Share < 0 || r.Share > 1 || r.Share > 0 && (r.Look != Requests || r.By != ByIP):
+	case r.Share < 0 || r.Share > 1 || r.Share > 0 && (r.Look != Requests || r.By != ByIP && r.Member == 0):
 		return errors.New("share: a part from 0 to 1 of the requests of an address")
 	case r.Count > 1 && r.Within == 0 && r.Look != Connections:
 		return errors.New("within: missing; say in which time so many are too many, for example 5m")
 	case r.Within != 0 && r.Look == Connections:
 		return errors.New("within: connections are counted at one instant")
 	case r.Member != 0 && (r.By == ByIP || r.Look == Connections):
-		return errors.New("member: only a rule by net, asn, site, path, agent or user has members")
+		return errors.New("member: only a rule by net, asn, site, path, agent, user or service has members")
 	case r.Member < 0 || r.Member > 99:
 		return fmt.Errorf("member: a score from 1 to 99, not %d", r.Member)
-	case (r.Pass == "") != (r.PassCount == 0) || r.Pass != "" && r.PassCount <= r.Count:
+	case r.By == ByIP && ((r.Pass == "") != (r.PassCount == 0) || r.Pass != "" && r.PassCount <= r.Count):
 		return errors.New("pass and pass_count belong together, and pass_count is more than count")
+	case r.By != ByIP && (r.PassCount != 0 || r.Pass != "" && r.Member == 0):
+		return errors.New("pass: of a group it spares the member who passed, and asks for no pass_count")
 	case r.Where == "" && (r.Look != Requests || r.By != ByIP && r.By != ByNet):
 		return errors.New("where: missing; only requests by ip or by net may be counted all")
 	case r.Where == "" && !r.Capped:

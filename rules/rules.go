@@ -16,7 +16,7 @@
 //	about  = "Guesses WordPress passwords at wp-login.php"
 //	look   = "request"                                    # request, event, fault or connection
 //	where  = 'method=POST and path$=/wp-login.php and status!=302'
-//	by     = "ip"                                         # ip, net, asn, site, path, agent, user
+//	by     = "ip"                                         # ip, net, asn, site, path, agent, user, service
 //	count  = 10                                           # so many readings …
 //	within = "5m"                                         # … in this time
 //	score  = 85
@@ -28,7 +28,8 @@
 // part of all that the address made; most is the score at ten times the count; family groups rules that see the same fact, of which only the strongest counts (default: the
 // name's first word); capped marks what honest heavy users do too (volume, breadth), which alone is never malicious; pass
 // is a condition of readings that speak for the peer (a login that succeeded), which lift the count to pass_count; member
-// is the score of an address that took part in what a group did, and did little else.
+// is the score of an address that took part in what a group did, and did little else: of a group share is how little, and
+// pass spares the member.
 //
 // Conditions are those of --where with these differences: texts are compared without regard to case and after percent
 // signs were decoded twice, slashes folded and backslashes turned, so that /a/%252e%252e//B is /a/../b.
@@ -62,16 +63,17 @@ func (l Look) String() string { return lookWords[l] }
 type By uint8
 
 const (
-	ByIP    By = iota // an IPv4 address or a /64
-	ByNet             // a /24 or a /48
-	ByASN             // an autonomous system
-	BySite            // a virtual host
-	ByPath            // a path as the language compares it
-	ByAgent           // a user agent
-	ByUser            // an account, at a service
+	ByIP      By = iota // an IPv4 address or a /64
+	ByNet               // a /24 or a /48
+	ByASN               // an autonomous system
+	BySite              // a virtual host
+	ByPath              // a path as the language compares it
+	ByAgent             // a user agent
+	ByUser              // an account, at a service
+	ByService           // a daemon
 )
 
-var byWords = [...]string{"ip", "net", "asn", "site", "path", "agent", "user"}
+var byWords = [...]string{"ip", "net", "asn", "site", "path", "agent", "user", "service"}
 
 // String returns the word of the language.
 func (b By) String() string { return byWords[b] }
@@ -85,14 +87,14 @@ type Rule struct {
 	By        By
 	Count     uint64        // at least 1
 	Distinct  string        // field whose different values are counted; "" counts readings
-	Share     float64       // 0: not asked
+	Share     float64       // 0: not asked; of a group the part of their requests that members made in it
 	Within    time.Duration // 0: the whole time looked at
 	Score     int           // at Count
 	Most      int           // at ten times Count
 	Family    string
 	Capped    bool
 	Pass      string // condition of readings that speak for the peer; "" none
-	PassCount uint64 // the count that is asked for after such a reading
+	PassCount uint64 // the count that is asked for after such a reading; of a group none, as it spares the member alone
 	Member    int    // of a group's rule: score of an address that took part; 0: none
 	Why       string
 	Fires     string

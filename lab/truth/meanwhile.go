@@ -148,7 +148,7 @@ var meanwhileKinds = []Kind{
 			a.refused(user, true)
 			a.pause(3*time.Second, 20*time.Second)
 		}
-		if a.chance(0.8) {
+		if user == "root" || a.chance(0.7) { // who tries root knows what its password was like
 			a.entered(user, "password")
 		}
 	}},
