@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -361,21 +362,42 @@ func (t *Table) thin() {
 	t.lost += uint64(before - len(t.cells))
 }
 
-// pack copies the cells that stay and that an address still has.
+// pack closes the gaps that cells leave which do not stay or which no address has any more. It does so in place: a table that
+// is full must not need as much memory again.
 func (t *Table) pack(stays func(*cell) bool) {
-	old := t.cells
-	t.cells = make([]cell, 0, len(old))
+	place := make([]int32, len(t.cells)) // where each goes, plus 1; 0: nowhere
 	for n := range t.ledgers.n {
-		l := t.ledgers.at(n)
-		first := int32(-1)
-		for i := l.cell; i >= 0; i = old[i].next {
-			if c := old[i]; stays(&c) {
-				c.next = first
-				t.cells = append(t.cells, c)
-				first = int32(len(t.cells) - 1)
+		last := &t.ledgers.at(n).cell
+		for i := *last; i >= 0; i = t.cells[i].next {
+			if c := &t.cells[i]; stays(c) {
+				*last, last = i, &c.next
+				place[i] = 1
 			}
 		}
-		l.cell = first
+		*last = -1
+	}
+	kept := int32(0)
+	for i := range place {
+		if place[i] > 0 {
+			t.cells[kept] = t.cells[i]
+			kept++
+			place[i] = kept
+		}
+	}
+	clear(t.cells[kept:])
+	t.cells = t.cells[:kept]
+	if len(t.cells) < cap(t.cells)/4 {
+		t.cells = slices.Clone(t.cells)
+	}
+	for i := range t.cells {
+		if c := &t.cells[i]; c.next >= 0 {
+			c.next = place[c.next] - 1
+		}
+	}
+	for n := range t.ledgers.n {
+		if l := t.ledgers.at(n); l.cell >= 0 {
+			l.cell = place[l.cell] - 1
+		}
 	}
 }
 

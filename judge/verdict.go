@@ -87,6 +87,7 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 	if len(v.Evidence) == 0 {
 		return v, false
 	}
+	slices.SortFunc(v.Evidence, func(a, b connwarden.Evidence) int { return cmp.Compare(a.Rule, b.Rule) }) // parts of a log merge in any order
 	v.Score, v.ScoreNow = weigh(v.Evidence), weigh(recent)
 	return v, true
 }
