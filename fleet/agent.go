@@ -65,6 +65,7 @@ type agent struct {
 	aged    time.Time
 	recent  []StatusRefusal
 	refused int
+	left    int // refused and unreadable, when the status was told
 
 	hints  chan uint64
 	state  chan error // nil: connected; else why not any more
@@ -73,6 +74,8 @@ type agent struct {
 
 const (
 	statusEvery = 10 * time.Second
+	// refusalEvery is how soon what was not taken is seen by the others.
+	refusalEvery = time.Second
 	// lookEvery is how often the bucket is read without a hint, for those that got lost.
 	lookEvery = 15 * time.Second
 	// sentLimit is when what was not read back is written again.
@@ -270,11 +273,12 @@ func (a *agent) tick(ctx context.Context) {
 	if a.nc == nil || !a.nc.IsConnected() {
 		return
 	}
-	if now.Sub(a.told) >= statusEvery || now.Before(a.told) {
+	since := now.Sub(a.told)
+	if left := a.refused + a.t.poisoned; since >= statusEvery || since < 0 || left != a.left && since >= refusalEvery {
 		if !a.tell(ctx, now) {
 			return
 		}
-		a.told = now
+		a.told, a.left = now, left
 	}
 	if !a.ready || now.Sub(a.looked) >= lookEvery || now.Before(a.looked) {
 		a.read(ctx)

@@ -102,6 +102,7 @@ type mine struct {
 type table struct {
 	policy      Policy
 	group, host string
+	seq         uint64           // of the last message
 	peers       map[string]*peer // by host
 	places      map[place][]claim
 	pardons     map[place]bool // those of places that are pardons
@@ -137,11 +138,16 @@ func (t *table) forget() {
 	clear(t.pardons)
 	clear(t.own)
 	clear(t.peers)
+	t.seq = 0
 }
 
 // take reads one message. ahead is how far the engine's clock is ahead of ours. A message that was read before changes
 // nothing.
 func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
+	if m.Seq <= t.seq {
+		return
+	}
+	t.seq = m.Seq
 	if m.Subject == BornSubject {
 		return
 	}

@@ -274,7 +274,7 @@ func TestLook(t *testing.T) {
 		if v, err = a.id.Look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return len(v.Hosts) == 2 && len(v.Blocked) == 2
+		return len(v.Hosts) == 2 && len(v.Blocked) == 2 && len(v.Blocked[0].Hosts) == 2
 	})
 	if one := v.Blocked[0]; one.Target.String() != attacker || len(one.Hosts) != 2 || one.Until.IsZero() {
 		t.Errorf("the attacker of two hosts is %+v", one)
