@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/gather"
@@ -213,11 +214,11 @@ func refused(p *report.Peer) bool {
 }
 
 // alreadyBlocked tells of the accused that are kept out, in one finding that needs nobody.
-func alreadyBlocked(peers []report.Peer) []report.Finding {
-	var names []string
+func alreadyBlocked(peers []report.Peer, zone *time.Location) []report.Finding {
+	var names, how []string
 	for i := range peers {
-		if peers[i].Score >= connwarden.ScoreSuspicious && refused(&peers[i]) {
-			names = append(names, peers[i].Addr)
+		if p := &peers[i]; p.Score >= connwarden.ScoreSuspicious && refused(p) {
+			names, how = append(names, p.Addr), append(how, blockedHow(p.Blocked, zone))
 		}
 	}
 	const most = 3
@@ -228,11 +229,29 @@ func alreadyBlocked(peers []report.Peer) []report.Finding {
 	case n > 0:
 		names, more = names[:most], fmt.Sprintf(" and %d more", n)
 	}
-	verb := "are"
-	if len(names) == 1 && more == "" {
-		verb = "is"
+	verb, detail := "are", ""
+	for i, name := range names {
+		detail += name + " " + how[i] + ". "
 	}
-	return []report.Finding{{Level: "info", Title: strings.Join(names, ", ") + more + " " + verb + " blocked already", Detail: "What is told of them was before, or did not get through.", Next: []string{"connwarden blocks"}}}
+	if len(names) == 1 && more == "" {
+		verb, detail = "is", strings.ToUpper(how[0][:1])+how[0][1:]+". "
+	}
+	return []report.Finding{{Level: "info", Title: strings.Join(names, ", ") + more + " " + verb + " blocked already", Detail: detail + "What is told here was before, or did not get through.", Next: []string{"connwarden blocks"}}}
+}
+
+// blockedHow tells on whose word and until when an address is blocked, without the name of a person: a report may go to others.
+func blockedHow(b *report.Block, zone *time.Location) string {
+	by := "by an operator"
+	switch b.By {
+	case "rule":
+		by = "by the rule " + b.Who
+	case "fleet":
+		by = "by the fleet"
+	}
+	if b.Until == nil {
+		return by + ", until it is lifted"
+	}
+	return by + ", until " + b.Until.In(zone).Format("2 Jan 15:04:05")
 }
 
 // groups writes the verdicts on networks, sites, accounts and so on.
@@ -374,7 +393,7 @@ func (r *review) findings() {
 			Level: level, Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
 		})
 	}
-	d.Findings = append(d.Findings, alreadyBlocked(d.Peers)...)
+	d.Findings = append(d.Findings, alreadyBlocked(d.Peers, d.Time.Location())...)
 	for _, row := range d.Ports {
 		if row.Dir == "out" && row.Key == "25" && row.Count >= mailBurst {
 			d.Findings = append(d.Findings, report.Finding{
