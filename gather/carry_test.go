@@ -28,7 +28,7 @@ func (k *kept) Request(r *connwarden.Request) {
 // Logs whose lines need what stands before them read the same in parallel pieces as in one, from their begin and from the
 // begin of a window.
 func TestPieces(t *testing.T) {
-	var iis, cri strings.Builder
+	var iis, cri, turned strings.Builder
 	for i := range 20_000 {
 		at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second)
 		day, clock := at.Format(time.DateOnly), at.Format(time.TimeOnly)
@@ -49,13 +49,21 @@ func TestPieces(t *testing.T) {
 			}
 			fmt.Fprintf(&iis, "/a%d %s %s 192.0.2.1 one+agent 500\r\n", i, day, clock)
 		}
+		if i < 12_000 {
+			fmt.Fprintf(&turned, "192.0.2.1 - - [%s] \"GET /a%d HTTP/1.1\" 200 5 \"-\" \"agent\"\n", at.Format("02/Jan/2006:15:04:05 -0700"), i)
+		} else {
+			if i == 12_000 {
+				turned.WriteString("#Version: 1.0\n#Fields: cs-uri-stem date time c-ip cs(User-Agent) sc-status\n")
+			}
+			fmt.Fprintf(&turned, "/a%d %s %s 192.0.2.1 one+agent 500\n", i, day, clock)
+		}
 		line := fmt.Sprintf(`192.0.2.1 - - [%s] "GET /a%d/%s HTTP/1.1" 200 5 "-" "agent"`, at.Format("02/Jan/2006:15:04:05 -0700"), i, strings.Repeat("x", i%60))
 		cut := i % len(line)
 		for _, part := range []string{" stdout P " + line[:cut/2], " stderr P " + line[:cut], " stdout P " + line[cut/2:cut], " stdout F " + line[cut:], " stderr F " + line[cut:]} {
 			cri.WriteString(at.Format("2006-01-02T15:04:05.000000000Z") + part + "\n")
 		}
 	}
-	for name, text := range map[string]string{"w3c_extended": iis.String(), "cri/apache_combined": cri.String()} {
+	for name, text := range map[string]string{"w3c_extended": iis.String(), "cri/apache_combined": cri.String(), "apache_combined": turned.String()} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.log")
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -33,6 +33,7 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 		}
 	}
 	if one.Known {
+		one.Format = one.Format.WithEnd(one.File.End(endSize))
 		if one.Named {
 			one.Log.Trust = one.Format.Trust()
 		}
@@ -60,6 +61,9 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 	one.Format = fallback[kind]
 	return true
 }
+
+// endSize is how much of a log's end is looked at, in bytes: some lines.
+const endSize = 4 << 10
 
 // configured compiles the format that a server's configuration gives a log.
 func configured(l *host.LogFile) (*logs.Format, error) {

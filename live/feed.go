@@ -22,6 +22,7 @@ type feed struct {
 	source *gather.Source
 	from   *gather.Sources
 	parser *logs.Parser // nil while there is nothing to read
+	met    bool         // something was read of it
 	used   bool         // since it was last looked at whether it is idle
 	dated  time.Time    // when the parser was last told the time, for dates without a year
 }
@@ -187,6 +188,14 @@ func (w *warden) piece(p *tail.Piece) {
 			w.recognise(f)
 		}
 		f.parser, f.dated = f.from.Parser(f.source, connwarden.AllFields), time.Time{}
+		if !f.met {
+			f.met = true
+			reach := int64(backForParts)
+			if f.source.Format.Directed() {
+				reach = backForNames
+			}
+			f.parser.Resume(p.Before(reach, f.source.Format.Carry()))
+		}
 	}
 	if !w.opt.Once && w.now.Sub(f.dated) >= datedEvery {
 		f.dated = w.now
@@ -203,6 +212,13 @@ func (w *warden) piece(p *tail.Piece) {
 	w.bad += uint64(stats.Unparsed)
 	w.metrics.read(formatName(f.parser.Format()), stats, len(p.Data))
 }
+
+// How far before its place is looked for what a log's next lines need, in bytes: parts of one line of 1 MiB, with what is written around
+// each; a directive that names columns.
+const (
+	backForParts = 2 << 20
+	backForNames = 16 << 20
+)
 
 // rest gives the parsers up that had nothing to read lately: thousands of logs are quiet most of the time. Those of W3C's
 // formats stay, who know from a line at the top of the file what its columns are. It tells whether they were many.

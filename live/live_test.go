@@ -241,6 +241,32 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// Who goes on in the middle of a log knows what the last directive before has named the columns.
+func TestGoesOnByNames(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "u_ex.log")
+	opt := options(t, log)
+	opt.Once, opt.History = true, File(filepath.Join(dir, "watch.json"))
+	read := func() (end *End) {
+		opt.Tell = func(m any) {
+			if e, ok := m.(*End); ok {
+				end = e
+			}
+		}
+		if err := Run(t.Context(), opt); err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	appendTo(t, log, "#Fields: date time c-ip cs-uri-stem sc-status\n2026-11-22 14:03:07 192.0.2.7 /a 200\n")
+	appendTo(t, log, "#Fields: cs-uri-stem date time sc-status c-ip\n/a 2026-11-22 14:03:07 200 192.0.2.7\n")
+	read()
+	appendTo(t, log, "/b 2026-11-22 14:03:08 404 192.0.2.7\n")
+	if end := read(); end.Unparsed != 0 || end.Lines != 5 {
+		t.Errorf("%d lines, %d not understood", end.Lines, end.Unparsed)
+	}
+}
+
 // After a stop the window before it counts, muted.
 func TestGoesOn(t *testing.T) {
 	dir := t.TempDir()

@@ -71,7 +71,13 @@ func (p *Parser) grade(f *Format, line []byte) grade {
 // stray tries the other formats on a line that does not fit the present one. What it returns depends on the line and
 // on the present format alone, so that a log may be cut anywhere.
 func (p *Parser) stray(line []byte, own grade) grade {
+	if own == misfit && p.turns(line) {
+		return aside
+	}
 	found := p.other
+	if p.directed && found == nil && own < complete && p.grade(w3cExtended, line) == complete {
+		found = w3cExtended
+	}
 	if found == nil || p.grade(found, line) != complete {
 		found = p.find(line, p.format)
 	}

@@ -25,7 +25,7 @@ var (
 // within is the format of lines of f that a carrier brings: its name is the carrier's, a slash, and f's.
 func (c *carrier) within(f *Format) *Format {
 	out := *f
-	out.Name, out.carry = c.name+"/"+f.Name, nil
+	out.Name, out.carry, out.directed = c.name+"/"+f.Name, nil, false
 	if c.parted {
 		out.carry = c.carryParts
 	}

@@ -52,6 +52,8 @@ type Format struct {
 	strip func(p *Parser, line []byte) (inner []byte, ok bool)
 	// carry is what Carry returns.
 	carry func(before, lines []byte) []byte
+	// directed: what it returns are the names of columns.
+	directed bool
 }
 
 // outcome is what became of one line.

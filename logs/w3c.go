@@ -9,11 +9,11 @@ import (
 // The extended log file format of the W3C (w3.org/TR/WD-logfile), as IIS, CloudFront and others write it: a "#Fields:"
 // directive names the columns of what follows. Times are in UTC.
 var (
-	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, carry: carryDirective, read: readW3C}
-	iis         = &Format{Name: "iis", bind: bindColumns, carry: carryDirective, read: readW3C, columns: iisColumns}
+	w3cExtended = &Format{Name: "w3c_extended", bind: bindColumns, carry: carryDirective, directed: true, read: readW3C}
+	iis         = &Format{Name: "iis", bind: bindColumns, carry: carryDirective, directed: true, read: readW3C, columns: iisColumns}
 	// cloudFrontLive is CloudFront's of requests as they come (its developer guide, "Use real-time logs"), of which the first fields are read.
 	cloudFrontLive = &Format{Name: "cloudfront_realtime", read: readCloudFrontLive}
-	cloudFront     = &Format{Name: "cloudfront", bind: bindColumns, carry: carryDirective, read: readW3C, columns: cloudFrontColumns}
+	cloudFront     = &Format{Name: "cloudfront", bind: bindColumns, carry: carryDirective, directed: true, read: readW3C, columns: cloudFrontColumns}
 )
 
 // columns are the fields that a directive names.
@@ -191,6 +191,43 @@ func readW3C(p *Parser, line []byte) grade {
 		}
 	}
 	return g
+}
+
+// WithEnd returns the format for a log whose last bytes are end: one that begins otherwise and ends in lines that do not fit may have
+// become a W3C log half-way and has a Carry, so that pieces of it are read by the columns that a directive before them names.
+func (f *Format) WithEnd(end []byte) *Format {
+	if f.Kind != Access || f.carry != nil || f.read == nil {
+		return f
+	}
+	p := f.NewParser(Options{})
+	end = end[bytes.IndexByte(end, '\n')+1:] // the first line may be cut
+	lines, strange := 0, 0
+	for line := range bytes.Lines(end) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
+			lines++
+			if p.grade(f, line) == misfit {
+				strange++
+			}
+		}
+	}
+	if 2*strange <= lines {
+		return f
+	}
+	turned := *f
+	turned.carry, turned.directed = carryDirective, true
+	return &turned
+}
+
+// Directed tells whether columns may have their names from a directive that stands far before them.
+func (f *Format) Directed() bool { return f.directed }
+
+// turns takes the directives with which a log becomes one of the W3C's.
+func (p *Parser) turns(line []byte) bool {
+	if bytes.HasPrefix(line, fieldsDirective) {
+		p.direct(directiveNames(line[len(fieldsDirective):]))
+		return true
+	}
+	return starts(line, "#Version: ") || starts(line, "#Software: ") || starts(line, "#Date: ")
 }
 
 // direct takes the columns that a directive names. Directives are rare: that they allocate costs nothing that counts, and equal

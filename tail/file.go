@@ -281,6 +281,24 @@ func (f *File) Head(n int) ([]byte, error) {
 	return head[:n], nil
 }
 
+// End returns the last n bytes of the text, or all of a shorter one; nothing of what cannot be read at any place.
+func (f *File) End(n int64) []byte {
+	if !f.Plain() {
+		return nil
+	}
+	h, err := f.open()
+	if err != nil {
+		return nil
+	}
+	defer h.Close()
+	end := make([]byte, min(n, f.Size()))
+	got, err := h.ReadAt(end, f.Size()-int64(len(end)))
+	if err != nil {
+		got = 0 // it became shorter just now
+	}
+	return end[:got]
+}
+
 // rawHead reads the file's own bytes from its start; of a stream only those that Head may wait for.
 func (f *File) rawHead(form form, n int) (io.ReadCloser, error) {
 	if f.stream != nil {

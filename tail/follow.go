@@ -3,6 +3,7 @@ package tail
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -70,6 +71,19 @@ type Piece struct {
 	Older bool
 	// Last ends a file: what a parser kept open is whole. Data is empty.
 	Last bool
+
+	file io.ReaderAt
+}
+
+// Before asks carry, which is as in a [Job], what must be known at Offset: a reader that goes on in the middle of a file has not
+// seen what stands before, of which the last reach bytes are read. It must not be called after visit has returned.
+func (p *Piece) Before(reach int64, carry func(before, lines []byte) []byte) []byte {
+	if p.file == nil || p.Offset == 0 || carry == nil {
+		return nil
+	}
+	m := usual
+	m.reach = reach
+	return m.lookBack(p.file, p.Offset, carry)
 }
 
 // trail is one log that is followed.

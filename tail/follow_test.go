@@ -112,6 +112,26 @@ func TestFollow(t *testing.T) {
 	})
 }
 
+// A follower that goes on in the middle of a log tells what stands before, no further back than it is asked to look.
+func TestFollowBefore(t *testing.T) {
+	text := "#one\na\n" + strings.Repeat("filling\n", 10)
+	path := write(t, "log", text+"new\n")
+	r := follow(t, FollowOptions{Blind: true})
+	place := Place{Offset: int64(len(text)), Head: sumOf([]byte(text)), Len: len(text)}
+	r.f.Add(path, Options{}, &place)
+	got := map[int64]string{}
+	r.f.Wake()
+	for r.f.Read(r.now, func(p *Piece) {
+		for _, reach := range []int64{10, 1000} {
+			got[reach] = string(p.Data) + string(p.Before(reach, lastMark))
+		}
+	}) {
+	}
+	if got[10] != "new\n" || got[1000] != "new\n1#one" {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestFollowRename(t *testing.T) {
 	both(t, func(t *testing.T, opt FollowOptions) {
 		r, name := follow(t, opt), filepath.Join(t.TempDir(), "access.log")

@@ -227,7 +227,7 @@ func (f *Follower) emit(t *trail, g *generation, data []byte, visit func(*Piece)
 		}
 		end, g.skip = usual.line, true
 	}
-	p := Piece{Log: t.number, Offset: g.offset, Data: data[:end], Older: g != t.cur}
+	p := Piece{Log: t.number, Offset: g.offset, Data: data[:end], Older: g != t.cur, file: g.f}
 	g.offset += int64(end)
 	visit(&p)
 }
@@ -237,7 +237,7 @@ func (f *Follower) end(t *trail, g *generation, visit func(*Piece)) {
 	if g.known > 0 && !g.skip {
 		buf := make([]byte, min(g.known, int64(usual.line)))
 		if n, _ := g.f.ReadAt(buf, g.offset); n > 0 {
-			visit(&Piece{Log: t.number, Offset: g.offset, Data: buf[:n], Older: true})
+			visit(&Piece{Log: t.number, Offset: g.offset, Data: buf[:n], Older: true, file: g.f})
 		}
 	}
 	visit(&Piece{Log: t.number, Offset: g.offset + g.known, Older: true, Last: true})
