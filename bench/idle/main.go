@@ -87,7 +87,7 @@ func run(program string, logs int, span, settle time.Duration, one bool) (err er
 			_, _ = os.Stderr.Write(text)
 		}
 	}()
-	time.Sleep(settle)
+	<-time.After(settle)
 	measure(cmd.Process.Pid, "quiet", span)
 	if one {
 		for i := range logs {
@@ -101,7 +101,7 @@ func run(program string, logs int, span, settle time.Duration, one bool) (err er
 			}
 		}
 		measure(cmd.Process.Pid, "a line in each", 5*time.Second)
-		time.Sleep(settle)
+		<-time.After(settle)
 		measure(cmd.Process.Pid, "quiet again", span)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -113,7 +113,7 @@ func run(program string, logs int, span, settle time.Duration, one bool) (err er
 // measure tells what a process costs over some time.
 func measure(pid int, what string, span time.Duration) {
 	before, began := busy(pid), time.Now()
-	time.Sleep(span)
+	<-time.After(span)
 	used := busy(pid) - before
 	fmt.Printf("%-15s %.2f%% of a core", what, 100*used.Seconds()/time.Since(began).Seconds())
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
