@@ -154,7 +154,7 @@ func TestRealTop(t *testing.T) {
 			x.until("undone", func() bool { return !x.blocked() })
 			x.sees("Done.")
 			x.keys("Escape")
-			x.sees("Nothing is blocked")
+			x.sees("Nobody is blocked")
 
 			x.keys("-l", "\x1b[<0;4;3M\x1b[<0;4;3m") // a click on the first tab
 			x.sees("1 thing needs you")

@@ -129,7 +129,7 @@ func (t *Text) one(p *Peer, named bool) {
 			continue
 		}
 		for _, s := range e.Samples {
-			t.out.WriteString(t.paint("     "+cut(Clean(s.Text), t.Width-5, t.ellipsis()), dim) + "\n")
+			t.logLine("     ", Clean(s.Text))
 		}
 	}
 	if p.Exempt != "" {

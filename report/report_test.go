@@ -258,3 +258,20 @@ func TestEmptyDocuments(t *testing.T) {
 		t.Errorf("an empty review does not say so:\n%s", out.String())
 	}
 }
+
+// TestLogLine: a line of a log takes three rows of a terminal at most, and is whole in a pipe.
+func TestLogLine(t *testing.T) {
+	line := strings.Repeat("0123456789", 10) + "冬"
+	for _, c := range []struct {
+		text Text
+		want string
+	}{
+		{Text{Width: 32}, "  012345678901234567890123456789\n  012345678901234567890123456789\n  01234567890123456789012345678…\n"},
+		{Text{Width: 53}, "  012345678901234567890123456789012345678901234567890\n  1234567890123456789012345678901234567890123456789冬\n"},
+		{Text{Width: 32, Whole: true}, "  " + line + "\n"},
+	} {
+		if c.text.logLine("  ", line); c.text.out.String() != c.want {
+			t.Errorf("%d columns: got\n%swant\n%s", c.text.Width, c.text.out.String(), c.want)
+		}
+	}
+}

@@ -199,6 +199,26 @@ func (t *Text) errorBlock(r ErrorRow) {
 		t.item(in, t.arrow()+" ", Clean(r.Remedy), accent)
 	}
 	if r.Sample != nil && r.Meaning == "" {
-		t.out.WriteString(in + t.paint(cut(Clean(r.Sample.Text), max(t.Width-len(in), 20), t.ellipsis()), dim) + "\n")
+		t.logLine(in, Clean(r.Sample.Text))
+	}
+}
+
+// sampleRows is how many rows a line of a log takes on a terminal; what is longer ends with a mark.
+const sampleRows = 3
+
+// logLine writes a clean line of a log as evidence: whole where nothing is cut, else in a few rows.
+func (t *Text) logLine(in, line string) {
+	room := max(t.Width-len(in), 20)
+	for row := 1; ; row++ {
+		if t.Whole || width(line) <= room || row == sampleRows {
+			if !t.Whole {
+				line = cut(line, room, t.ellipsis())
+			}
+			t.out.WriteString(in + t.paint(line, dim) + "\n")
+			return
+		}
+		part := cut(line, room, "")
+		t.out.WriteString(in + t.paint(part, dim) + "\n")
+		line = line[len(part):]
 	}
 }

@@ -32,7 +32,7 @@ func TestBlockAndUndo(t *testing.T) {
 	h.keys("u")
 	h.sees("Undo change 7?", "would be unblocked")
 	h.keys("y", "esc")
-	h.sees("Nothing is blocked", "unblocked 13.14.15.16")
+	h.sees("Nobody is blocked", "unblocked 13.14.15.16")
 	if diff := cmp.Diff([]string{"block 13.14.15.16 1h", "undo 7ns"}, h.desk.did); diff != "" {
 		t.Error(diff)
 	}
@@ -71,7 +71,7 @@ func TestUnblock(t *testing.T) {
 	h.keys("2", "b", "y", "esc", "6", "x")
 	h.sees("Unblock 13.14.15.16?", "delete element")
 	h.keys("y", "esc")
-	h.sees("Nothing is blocked by connwarden.")
+	h.sees("Nobody is blocked. Looked into the journal of blocks and the firewall.")
 }
 
 // TestFilter narrows as one types, in every tab.

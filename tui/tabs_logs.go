@@ -122,7 +122,7 @@ func (s *screen) blocked() *table {
 		t.empty = s.waiting("blocks")
 		return t
 	}
-	t.empty = []string{"Nothing is blocked by connwarden."}
+	t.empty = []string{"Nobody is blocked. Looked into the journal of blocks and the firewall."}
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		hits := cell{}
