@@ -78,6 +78,7 @@ var rooms = map[string]row{
 	"bots/gen":       {rank: 2, tests: true, may: []string{"nets"}}, // makes the data; run by hand
 	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
 	"history":        {rank: 2, may: []string{"report"}, guests: []string{sqlite}},
+	"hand":           {rank: 2, may: []string{"block"}, guests: []string{xsys}, runs: true}, // the process that reads
 	"wire":           {rank: 2, may: []string{"report"}},
 	"judge":          {rank: 3, pure: true, may: []string{"nets", "tally", "rules"}},
 	"block":          {rank: 1, may: []string{"nets"}},

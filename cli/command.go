@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/connwarden/connwarden/gather"
+	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/watch"
@@ -27,6 +29,10 @@ var Version = "0.1.0-dev"
 type command struct {
 	env   *Env
 	flags flags
+
+	// Of a reader:
+	hand     *hand.Client      // nil: this process blocks itself
+	listener *net.UnixListener // the daemon's socket; nil: it is to be made
 }
 
 // flags are those of every command and those that several share. A flag that was not given has the value that

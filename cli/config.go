@@ -67,6 +67,7 @@ type Plan struct {
 	History  historyPlan
 	Daemon   daemonPlan
 	StateDir string
+	WatchDir string // where the daemon keeps what it saw; StateDir, or a folder in it that is its reader's
 	File     string
 	values   []report.Value
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/live"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/tell"
@@ -33,12 +34,23 @@ type running struct {
 
 	mu      sync.Mutex // guards the rest
 	plan    *Plan
-	keeper  *daemon // nil: nothing is blocked
+	keeper  keeper // nil: nothing is blocked
 	figures *figures
 }
 
+// keeper is what blocks: of this process, or its hand's.
+type keeper interface {
+	hand.Keeper
+	close()
+}
+
+// remote is the hand's.
+type remote struct{ *hand.Remote }
+
+func (r remote) close() { r.Close() }
+
 // options makes of a configuration what the daemon runs on, and its keeper, nil if it only suggests.
-func (r *running) options(ctx context.Context, p *Plan) (opt live.Options, k *daemon, err error) {
+func (r *running) options(ctx context.Context, p *Plan) (opt live.Options, k keeper, err error) {
 	c := r.c
 	base, err := c.options(p, r.args, "")
 	if err != nil {
@@ -53,35 +65,60 @@ func (r *running) options(ctx context.Context, p *Plan) (opt live.Options, k *da
 		Options: base.Options, Rules: set, Networks: id.Networks, Bots: id.Bots, Resolver: id.Resolver, Conns: len(r.args) == 0 && !c.flags.noConns,
 		Once: r.flags.once, Local: p.Actions.Local, Policy: p.Policy, Metrics: &r.metrics,
 	}
+	if !r.flags.dryRun {
+		opt.History = live.File(filepath.Join(p.WatchDir, stateFile))
+	}
+	k, err = r.acting(ctx, p, &opt)
+	return opt, k, err
+}
+
+// acting adds to the options what is needed to block. The keeper is nil if nothing is to be blocked.
+func (r *running) acting(ctx context.Context, p *Plan, opt *live.Options) (keeper, error) {
 	if r.flags.enforce {
 		opt.Policy.Suggest = false
 	}
-	if !r.flags.dryRun {
-		opt.History = live.File(filepath.Join(p.StateDir, stateFile))
-	}
 	if r.flags.dryRun || opt.Policy.Suggest && !opt.Policy.Enforces() {
-		return opt, nil, nil
+		return nil, nil
 	}
-	walls := c.firewalls(p)
+	walls := r.c.firewalls(p)
 	opt.Policy.Sites = slices.Clone(opt.Policy.Sites)
 	for i := range opt.Policy.Sites {
 		s := &opt.Policy.Sites[i]
 		if s.Folder == "" {
 			continue
 		}
+		var err error
 		if s.Folder, err = filepath.EvalSymlinks(s.Folder); err != nil {
-			return opt, nil, fmt.Errorf("%s: site[%d].folder: %w", p.File, i, err)
+			return nil, fmt.Errorf("%s: site[%d].folder: %w", p.File, i, err)
 		}
 		walls.machine.sites = append(walls.machine.sites, s.Folder)
 	}
-	if opt.Drivers, err = walls.choose(ctx, splitNames(r.flags.drivers), p.Block.Drivers, false); err != nil {
-		return opt, nil, err
+	if r.c.hand != nil {
+		return r.asking(opt)
 	}
-	if k, err = c.daemon(ctx, p, walls); err != nil {
-		return opt, nil, err
+	var err error
+	if opt.Drivers, err = walls.choose(ctx, splitNames(r.flags.drivers), p.Block.Drivers, false); err != nil {
+		return nil, err
+	}
+	k, err := r.c.daemon(ctx, p, walls)
+	if err != nil {
+		return nil, err
 	}
 	opt.Keeper, opt.Sync = k, k.every(ctx, append(opt.Policy.Drivers(), opt.Drivers...))
-	return opt, k, nil
+	return k, nil
+}
+
+// asking has the hand block, which reads the configuration for itself.
+func (r *running) asking(opt *live.Options) (keeper, error) {
+	k, err := r.c.hand.Open()
+	if err == nil && k == nil {
+		err = errors.New("the hand blocks nothing: the configuration was changed just now")
+	}
+	if err != nil {
+		return nil, err
+	}
+	opt.Drivers, opt.Sync, opt.Keeper = k.Drivers, k.Every, k
+	return remote{k}, nil
 }
 
 // begin makes what a daemon has besides: its log, its figures, its notifications, and that it reads its configuration again

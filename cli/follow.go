@@ -88,7 +88,7 @@ func (d *desk) History(ctx context.Context, q report.HistoryQuery) (*report.Hist
 		}
 		ask.Target, wired.Target = targets[0], targets[0]
 	}
-	doc, err := history.Read(ctx, d.plan.StateDir, ask)
+	doc, err := history.Read(ctx, d.plan.WatchDir, ask)
 	if err != nil && d.plan.Daemon.Socket != "" {
 		c := wire.NewClient(d.plan.Daemon.Socket)
 		defer c.Close()

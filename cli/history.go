@@ -114,7 +114,7 @@ func (h *historian) Record(ctx context.Context, b live.Batch) error {
 // past is what the history says of a stretch; nil with a sentence where it says nothing.
 func (c *command) past(ctx context.Context, p *Plan, q history.Query) (*report.History, string) {
 	q.Zone = p.Zone
-	d, err := history.Read(ctx, p.StateDir, q)
+	d, err := history.Read(ctx, p.WatchDir, q)
 	switch {
 	case errors.Is(err, history.ErrNone):
 		return nil, "none is kept here; connwarden watch keeps one"

@@ -23,6 +23,7 @@ type daemonFile struct {
 	Socket *string `toml:"socket" comment:"where the daemon answers other commands; \"none\": nowhere"`
 	Group  *string `toml:"socket_group" comment:"a group whose members may ask it too; they change nothing"`
 	Open   *bool   `toml:"socket_open" comment:"every account of this machine may ask it"`
+	Reader *string `toml:"reader" comment:"an account under which logs are read and judged, apart from the process that blocks; needs root, and 30-reader.conf beside the unit"`
 }
 
 // daemonPlan says where the daemon answers and whom.
@@ -30,6 +31,7 @@ type daemonPlan struct {
 	Socket string // "": nowhere
 	Group  int    // -1: none
 	Open   bool
+	Reader string // account of the process that reads; "": the same that blocks
 }
 
 // runDir is where sockets are by custom, of root's daemon with the usual state folder.
@@ -68,7 +70,7 @@ func (p *Plan) planDaemon(f *daemonFile, inFile func(string) string) error {
 		p.Daemon.Open, origin = *f.Open, inFile("daemon.socket_open")
 	}
 	p.set("daemon.socket_open", p.Daemon.Open, origin)
-	return nil
+	return p.planReader(f, inFile)
 }
 
 // presence answers who asks the daemon. It implements wire.Daemon.
@@ -135,7 +137,7 @@ func (d *presence) Review(ctx context.Context) (*report.Review, error) {
 
 // History implements wire.Daemon.
 func (d *presence) History(ctx context.Context, q wire.HistoryQuery) (*report.History, error) {
-	return history.Read(ctx, d.plan.StateDir, history.Query{From: q.From, Until: q.Until, Target: q.Target, Rows: q.Rows, Zone: d.plan.Zone})
+	return history.Read(ctx, d.plan.WatchDir, history.Query{From: q.From, Until: q.Until, Target: q.Target, Rows: q.Rows, Zone: d.plan.Zone})
 }
 
 // attend has the daemon write its history and answer other commands. What of this cannot be done is a problem that is told
@@ -145,10 +147,10 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 	var problems []report.Problem
 	tells := []func(any){opt.Tell}
 	if size := p.History.Size; size > 0 && opt.History != nil {
-		h := &historian{book: history.New(p.StateDir, size, c.env.Now)}
+		h := &historian{book: history.New(p.WatchDir, size, c.env.Now)}
 		opt.Recorder = h
 		now := c.env.Now()
-		past, err := history.Read(ctx, p.StateDir, history.Query{From: now.Add(-time.Hour), Until: now.Add(time.Minute), Rows: presentPeers, Zone: p.Zone})
+		past, err := history.Read(ctx, p.WatchDir, history.Query{From: now.Add(-time.Hour), Until: now.Add(time.Minute), Rows: presentPeers, Zone: p.Zone})
 		if err == nil {
 			opt.Past = past
 		} else if !errors.Is(err, history.ErrNone) {
@@ -163,7 +165,7 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 			Options: watch.Options{Options: opt.Options, Top: presentRows}, Conns: opt.Conns, Rules: opt.Rules,
 			Identity: watch.Identity{Networks: opt.Networks, Bots: opt.Bots, Resolver: opt.Resolver},
 		}
-		s, err := wire.Listen(ctx, wire.Place{Path: p.Daemon.Socket, Group: p.Daemon.Group, Open: p.Daemon.Open}, &presence{c, p, look, asks})
+		s, err := wire.Listen(ctx, wire.Place{Path: p.Daemon.Socket, Group: p.Daemon.Group, Open: p.Daemon.Open, Listener: c.listener}, &presence{c, p, look, asks})
 		if err != nil {
 			problems = append(problems, report.Problem{What: "socket", Why: report.Clean(fmt.Sprintf("%v; other commands cannot follow this daemon", err))})
 		} else {

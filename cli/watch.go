@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/live"
 	"github.com/connwarden/connwarden/report"
 )
@@ -119,9 +120,21 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 	if f.test {
 		return c.testNotifications(ctx, p)
 	}
-	debug.SetGCPercent(watchGC)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
+	if given := c.env.Getenv(hand.Variable); given != "" {
+		var gone <-chan struct{}
+		if c.hand, c.listener, gone, err = hand.Inherited(given); err != nil {
+			return err
+		}
+		go func() { // ends with the process, or the hand
+			<-gone
+			stop()
+		}()
+	} else if p.Daemon.Reader != "" && !f.once && !f.dryRun {
+		return c.part(ctx, p, f, args)
+	}
+	debug.SetGCPercent(watchGC)
 	r := &running{c: c, flags: f, args: args}
 	defer r.end()
 	opt, k, err := r.options(ctx, p)

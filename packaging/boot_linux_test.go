@@ -55,6 +55,9 @@ const (
 	ofShop      = "198.51.100.6"
 	ofShopAgain = "198.51.100.7"
 	byNginx     = "198.51.100.8"
+	ofReader    = "198.51.100.9"
+	ofReloaded  = "198.51.100.10"
+	byHook      = "198.51.100.11"
 )
 
 // shopLog is the log of a site whose rules its owner keeps at home.
@@ -96,6 +99,8 @@ ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 2
 	m.sub("reload", m.reload)
 	m.sub("sites", m.sites)
 	m.sub("programs", m.programs)
+	m.sub("programs of the mail system and of the user", m.told)
+	m.sub("reader", m.reader)
 	m.sub("power cut", m.cut)
 	m.sub("timer", m.timer)
 }
@@ -228,6 +233,76 @@ func (m *machine) programs() {
 	m.run("systemctl", "stop", "nginx.service")
 	m.run("rm", dropIn)
 	m.write(file, before)
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service")
+}
+
+// told lets the daemon tell of a block by a program of the user's, and by a sendmail that needs its file's rights, as those
+// of mail systems do. The first works, within walls; the second cannot, and it is said what can.
+func (m *machine) told() {
+	const file = "/etc/connwarden/config.toml"
+	before := m.read(file)
+	m.run("install", "-m", "2755", "-g", "mail", "/usr/bin/id", "/usr/local/bin/drop")
+	m.write("/usr/local/bin/sendmail", "#!/bin/sh\n[ \"$(/usr/local/bin/drop -g -n)\" = mail ] && exit 0\necho 'cannot write into the queue' >&2\nexit 75\n")
+	m.write("/usr/local/bin/on-block", "#!/bin/sh\nexec cat >/var/lib/connwarden/hook-$1.json\n")
+	m.run("chmod", "755", "/usr/local/bin/sendmail", "/usr/local/bin/on-block")
+	if r := m.try("/usr/local/bin/sendmail"); r.code != 0 {
+		m.Fatalf("outside of walls the sendmail of this test fails: %s", r.err)
+	}
+	m.write(file, before+"[[notify]]\ntype = \"command\"\ncommand = [\"/usr/local/bin/on-block\", \"web3\"]\ngroup = \"1s\"\n"+
+		"[[notify]]\ntype = \"sendmail\"\npath = \"/usr/local/bin/sendmail\"\nfrom = \"root@localhost\"\nto = [\"root@localhost\"]\ngroup = \"1s\"\n")
+	m.run("systemctl", "restart", "connwarden.service")
+	m.strike("/var/log/nginx/access.log", byHook, 40)
+	m.until("the user's program was told", func() (bool, string) {
+		r := m.try("cat", "/var/lib/connwarden/hook-web3.json")
+		return strings.Contains(r.out, byHook), r.out + r.err
+	})
+	m.said("sendmail", "cannot write into the queue", "localhost:25")
+	m.write(file, before)
+	m.run("systemctl", "restart", "connwarden.service")
+}
+
+// reader lets an account of its own read, which may not touch the firewall.
+func (m *machine) reader() {
+	const file, dropIn = "/etc/connwarden/config.toml", "/etc/systemd/system/connwarden.service.d/30-reader.conf"
+	before := m.read(file)
+	m.run("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "connwarden")
+	m.write(file, strings.Replace(before, "[daemon]\n", "[daemon]\nreader = \"connwarden\"\n", 1))
+	m.run("cp", "/usr/share/doc/connwarden/examples/30-reader.conf", dropIn)
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "connwarden.service") // waits until the reader says that it is ready
+	pid := m.property("connwarden.service", "MainPID")
+	reader := strings.TrimSpace(m.run("pgrep", "-P", pid))
+	caps := fmt.Sprintf("%016x", 1<<2|1<<19) // CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE
+	for key, want := range map[string]string{"CapEff": caps, "CapPrm": caps, "NoNewPrivs": "1", "Seccomp": "2"} {
+		if have := m.status(reader, key); have != want {
+			m.Errorf("%s of the reader is %s, want %s", key, have, want)
+		}
+	}
+	if have, want := strings.Fields(m.status(reader, "Uid"))[0], strings.TrimSpace(m.run("id", "-u", "connwarden")); have != want {
+		m.Errorf("the reader runs as %s, want %s", have, want)
+	}
+	if r := m.try("stat", "-c", "%U %G %a", "/run/connwarden/connwarden.sock"); r.out != "root adm 660\n" {
+		m.Errorf("the daemon's socket: %s, want root adm 660; %s", r.out, r.err)
+	}
+	m.strike("/var/log/nginx/access.log", ofReader, 40)
+	m.said(`"type":"block"`, ofReader, `"in_force"`)
+	m.run("systemctl", "reload", "connwarden.service")
+	m.strike("/var/log/nginx/access.log", ofReloaded, 40)
+	m.said(`"type":"block"`, ofReloaded, `"in_force"`)
+	for _, addr := range []string{ofReader, ofReloaded} {
+		if !m.held(addr) {
+			m.Errorf("%s is not blocked", addr)
+		}
+	}
+	m.run("connwarden", "review", "--no-dns")
+	m.run("kill", "-KILL", reader)
+	m.until("the daemon is there again, with another reader", func() (bool, string) {
+		now := m.property("connwarden.service", "MainPID")
+		return now != pid && now != "0" && m.property("connwarden.service", "ActiveState") == "active", now
+	})
+	m.write(file, before)
+	m.run("rm", dropIn)
 	m.run("systemctl", "daemon-reload")
 	m.run("systemctl", "restart", "connwarden.service")
 }

@@ -62,6 +62,8 @@ type Place struct {
 	Path  string
 	Group int  // id of a group whose members may ask; -1: none
 	Open  bool // every account of the machine may ask
+	// Listener, if not nil, is the socket, which somebody else opened with the place's rights and will remove.
+	Listener *net.UnixListener
 }
 
 // Server is the daemon's end. Make it with [Listen].
@@ -85,9 +87,12 @@ type Server struct {
 // Listen opens the socket and answers until Close. A socket that nobody answers on any more is replaced; the error is that
 // of the address being in use if somebody does.
 func Listen(ctx context.Context, place Place, d Daemon) (*Server, error) {
-	l, err := place.listen(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
+	l := place.Listener
+	if l == nil {
+		var err error
+		if l, err = place.Make(ctx); err != nil {
+			return nil, fmt.Errorf("socket: %w", err)
+		}
 	}
 	s := &Server{place: place, daemon: d, done: make(chan struct{}), followers: map[chan []byte]bool{}, reading: make(chan struct{}, 1)}
 	s.door = &door{UnixListener: l, place: place}
@@ -104,7 +109,8 @@ func Listen(ctx context.Context, place Place, d Daemon) (*Server, error) {
 	return s, nil
 }
 
-func (p *Place) listen(ctx context.Context) (*net.UnixListener, error) {
+// Make makes the socket, with its rights.
+func (p *Place) Make(ctx context.Context) (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(p.Path), 0o755); err != nil {
 		return nil, err
 	}
