@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/mail"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -59,7 +60,22 @@ func (s *Sendmail) Send(ctx context.Context, m *Message) error {
 	for _, to := range s.To {
 		args = append(args, to.Address)
 	}
-	return run(ctx, 0, args, bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), nil)
+	return advised(run(ctx, 0, args, bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), nil), walled())
+}
+
+// advised says why sendmail most likely failed: mail systems let it write into their queue by the rights of its file (setgid of
+// Postfix, setuid of Exim), which the shipped unit does not let it have.
+func advised(err error, walled bool) error {
+	if err == nil || !walled {
+		return err
+	}
+	return fmt.Errorf("%w; this service may not gain privileges, which most versions of sendmail need: use type = \"smtp\" with server = \"localhost:25\" and tls = \"none\"", err)
+}
+
+// walled tells whether programs that are started may gain no privileges (PR_SET_NO_NEW_PRIVS); false where nothing says so.
+func walled() bool {
+	text, err := os.ReadFile("/proc/self/status")
+	return err == nil && bytes.Contains(text, []byte("\nNoNewPrivs:\t1\n"))
 }
 
 // run starts a program and waits for it, for at most limit or half a minute.

@@ -499,3 +499,21 @@ func TestTestAll(t *testing.T) {
 		t.Errorf("%v", errs)
 	}
 }
+
+// What sendmail cannot do inside walls is said with what can be done instead.
+func TestAdvice(t *testing.T) {
+	failed := &Permanent{errors.New("status 75: mail system configuration error")}
+	for _, c := range []struct {
+		err    error
+		walled bool
+		want   bool
+	}{{nil, true, false}, {failed, false, false}, {failed, true, true}} {
+		err := advised(c.err, c.walled)
+		if got := err != nil && strings.Contains(err.Error(), "localhost:25"); got != c.want {
+			t.Errorf("%v, walled %t: %v", c.err, c.walled, err)
+		}
+		if !errors.Is(err, c.err) {
+			t.Errorf("%v became %v", c.err, err)
+		}
+	}
+}
