@@ -11,7 +11,7 @@ func compileJSON(spec, text string, name func(string) meaning) (*Format, error) 
 	found := map[string]meaning{}
 	timed := false
 	p := anyJSON.NewParser(Options{})
-	p.scratch.start(found)
+	p.scratch.start(&found)
 	p.scratch.seen = func(key, value string) {
 		m := jsonValue(value, name)
 		timed = timed || m.what == partTime
@@ -26,7 +26,7 @@ func compileJSON(spec, text string, name func(string) meaning) (*Format, error) 
 	if !timed {
 		return nil, fmt.Errorf("log format %q: no key holds a time ($time_iso8601, %%t), without which a line says nothing", spec)
 	}
-	return &Format{Name: "json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, found, 0) }}, nil
+	return &Format{Name: "json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, &found, 0) }}, nil
 }
 
 // jsonValue is what the value of a key stands for: one variable, or a request line put together.

@@ -12,12 +12,30 @@ type scratch struct {
 	carried []byte // the same of a line that a carrier brought
 	path    []byte // the key in hand, with those it is nested in
 	ranks   [partUser + 1]int8
-	keys    map[string]meaning
+	keys    *map[string]meaning
 	// marks of a writer: bits of mark…
 	marks uint8
+	// members of the last line in their order, of which the next line has mostly the same; the one in hand, of this line the nth; and the
+	// place of one that is not among them.
+	members []jsonName
+	inHand  *jsonName
+	odd     jsonName
+	nth     int
 	// seen takes every key with its value while a format string is compiled.
 	seen func(key, value string)
 }
+
+// jsonName is a name as it stands in a line, and what it stands for.
+type jsonName struct {
+	raw    []byte // at most maxKey bytes, without a backslash
+	path   []byte
+	prefix int // of path, of the object that it is in
+	means  meaning
+	mark   uint8
+}
+
+// maxMembers bounds the members that are remembered: lines of the usual writers have 10 to 40.
+const maxMembers = 64
 
 const (
 	markCaddy   = 1 << iota // nested "request" with remote_ip or remote_addr, and "ts"
@@ -25,9 +43,9 @@ const (
 )
 
 var (
-	caddyJSON   = &Format{Name: "caddy_json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, keys, markCaddy) }}
-	traefikJSON = &Format{Name: "traefik_json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, keys, markTraefik) }}
-	anyJSON     = &Format{Name: "json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, keys, 0) }}
+	caddyJSON   = &Format{Name: "caddy_json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, &keys, markCaddy) }}
+	traefikJSON = &Format{Name: "traefik_json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, &keys, markTraefik) }}
+	anyJSON     = &Format{Name: "json", read: func(p *Parser, line []byte) grade { return p.readJSON(line, &keys, 0) }}
 )
 
 // format is whose line of JSON was read last.
@@ -46,7 +64,7 @@ const maxDepth = 8
 
 // readJSON reads a line that is one JSON object. It is lenient: what is no JSON at all but can be told apart, such as
 // the \x22 that Apache writes into a JSON format, is read; of a member that comes twice the first is taken.
-func (p *Parser) readJSON(line []byte, known map[string]meaning, mark uint8) grade {
+func (p *Parser) readJSON(line []byte, known *map[string]meaning, mark uint8) grade {
 	p.begin()
 	p.scratch.start(known)
 	at := 0
@@ -76,8 +94,11 @@ func (p *Parser) readJSON(line []byte, known map[string]meaning, mark uint8) gra
 	return g
 }
 
-func (s *scratch) start(known map[string]meaning) {
-	s.text, s.path, s.keys, s.marks = s.text[:0], s.path[:0], known, 0
+func (s *scratch) start(known *map[string]meaning) {
+	if s.keys != known {
+		s.members = s.members[:0]
+	}
+	s.text, s.path, s.keys, s.marks, s.nth = s.text[:0], s.path[:0], known, 0, 0
 	s.ranks = [partUser + 1]int8{}
 }
 
@@ -149,6 +170,14 @@ func (p *Parser) object(line []byte, at, depth int) (int, bool) {
 // key appends a member's name, which begins at from and ends with a quote, to the path, in the form of the table. It
 // returns where the quote stands, -1 when there is none.
 func (s *scratch) key(line []byte, from, prefix int) int {
+	if s.nth++; s.nth <= len(s.members) {
+		m := &s.members[s.nth-1]
+		end := from + len(m.raw)
+		if end < len(line) && line[end] == '"' && string(line[from:end]) == string(m.raw) && string(s.path) == string(m.path[:m.prefix]) {
+			s.path, s.inHand = append(s.path, m.path[prefix:]...), m
+			return end
+		}
+	}
 	if prefix > 0 {
 		s.path = append(s.path, '.')
 	}
@@ -157,6 +186,7 @@ func (s *scratch) key(line []byte, from, prefix int) int {
 		c := line[at]
 		switch c {
 		case '"':
+			s.name(line[from:at], prefix)
 			return at
 		case '_', '-', '@', ' ':
 			continue
@@ -172,6 +202,33 @@ func (s *scratch) key(line []byte, from, prefix int) int {
 		}
 	}
 	return -1
+}
+
+// name looks up what the path in hand stands for, of which raw is the last name, and remembers it.
+func (s *scratch) name(raw []byte, prefix int) {
+	m := &s.odd
+	if n := s.nth - 1; n < maxMembers && n <= len(s.members) && len(raw) <= maxKey && bytes.IndexByte(raw, '\\') < 0 {
+		if s.members == nil {
+			s.members = make([]jsonName, 0, maxMembers)
+		}
+		if n == len(s.members) {
+			s.members = s.members[:n+1]
+		}
+		m = &s.members[n]
+		m.raw, m.path, m.prefix = append(m.raw[:0], raw...), append(m.path[:0], s.path...), prefix
+	}
+	var known bool
+	m.means, known = (*s.keys)[string(s.path)]
+	m.mark = 0
+	if known {
+		switch string(s.path) {
+		case "request.remoteip", "request.remoteaddr":
+			m.mark = markCaddy
+		case "downstreamstatus", "downstreamcontentsize":
+			m.mark = markTraefik
+		}
+	}
+	s.inHand = m
 }
 
 // maxKey is longer than any known name; what is longer is not worth keeping.
@@ -218,12 +275,14 @@ func (p *Parser) value(line []byte, at, depth int) (int, bool) {
 
 // array reads elements as if each were the member's value; the first wins.
 func (p *Parser) array(line []byte, at, depth int) (int, bool) {
-	prefix := len(p.scratch.path)
+	s := &p.scratch
+	prefix, name := len(s.path), s.inHand
 	for {
 		at = skipSpace(line, at)
 		if at >= len(line) {
 			return at, false
 		}
+		s.inHand = name
 		switch line[at] {
 		case ']':
 			return at + 1, true
@@ -235,7 +294,7 @@ func (p *Parser) array(line []byte, at, depth int) (int, bool) {
 		if at, ok = p.value(line, at, depth); !ok {
 			return at, false
 		}
-		p.scratch.path = p.scratch.path[:prefix]
+		s.path = s.path[:prefix]
 	}
 }
 
@@ -291,16 +350,8 @@ func (p *Parser) member(value []byte) {
 		s.seen(string(s.path), string(value))
 		return
 	}
-	f, ok := s.keys[string(s.path)]
-	if !ok {
-		return
-	}
-	switch string(s.path) {
-	case "request.remoteip", "request.remoteaddr":
-		s.marks |= markCaddy
-	case "downstreamstatus", "downstreamcontentsize":
-		s.marks |= markTraefik
-	}
+	f := s.inHand.means
+	s.marks |= s.inHand.mark
 	if len(value) == 0 && f.what == partRequest && p.seen&(sawRequest|sawPath) == 0 { // nginx writes so what could not be read
 		p.set(partRequest, 0, value)
 	}

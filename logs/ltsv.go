@@ -10,7 +10,7 @@ var logfmt = &Format{Name: "logfmt", read: readLogfmt}
 
 func readLTSV(p *Parser, line []byte) grade {
 	p.begin()
-	p.scratch.start(keys)
+	p.scratch.start(&keys)
 	if bytes.IndexByte(line, '\t') < 0 {
 		return misfit
 	}
@@ -50,7 +50,7 @@ func (p *Parser) labelled(value []byte, own map[string]meaning) {
 	s := &p.scratch
 	m, ok := own[string(s.path)]
 	if !ok {
-		m, ok = s.keys[string(s.path)]
+		m, ok = (*s.keys)[string(s.path)]
 	}
 	if value = dash(value); !ok || len(value) == 0 || int8(m.rank)+1 <= s.ranks[m.what] {
 		return
@@ -62,7 +62,7 @@ func (p *Parser) labelled(value []byte, own map[string]meaning) {
 
 func readLogfmt(p *Parser, line []byte) grade {
 	p.begin()
-	p.scratch.start(keys)
+	p.scratch.start(&keys)
 	// A time may stand in front, as in Heroku's "2026-11-22T14:03:07.123456+00:00 heroku[router]: at=info …".
 	if t, n := p.stamps.any(line); n > 0 {
 		p.req.Time, p.seen = t, sawTime
