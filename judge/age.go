@@ -88,8 +88,11 @@ func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
 			}
 		} else if l.most(rule) >= rule.Count {
 			l = t.count(l, addr, h.Rule, rule, &got)
-			if i := l.cell; i >= 0 && int(t.cells[i].rule) == h.Rule && t.cells[i].total == 1 { // it begins
-				t.cells[i].before = l.requests - 1
+			if l.cell < 0 {
+				continue
+			}
+			if c := t.cells.at(l.cell); int(c.rule) == h.Rule && c.total == 1 { // it begins
+				c.before = l.requests - 1
 			}
 		}
 	}
@@ -260,8 +263,7 @@ func (t *Table) Claimed() []netip.Addr {
 func (t *Table) touchMembers(groups map[deedKey]bool) {
 	for n := range t.ledgers.n {
 		l := t.ledgers.at(n)
-		for i := l.cell; i >= 0; i = t.cells[i].next {
-			c := &t.cells[i]
+		for c := range t.cells.of(l.cell) {
 			if t.rules[c.rule].Member > 0 && slices.ContainsFunc(c.values, func(v value) bool { return groups[deedKey{c.rule, v.hash}] }) {
 				t.live.peers[l.addr] = struct{}{}
 			}
@@ -271,8 +273,8 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 
 // proved tells whether evidence against an address holds without what a local account may have written.
 func (t *Table) proved(l *ledger, e *connwarden.Evidence) bool {
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		if c := &t.cells[i]; t.rules[c.rule].Name == e.Rule {
+	for c := range t.cells.of(l.cell) {
+		if t.rules[c.rule].Name == e.Rule {
 			return c.proves(&t.rules[c.rule], e)
 		}
 	}
@@ -291,8 +293,8 @@ func (t *Table) ForgetConns() {
 			c.total, c.values, c.samples, c.example = 0, nil, nil, ""
 		}
 	}
-	for i := range t.cells {
-		forget(&t.cells[i])
+	for c := range t.cells.all() {
+		forget(c)
 	}
 	for _, c := range t.groups {
 		forget(c)
@@ -303,11 +305,11 @@ func (t *Table) ForgetConns() {
 // that were not seen for a day, events in doubt that no request agreed with. What remains of a cell counts as before.
 func (t *Table) Age(now time.Time) {
 	at := now.Unix()
-	for i := range t.cells {
-		t.age(&t.cells[i], at)
+	for c := range t.cells.all() {
+		t.age(c, at)
 	}
 	t.ledgers.keep(func(l *ledger) bool { return l.last == 0 || int64(l.last) > at-int64(idle/time.Second) || t.holds(l) })
-	t.pack(func(c *cell) bool { return !c.empty() || t.rules[c.rule].Share > 0 })
+	t.cells.pack(&t.ledgers, func(c *cell) bool { return !c.empty() || t.rules[c.rule].Share > 0 })
 	for k, c := range t.groups {
 		if t.age(c, at); c.empty() {
 			delete(t.groups, k)
@@ -332,8 +334,8 @@ func (t *Table) Age(now time.Time) {
 
 // holds tells whether an address has a cell that is not empty.
 func (t *Table) holds(l *ledger) bool {
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		if !t.cells[i].empty() {
+	for c := range t.cells.of(l.cell) {
+		if !c.empty() {
 			return true
 		}
 	}
@@ -377,7 +379,7 @@ func (t *Table) age(c *cell, now int64) {
 }
 
 func (c *cell) forget() {
-	*c = cell{rule: c.rule, next: c.next, key: c.key}
+	*c = cell{rule: c.rule, key: c.key}
 }
 
 // ScoreOf joins evidence to one score, as a verdict does.

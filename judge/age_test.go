@@ -144,8 +144,8 @@ func TestTouchedAndAged(t *testing.T) {
 	f.judge()
 	f.now = f.now.Add(25 * time.Hour)
 	f.Age(f.now)
-	if f.Len() != 0 || len(f.cells) != 0 || len(f.Table.groups) != 0 {
-		t.Errorf("%d addresses, %d cells and %d groups are left after a day", f.Len(), len(f.cells), len(f.Table.groups))
+	if f.Len() != 0 || f.cells.len() != 0 || len(f.Table.groups) != 0 {
+		t.Errorf("%d addresses, %d cells and %d groups are left after a day", f.Len(), f.cells.len(), len(f.Table.groups))
 	}
 }
 

@@ -25,7 +25,6 @@ const (
 type cell struct {
 	rule    uint16
 	late    bool   // values or buckets were more than are kept
-	next    int32  // the next cell of the same address, -1: none
 	total   uint32 // of all voices
 	refused uint32 // status 4xx and 5xx
 	local   uint32 // that a local account may have written

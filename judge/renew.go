@@ -23,7 +23,7 @@ func (t *Table) Renew(opt Options) {
 	old := t.rules
 	t.rules = list
 	to := renumbered(old, list)
-	t.pack(func(c *cell) (stays bool) {
+	t.cells.pack(&t.ledgers, func(c *cell) (stays bool) {
 		c.rule, stays = to[c.rule], to[c.rule] != noRule
 		return stays
 	})

@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"math"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -35,7 +34,7 @@ type Table struct {
 	rules    []rules.Rule
 	match    *rules.Matcher
 	ledgers  ledgers
-	cells    []cell
+	cells    cells
 	groups   map[groupKey]*cell
 	lost     uint64 // cells that found no room
 	patience uint64 // how many are lost before room is made again
@@ -217,26 +216,20 @@ func (g *reading) url() string {
 
 // count adds a reading to the address's cell of a rule. It returns the address's ledger, which may have moved.
 func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g *reading) *ledger {
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		if int(t.cells[i].rule) == number {
-			t.fill(&t.cells[i], rule, g)
-			if t.live != nil {
-				t.live.touchPeer(l, &t.cells[i], rule, g.group)
+	c := t.cells.find(l.cell, uint16(number))
+	if c == nil {
+		if t.cells.len() == maxCells {
+			if !t.room() {
+				return l
 			}
-			return l
+			_, l = t.ledgers.find(addr)
 		}
+		l.cell = t.cells.add(uint16(number), l.cell)
+		c = t.cells.at(l.cell)
 	}
-	if len(t.cells) == maxCells {
-		if !t.room() {
-			return l
-		}
-		_, l = t.ledgers.find(addr)
-	}
-	t.cells = append(t.cells, cell{rule: uint16(number), next: l.cell})
-	l.cell = int32(len(t.cells) - 1)
-	t.fill(&t.cells[l.cell], rule, g)
+	t.fill(c, rule, g)
 	if t.live != nil {
-		t.live.touchPeer(l, &t.cells[l.cell], rule, g.group)
+		t.live.touchPeer(l, c, rule, g.group)
 	}
 	return l
 }
@@ -254,7 +247,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 		if !t.groupRoom() {
 			return
 		}
-		c = &cell{rule: uint16(number), next: -1, key: string(key[:min(len(key), 4*valueText)])}
+		c = &cell{rule: uint16(number), key: string(key[:min(len(key), 4*valueText)])}
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
@@ -323,13 +316,12 @@ func (t *Table) evict() {
 		dropped = t.ledgers.keep(func(*ledger) bool { i++; return i <= half })
 	}
 	t.evicted += uint64(dropped)
-	t.pack(func(*cell) bool { return true })
+	t.cells.pack(&t.ledgers, func(*cell) bool { return true })
 }
 
 // accused tells whether any rule has seen enough of an address.
 func (t *Table) accused(l *ledger) bool {
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		c := &t.cells[i]
+	for c := range t.cells.of(l.cell) {
 		if r := &t.rules[c.rule]; r.By == rules.ByIP && uint64(c.total) >= r.Count {
 			return true
 		}
@@ -340,7 +332,7 @@ func (t *Table) accused(l *ledger) bool {
 // room tells whether there is room for another cell, after making some if it pays: where most that is there must stay,
 // it is not looked through again before as many have been lost as would have been won.
 func (t *Table) room() bool {
-	if len(t.cells) < maxCells {
+	if t.cells.len() < maxCells {
 		return true
 	}
 	if t.lost < t.patience {
@@ -349,56 +341,17 @@ func (t *Table) room() bool {
 	}
 	t.thin()
 	t.patience = t.lost + maxCells/4
-	return len(t.cells) < maxCells
+	return t.cells.len() < maxCells
 }
 
 // thin drops the cells that are farthest from what their rules ask for.
 func (t *Table) thin() {
-	before := len(t.cells)
-	t.pack(func(c *cell) bool { return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2 })
-	if len(t.cells) > maxCells*3/4 {
-		t.pack(func(c *cell) bool { r := &t.rules[c.rule]; return r.By == rules.ByIP && uint64(c.total) >= r.Count })
+	before := t.cells.len()
+	t.cells.pack(&t.ledgers, func(c *cell) bool { return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2 })
+	if t.cells.len() > maxCells*3/4 {
+		t.cells.pack(&t.ledgers, func(c *cell) bool { r := &t.rules[c.rule]; return r.By == rules.ByIP && uint64(c.total) >= r.Count })
 	}
-	t.lost += uint64(before - len(t.cells))
-}
-
-// pack closes the gaps that cells leave which do not stay or which no address has any more. It does so in place: a table that
-// is full must not need as much memory again.
-func (t *Table) pack(stays func(*cell) bool) {
-	place := make([]int32, len(t.cells)) // where each goes, plus 1; 0: nowhere
-	for n := range t.ledgers.n {
-		last := &t.ledgers.at(n).cell
-		for i := *last; i >= 0; i = t.cells[i].next {
-			if c := &t.cells[i]; stays(c) {
-				*last, last = i, &c.next
-				place[i] = 1
-			}
-		}
-		*last = -1
-	}
-	kept := int32(0)
-	for i := range place {
-		if place[i] > 0 {
-			t.cells[kept] = t.cells[i]
-			kept++
-			place[i] = kept
-		}
-	}
-	clear(t.cells[kept:])
-	t.cells = t.cells[:kept]
-	if len(t.cells) < cap(t.cells)/4 {
-		t.cells = slices.Clone(t.cells)
-	}
-	for i := range t.cells {
-		if c := &t.cells[i]; c.next >= 0 {
-			c.next = place[c.next] - 1
-		}
-	}
-	for n := range t.ledgers.n {
-		if l := t.ledgers.at(n); l.cell >= 0 {
-			l.cell = place[l.cell] - 1
-		}
-	}
+	t.lost += uint64(before - t.cells.len())
 }
 
 // groupRoom is room for groups.
@@ -442,14 +395,14 @@ func (t *Table) Merge(o *Table) {
 	for i := range o.ledgers.n {
 		from := o.ledgers.at(i)
 		t.ledger(&from.addr).merge(from)
-		for c := from.cell; c >= 0; c = o.cells[c].next {
-			t.adopt(&from.addr, &o.cells[c], renumber)
+		for c := range o.cells.of(from.cell) {
+			t.adopt(&from.addr, c, renumber)
 		}
 	}
 	for k, c := range o.groups {
 		to := t.groups[k]
 		if to == nil {
-			to = &cell{rule: c.rule, next: -1, key: c.key}
+			to = &cell{rule: c.rule, key: c.key}
 			t.groups[k] = to
 		}
 		to.merge(c, parts(&t.rules[c.rule]), &t.names, renumber)
@@ -469,19 +422,16 @@ func (t *Table) Merge(o *Table) {
 // adopt merges another table's cell of an address.
 func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) {
 	l := t.ledger(addr)
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		if t.cells[i].rule == from.rule {
-			t.cells[i].merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
+	c := t.cells.find(l.cell, from.rule)
+	if c == nil {
+		if !t.room() {
 			return
 		}
+		_, l = t.ledgers.find(addr)
+		l.cell = t.cells.add(from.rule, l.cell)
+		c = t.cells.at(l.cell)
 	}
-	if !t.room() {
-		return
-	}
-	_, l = t.ledgers.find(addr)
-	t.cells = append(t.cells, cell{rule: from.rule, next: l.cell})
-	l.cell = int32(len(t.cells) - 1)
-	t.cells[l.cell].merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
+	c.merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
 }
 
 // Peer returns what is known of an address; zero counts if nothing is.

@@ -63,8 +63,7 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 	v := connwarden.Verdict{Addr: l.ip()}
 	var recent []connwarden.Evidence
-	for i := l.cell; i >= 0; i = t.cells[i].next {
-		c := &t.cells[i]
+	for c := range t.cells.of(l.cell) {
 		r := &t.rules[c.rule]
 		if r.By != rules.ByIP {
 			if e, now, ok := t.member(c, r, l, list); ok {
