@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -32,6 +34,7 @@ import (
 	"github.com/connwarden/connwarden/host"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/store"
+	"github.com/connwarden/connwarden/where"
 )
 
 // machine is what a driver is opened for.
@@ -197,10 +200,34 @@ func (m machine) siteDir(name string) (string, error) {
 	if err == nil {
 		dir, err = filepath.EvalSymlinks(dir)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", m.noSite(name)
+	}
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = os.Stat(dir); err == nil && !info.IsDir() {
+			return "", m.noSite(name)
+		}
+	}
 	if err != nil {
 		return "", usage("the host name of a site that the web server's configuration names, or the folder that it reads .htaccess from", "--site: %w", err)
 	}
 	return dir, nil
+}
+
+// noSite says that there is no such site, and which is called most like it.
+func (m machine) noSite(name string) error {
+	var names []string
+	for _, s := range m.found() {
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	hint := "name the folder that the web server reads .htaccess from: no configuration that was found here names a site"
+	if near := where.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %s? Or name the folder that the web server reads .htaccess from", near)
+	}
+	return usage(hint, "--site %s: neither a site of the web server's configuration nor a folder", name)
 }
 
 // resolved is a folder without links; itself where that cannot be seen.
