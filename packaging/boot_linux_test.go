@@ -242,7 +242,7 @@ func (m *machine) programs() {
 func (m *machine) told() {
 	const file = "/etc/connwarden/config.toml"
 	before := m.read(file)
-	m.run("install", "-m", "2755", "-g", "mail", "/usr/bin/id", "/usr/local/bin/drop")
+	m.run("install", "-D", "-m", "2755", "-g", "mail", "/usr/bin/id", "/usr/local/bin/drop")
 	m.write("/usr/local/bin/sendmail", "#!/bin/sh\n[ \"$(/usr/local/bin/drop -g -n)\" = mail ] && exit 0\necho 'cannot write into the queue' >&2\nexit 75\n")
 	m.write("/usr/local/bin/on-block", "#!/bin/sh\nexec cat >/var/lib/connwarden/hook-$1.json\n")
 	m.run("chmod", "755", "/usr/local/bin/sendmail", "/usr/local/bin/on-block")
