@@ -29,8 +29,12 @@ func hasTQuote(line []byte) bool { return hasT(line) && bytes.IndexByte(line, '"
 
 func hasTab(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 64)], '\t') >= 0 }
 
-// unbracketed tells of a line that begins with a date whether what follows its time opens no bracket, or one with a number.
+// unbracketed tells of a line that begins with a date whether a time as Exim and OpenVPN write it follows, and behind it no bracket, or one
+// with a number.
 func unbracketed(line []byte) bool {
+	if line[10] != ' ' || len(line) < 20 || line[19] != ' ' && line[19] != '.' {
+		return false
+	}
 	n := bytes.IndexByte(line[19:], ' ')
 	if n < 0 || 19+n+2 >= len(line) {
 		return false
@@ -63,9 +67,10 @@ func couldBeALB(line []byte) bool {
 // hasBracket, hasProftpd, hasLevel and hasClient look for what lines of MySQL, ProFTPD, PostgreSQL and BIND cannot be without.
 func hasBracket(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 72)], '[') > 0 }
 func hasProftpd(line []byte) bool {
-	return bytes.Contains(line[:min(len(line), 160)], []byte("proftpd["))
+	n := bytes.IndexByte(line[:min(len(line), 160)], '[')
+	return n > 0 && bytes.HasSuffix(line[:n], []byte("proftpd"))
 }
-func hasLevel(line []byte) bool { return bytes.Contains(line, []byte(":  ")) }
+func hasLevel(line []byte) bool { return bytes.Contains(line[:min(len(line), 256)], []byte(":  ")) }
 func hasClient(line []byte) bool {
 	return bytes.Contains(line[:min(len(line), 64)], []byte("client @0x"))
 }
