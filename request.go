@@ -33,6 +33,7 @@ type Request struct {
 	Kind    RequestKind
 	Host    []byte // the site: virtual host, Host header, or nothing
 	Method  []byte
+	Asked   []byte        // the host of an absolute URI, when it is not of the site that answered; hostile
 	Path    []byte        // without the query; of a request that is not HTTP, the whole request text
 	Query   []byte        // without '?'
 	Proto   []byte        // "HTTP/1.1"

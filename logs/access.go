@@ -117,6 +117,9 @@ func (p *Parser) push(line []byte) {
 	if len(r.Host) == 0 {
 		r.Host = p.opt.Site
 	}
+	if len(p.wanted) > 0 && foreign(r.Host, p.wanted) {
+		r.Asked = p.wanted
+	}
 	if p.opt.Proxies != nil && (len(p.forward) > 0 || len(p.real) > 0) {
 		p.viaProxy()
 	}
@@ -128,7 +131,7 @@ func (p *Parser) begin() {
 	if p.brief {
 		p.opt.Want, p.brief = p.want, false
 	}
-	p.forward, p.real, p.uri, p.inner, p.seen = nil, nil, nil, nil, 0
+	p.forward, p.real, p.uri, p.inner, p.wanted, p.seen = nil, nil, nil, nil, nil, 0
 	p.req = connwarden.Request{}
 	p.req.Size, p.req.Took = -1, -1
 }

@@ -128,6 +128,7 @@ type Parser struct {
 	uri      []byte
 	inner    []byte    // a line that a member of an object holds
 	forward  []byte    // X-Forwarded-For, Forwarded
+	wanted   []byte    // the host of an absolute URI
 	real     []byte    // CF-Connecting-IP and its like
 	sender   []byte    // the program of the line of syslog in hand
 	alone    bool      // nothing but a time stands before it

@@ -64,8 +64,9 @@ func (p *Parser) target(target []byte) {
 			if end < 0 {
 				end = len(rest)
 			}
+			p.wanted = hostOnly(rest[:end])
 			if len(r.Host) == 0 && len(p.opt.Site) == 0 {
-				r.Host = hostOnly(rest[:end])
+				r.Host = p.wanted
 			}
 			target = rest[end:]
 			if len(target) == 0 || target[0] == '?' {
@@ -202,6 +203,23 @@ func escapedByte(b []byte) (byte, int) {
 		}
 	}
 	return '\\', 1
+}
+
+// foreign tells whether a host that was asked for is of another site than the one that answered. An address may be the
+// server's own.
+func foreign(site, host []byte) bool {
+	return !within(site, host) && !within(host, site) && !isAddr(host)
+}
+
+func isAddr(host []byte) bool {
+	_, ok := parseAddr(host)
+	return ok
+}
+
+// within tells whether a name is another or lies below it.
+func within(name, other []byte) bool {
+	n := len(name) - len(other)
+	return n >= 0 && bytes.EqualFold(name[n:], other) && (n == 0 || name[n-1] == '.')
 }
 
 // hostOnly takes user, port and brackets off an authority.

@@ -35,6 +35,7 @@ const (
 	slotUser
 	slotMethod
 	slotKind
+	slotHost
 	texts
 )
 
@@ -63,6 +64,7 @@ var vocabularies = [looks][]field{
 		{name: "path", slot: slotPath, form: pathForm}, {name: "query", slot: slotQuery, form: queryForm}, {name: "agent", slot: slotAgent, form: queryForm},
 		{name: "referer", slot: slotReferer, form: queryForm}, {name: "site", slot: slotSite}, {name: "user", slot: slotUser},
 		{name: "method", slot: slotMethod}, {name: "kind", sort: word, slot: slotKind, values: []string{"http", "tls", "empty", "garbage"}},
+		{name: "host", slot: slotHost},
 		{name: "status", sort: number, slot: numStatus}, {name: "bytes", sort: number, slot: numBytes},
 		{name: "took", sort: number, slot: numTook}, {name: "ip", sort: address},
 	},

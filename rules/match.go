@@ -66,6 +66,7 @@ const (
 // remembered is how many texts of a slot are remembered; at 8 bytes each.
 var remembered = [texts]int{
 	slotPath: 1 << 16, slotQuery: 1 << 14, slotReferer: 1 << 14, slotAgent: 1 << 13, slotSite: 1 << 12, slotUser: 1 << 12, slotMethod: 1 << 10, slotKind: 1 << 8,
+	slotHost: 1 << 8,
 }
 
 // values holds the classes of texts by the texts' hashes, four that fall into one place beside each other. A value is the
@@ -120,7 +121,7 @@ type latest struct {
 }
 
 // seldom are the slots whose text is mostly that of the line before.
-var seldom = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, slotKind: true}
+var seldom = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, slotKind: true, slotHost: true}
 
 // classes number the different sets of leaves that texts fit; class 0 fits none.
 type classes struct {
@@ -238,6 +239,7 @@ func (m *Matcher) request(r *connwarden.Request) *memory {
 	s := &m.sub
 	s.text[slotPath], s.text[slotQuery], s.text[slotAgent], s.text[slotReferer] = r.Path, r.Query, r.Agent, r.Referer
 	s.text[slotSite], s.text[slotUser], s.text[slotMethod], s.text[slotKind] = r.Host, r.User, r.Method, kinds[r.Kind]
+	s.text[slotHost] = r.Asked
 	s.num[numStatus], s.num[numBytes], s.num[numTook] = int64(r.Status), r.Size, -1
 	if r.Took >= 0 {
 		s.num[numTook] = r.Took.Milliseconds()
