@@ -308,6 +308,13 @@ func (c *cell) valueWindows(span uint32) iter.Seq2[value, uint64] {
 	}
 }
 
+// renumber gives the sources of samples other numbers.
+func (c *cell) renumber(to func(uint16) uint16) {
+	for i := range c.samples {
+		c.samples[i].source = to(c.samples[i].source)
+	}
+}
+
 // merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.
 func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16) uint16) {
 	c.total += o.total

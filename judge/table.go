@@ -384,7 +384,8 @@ func (t *Table) Evicted() (addresses, counts uint64) {
 	return t.evicted, t.lost + t.lostGroups
 }
 
-// Merge adds what o counted, which must have the same options and must not be used afterwards.
+// Merge adds what o counted, which must have the same options and must not be used afterwards. What it holds is taken over or
+// let go piece by piece: both tables and their sum would not fit beside each other.
 func (t *Table) Merge(o *Table) {
 	t.flush()
 	o.flush()
@@ -392,20 +393,25 @@ func (t *Table) Merge(o *Table) {
 	t.lost += o.lost
 	t.lostGroups += o.lostGroups
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
+	o.ledgers.index = nil
 	for i := range o.ledgers.n {
 		from := o.ledgers.at(i)
 		t.ledger(&from.addr).merge(from)
 		for c := range o.cells.of(from.cell) {
 			t.adopt(&from.addr, c, renumber)
+			*c = cell{}
+		}
+		if (i+1)%chunk == 0 {
+			o.ledgers.chunks[i/chunk] = nil
 		}
 	}
 	for k, c := range o.groups {
-		to := t.groups[k]
-		if to == nil {
-			to = &cell{rule: c.rule, key: c.key}
-			t.groups[k] = to
+		if to := t.groups[k]; to != nil {
+			to.merge(c, parts(&t.rules[c.rule]), &t.names, renumber)
+			continue
 		}
-		to.merge(c, parts(&t.rules[c.rule]), &t.names, renumber)
+		c.renumber(renumber)
+		t.groups[k] = c
 	}
 	for i, d := range o.doubts {
 		if len(t.doubts) == maxClaims {
@@ -422,16 +428,26 @@ func (t *Table) Merge(o *Table) {
 // adopt merges another table's cell of an address.
 func (t *Table) adopt(addr *[16]byte, from *cell, renumber func(uint16) uint16) {
 	l := t.ledger(addr)
-	c := t.cells.find(l.cell, from.rule)
-	if c == nil {
-		if !t.room() {
-			return
-		}
-		_, l = t.ledgers.find(addr)
-		l.cell = t.cells.add(from.rule, l.cell)
-		c = t.cells.at(l.cell)
+	if c := t.cells.find(l.cell, from.rule); c != nil {
+		c.merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
+		return
 	}
-	c.merge(from, parts(&t.rules[from.rule]), &t.names, renumber)
+	if !t.room() {
+		return
+	}
+	_, l = t.ledgers.find(addr)
+	l.cell = t.cells.add(from.rule, l.cell)
+	from.renumber(renumber)
+	*t.cells.at(l.cell) = *from
+}
+
+// Lighten lets go of all but the addresses: when the verdicts are given nothing else is asked for.
+func (t *Table) Lighten() {
+	t.flush()
+	t.match, t.cells, t.groups, t.doubts = nil, cells{}, nil, nil
+	for i := range t.ledgers.n {
+		t.ledgers.at(i).cell = -1
+	}
 }
 
 // Peer returns what is known of an address; zero counts if nothing is.

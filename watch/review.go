@@ -207,6 +207,7 @@ func (r *review) again(ctx context.Context) error {
 			sum.again.Merge(f.again)
 		}
 	}
+	r.second = nil
 	if sum.again != nil {
 		if n := r.sum.ledgers.Adopt(sum.again); n > 0 {
 			r.p.Say("error logs", "%d lines that a client can forge were not counted: no request agrees with them", n)
@@ -253,6 +254,7 @@ func (r *review) assemble(ctx context.Context) {
 		var peers []connwarden.Verdict
 		peers, groups = table.Verdicts(r.now)
 		verdicts = append(verdicts, peers...)
+		table.Lighten() // the document needs its memory
 	}
 	if r.sum != nil {
 		verdicts = append(verdicts, r.holders...)
