@@ -1,0 +1,190 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/report"
+)
+
+func (a *actor) sync(ctx context.Context) {
+	a.synced = a.opt.Clock()
+	if a.opt.Keeper == nil {
+		return
+	}
+	out, list, err := a.opt.Keeper.Sync(ctx, a.opt.Drivers...)
+	if err != nil {
+		a.problem("blocks", err.Error())
+	}
+	for _, s := range list {
+		if s.Err != nil {
+			a.problem(s.Driver, s.Err.Error())
+		}
+	}
+	if out != nil {
+		for _, p := range out.Problems {
+			a.problem(p.What, p.Why)
+		}
+	}
+	a.hold(ctx)
+}
+
+// hold learns what is blocked, by whomever, and tells of what was lifted by others.
+func (a *actor) hold(ctx context.Context) {
+	k, ok := a.opt.Keeper.(interface {
+		Wishes(ctx context.Context) ([]block.Wish, error)
+	})
+	if !ok {
+		return
+	}
+	all, err := k.Wishes(ctx)
+	if err != nil {
+		a.problem("blocks", err.Error())
+		return
+	}
+	held := make(map[connwarden.BlockKey]block.Wish, len(all))
+	for _, w := range all {
+		w.Evidence = "" // it is long
+		held[w.BlockKey] = w
+	}
+	for key, w := range a.held {
+		if _, ok := held[key]; !ok {
+			a.opt.Tell(&Block{Head: head("unblock", a.opt.Clock()), Block: row(&w, "lifted")})
+		}
+	}
+	a.held, a.ends = held, time.Time{}
+	a.opt.Metrics.hold(held)
+}
+
+// limitRest is after how long those are tried again whom the guard's limit of a minute let go.
+const limitRest = time.Minute
+
+// retry tries those again whom the guard's limit let go: what is not recent any more is left out by itself.
+func (a *actor) retry(ctx context.Context) {
+	if len(a.waiting) == 0 || a.opt.Clock().Sub(a.alarmed) < limitRest {
+		return
+	}
+	list := a.waiting
+	a.waiting = nil
+	a.act(ctx, list)
+}
+
+// expire tells of blocks that ended, and compares the firewalls with what is wanted from time to time.
+func (a *actor) expire(ctx context.Context) {
+	now := a.opt.Clock()
+	every := a.opt.Sync
+	if every == 0 {
+		every = syncEvery
+	}
+	if now.Sub(a.synced) >= every {
+		a.sync(ctx)
+	}
+	if !now.Before(a.ends) {
+		a.over(now)
+	}
+	a.mu.Lock()
+	for p, at := range a.said {
+		if now.Sub(at) >= problemRest {
+			delete(a.said, p)
+		}
+	}
+	a.mu.Unlock()
+}
+
+// over tells of the blocks that have ended, and notes when the next one does.
+func (a *actor) over(now time.Time) {
+	a.ends = now.Add(problemRest) // or before, below
+	for key, w := range a.held {
+		switch {
+		case w.Expired(now):
+			delete(a.held, key)
+			a.opt.Metrics.holding(key, -1)
+			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
+		case !w.Until.IsZero() && w.Until.Before(a.ends):
+			a.ends = w.Until
+		}
+	}
+}
+
+// note remembers a block that was made.
+func (a *actor) note(w *block.Wish) {
+	if _, ok := a.held[w.BlockKey]; !ok {
+		a.opt.Metrics.holding(w.BlockKey, 1)
+	}
+	kept := *w
+	kept.Evidence = ""
+	a.held[w.BlockKey] = kept
+	if !w.Until.IsZero() && w.Until.Before(a.ends) {
+		a.ends = w.Until
+	}
+}
+
+// refused tells who was not blocked. Of those whom the limit of a minute let go only the number is told; they come again.
+func (a *actor) refused(list []block.Refusal, byTarget map[netip.Prefix]*decided, now time.Time) {
+	limited, why := 0, ""
+	for _, r := range list {
+		if r.Reason != block.ReasonLimit {
+			a.problem(block.Show(r.Target), "not blocked: "+r.Why)
+			continue
+		}
+		limited, why = limited+1, r.Why
+		if d := byTarget[r.Target]; d != nil && len(a.waiting) < maxQueue {
+			d.again = true
+			a.waiting = append(a.waiting, d.accusation)
+		}
+	}
+	if limited == 0 || now.Sub(a.alarmed) < limitRest {
+		return
+	}
+	a.alarmed = now
+	a.opt.Metrics.alarms.Add(1)
+	a.opt.Metrics.problems.Add(1)
+	a.opt.Tell(&Problem{Head: head("problem", now), Alarm: true, Problem: report.Problem{
+		What: "limit", Why: fmt.Sprintf("%s; %d more so far, who %s let go and tried again in a minute. Look whether they are all guilty, and if so raise block.per_minute", why, limited, areOrIs(limited)),
+	}})
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// block blocks those on whom all that is needed is proved.
+func (a *actor) block(ctx context.Context, all []decided) (*block.Outcome, error) {
+	if a.opt.Keeper == nil {
+		return nil, nil
+	}
+	var requests []block.Request
+	for i := range all {
+		d := &all[i]
+		if !d.acts {
+			continue
+		}
+		v := &d.judged.Verdict
+		e := v.Evidence[0]
+		for _, other := range v.Evidence[1:] {
+			if other.Score > e.Score {
+				e = other
+			}
+		}
+		evidence, _ := json.Marshal(a.evidence(v.Evidence)) // of strings, numbers and times
+		scope, drivers := connwarden.Scope{}, a.opt.Drivers
+		if d.site != nil {
+			scope, drivers = d.site.scope(), cmpDrivers(d.site.Drivers, drivers)
+		}
+		requests = append(requests, block.Request{
+			Target: block.Automatic(block.Single(v.Addr)), Scope: scope, Drivers: drivers, By: connwarden.Origin{Kind: connwarden.ByRule, Name: e.Rule}, Why: e.Why, Evidence: string(evidence),
+		})
+	}
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	return a.opt.Keeper.Block(ctx, requests...)
+}
