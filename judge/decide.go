@@ -17,16 +17,24 @@ type Known struct {
 // impostorScore is that of an address that claims to be a crawler and was proved not to be it: nobody does so by mistake.
 const impostorScore = 82
 
+// impostorHook is that of an address that claims to be a sender of web hooks: tools to test with, and services that
+// pass hooks on, keep its agent.
+const impostorHook = 62
+
 // unproved is the highest score of what waits for an answer: not yet suspicious.
 const unproved = connwarden.ScoreSuspicious - 1
 
 // Decide weighs what is known of an address into its verdict and returns the word for it.
 func Decide(v *connwarden.Verdict, k *Known) (word string) {
 	if k.Proof == connwarden.ProofImpostor {
+		score := impostorScore
+		if k.Bot.Tag == hookTag {
+			score = impostorHook
+		}
 		v.Evidence = append(v.Evidence, connwarden.Evidence{
-			Rule: "impostor-crawler", Why: "says it is " + k.Bot.Name + ", and is not: " + k.How, Score: impostorScore, Family: "identity", Count: 1,
+			Rule: "impostor-crawler", Why: "says it is " + k.Bot.Name + ", and is not: " + k.How, Score: score, Family: "identity", Count: 1,
 		})
-		v.Score, v.ScoreNow = weigh(v.Evidence), max(v.ScoreNow, impostorScore)
+		v.Score, v.ScoreNow = weigh(v.Evidence), max(v.ScoreNow, score)
 	}
 	capped := !slices.ContainsFunc(v.Evidence, func(e connwarden.Evidence) bool { return !e.Capped })
 	switch {
@@ -54,5 +62,8 @@ func Decide(v *connwarden.Verdict, k *Known) (word string) {
 	}
 }
 
-// searchTag is the tag of search engines in the room bots.
-const searchTag = "search-engine"
+// Tags of the room bots: search engines, and senders of web hooks.
+const (
+	searchTag = "search-engine"
+	hookTag   = "webhook"
+)
