@@ -15,6 +15,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -119,7 +121,7 @@ func (d *Driver) List(context.Context) ([]block.Entry, error) {
 }
 
 // Apply writes the list, lets nginx test it, and lets nginx read it. Where a page is known and something is added, it is
-// asked for before and after. What fails is taken back.
+// asked for before and after. What fails is taken back. Where nginx does not run the list is tested and left for its start.
 func (d *Driver) Apply(ctx context.Context, add, remove []block.Entry) error {
 	op := "add"
 	if len(add) == 0 {
@@ -181,12 +183,15 @@ func (d *Driver) bring(ctx context.Context, was list, targets []netip.Prefix, ad
 		return nil
 	}
 	prove := adds && d.opt.Page.URL != ""
+	var silent error // nobody answers: nginx may be down
 	if prove {
 		before, err := d.opt.Page.Look(ctx)
 		if err == nil {
 			err = before.Refusals()
 		}
-		if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			silent = err
+		} else if err != nil {
 			return fmt.Errorf("nothing was changed: %w", err)
 		}
 	}
@@ -195,8 +200,13 @@ func (d *Driver) bring(ctx context.Context, was list, targets []netip.Prefix, ad
 	if err == nil {
 		err = d.reload(ctx)
 	}
-	if err != nil { // nginx has not read it
+	switch {
+	case down(err): // it has tested the list, and reads it when it starts
+		prove = false
+	case err != nil: // nginx has not read it
 		return back(err, d.write(was))
+	case silent != nil:
+		return back(silent, errors.Join(d.write(was), d.reload(context.WithoutCancel(ctx))))
 	}
 	if prove {
 		if _, err := d.await(ctx, d.settling); err != nil {
@@ -243,6 +253,16 @@ func (d *Driver) stage(ctx context.Context, l list) (list, error) {
 func (d *Driver) reload(ctx context.Context) error {
 	_, err := d.run(ctx, "-s", "reload")
 	return err
+}
+
+// down tells whether a reload failed because no nginx runs: its file with a process number is not there or empty, or there is no
+// such process.
+func down(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "invalid PID number") || strings.Contains(text, "failed (3: ") || strings.Contains(text, ".pid\" failed (2: ") || strings.Contains(text, "/pid\" failed (2: ")
 }
 
 // dump lets nginx test its configuration and returns the text of all its files.
@@ -326,6 +346,9 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) (string, error) {
 		return "", fmt.Errorf("no page is known that could be asked for: %w", connwarden.ErrUnsupported)
 	}
 	answers, err := d.await(ctx, grace)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "listed in " + d.opt.File + "; nobody answers at " + d.opt.Page.URL + ": nginx reads the list when it starts", nil
+	}
 	if err != nil {
 		return "", heed(err)
 	}

@@ -307,22 +307,57 @@ func TestRealNginxThatDoesNotHeedIsLeftAsItWas(t *testing.T) {
 	}
 }
 
-func TestRealNginxThatIsDownTakesNothing(t *testing.T) {
-	around(t, glob, "", func(s *server) {
-		before := s.state()
-		s.stop()
-		for page, says := range map[canary.Page]string{{}: `/pid"`, s.options().Page: "nothing was changed"} {
+// TestRealNginxThatIsDown is given the list for its start, with a page and without; a broken configuration stays as it was.
+func TestRealNginxThatIsDown(t *testing.T) {
+	for _, page := range []canary.Page{{}, {URL: "http://127.0.0.1/"}} {
+		around(t, glob, "", func(s *server) {
+			s.stop()
 			opt := s.options()
 			opt.Page = page
 			d, err := nginx.Open(opt)
 			check(t, err)
-			if err := d.Apply(t.Context(), attackers, nil); err == nil || !strings.Contains(err.Error(), says) {
-				t.Errorf("got %v, want %q", err, says)
+			s.write("conf.d/zz.conf", "nonsense;\n")
+			before := s.state()
+			if err := d.Apply(t.Context(), attackers, nil); err == nil || !strings.Contains(err.Error(), "nonsense") {
+				t.Errorf("a broken configuration: %v", err)
 			}
 			if after := s.state(); after != before {
 				t.Errorf("the configuration is\n%s", after)
 			}
+			check(t, os.Remove(filepath.Join(s.dir, "conf.d/zz.conf")))
+			check(t, d.Apply(t.Context(), attackers, nil))
+			if held, err := d.List(t.Context()); err != nil || len(held) != len(attackers) {
+				t.Errorf("it holds %v, %v", held, err)
+			}
+			seen, err := d.Prove(t.Context(), attackers[0])
+			if page.URL == "" && !errors.Is(err, connwarden.ErrUnsupported) || page.URL != "" && !strings.Contains(seen, "when it starts") {
+				t.Errorf("proved: %q, %v", seen, err)
+			}
+			s.start()
+			s.answers(http.StatusForbidden, http.StatusOK)
+			s.stop()
+			check(t, d.Apply(t.Context(), nil, attackers))
+			s.start()
+			s.answers(http.StatusOK, http.StatusOK)
+		})
+	}
+}
+
+// TestRealNginxPageOfNobody: nginx runs, and the page that is to prove the list is none of its.
+func TestRealNginxPageOfNobody(t *testing.T) {
+	around(t, glob, "", func(s *server) {
+		before := s.state()
+		opt := s.options()
+		opt.Page.URL = "http://127.0.0.1:81/"
+		d, err := nginx.Open(opt)
+		check(t, err)
+		if err := d.Apply(t.Context(), attackers, nil); err == nil || !strings.Contains(err.Error(), "as it was before") {
+			t.Errorf("got %v", err)
 		}
+		if after := s.state(); after != before {
+			t.Errorf("the configuration is\n%s", after)
+		}
+		s.answers(http.StatusOK, http.StatusOK)
 	})
 }
 
