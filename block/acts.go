@@ -15,7 +15,8 @@ import (
 const defaultPardon = 24 * time.Hour
 
 // Unblock lifts what is blocked of targets and below them, by all drivers or those named. An operator's unblock is also a
-// pardon. A target inside a blocked range is refused: lifting the range would open more than was asked for.
+// pardon; of anyone else's only what was blocked in the same way is lifted. A target inside a blocked range is refused:
+// lifting the range would open more than was asked for.
 func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []string, by connwarden.Origin) (*Outcome, error) {
 	b, err := k.open(ctx)
 	if err != nil {
@@ -33,7 +34,7 @@ func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []st
 		var above *Wish
 		for _, w := range inOrder(held) {
 			switch {
-			case !w.Wanted(b.now) || len(names) > 0 && !slices.Contains(names, w.Driver):
+			case !w.Wanted(b.now) || len(names) > 0 && !slices.Contains(names, w.Driver) || by.Kind != connwarden.ByOperator && by.Kind != w.By.Kind:
 			case within(w.Target, target):
 				found = true
 				if !taken[w.BlockKey] {

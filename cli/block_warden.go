@@ -106,6 +106,9 @@ func (w *warden) lost(err error) bool {
 // leave ends the work of a command whose process ends with it: the journal is not closed, which would wait for the disk
 // (see store.Store.Close).
 func (w *warden) leave() {
+	if w.keeper == nil || !w.keeper.Plan {
+		nudge(w.plan.StateDir)
+	}
 	if w.keeper != nil {
 		w.keeper.Close()
 	}

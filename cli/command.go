@@ -152,6 +152,7 @@ Without a command it is "connwarden review".`,
 	defer tellDefaults(root)
 	root.AddCommand(c.reviewCommand(), c.topCommand(), c.connsCommand(), c.pagesCommand(), c.errorsCommand(), c.explainCommand(), c.rulesCommand(), c.ipCommand(), c.doctorCommand(), c.configCommand(), c.updateCommand())
 	root.AddCommand(c.blockCommand(), c.unblockCommand(), c.blocksCommand(), c.allowCommand(), c.disallowCommand(), c.allowedCommand(), c.undoCommand(), c.confirmCommand(), c.syncCommand())
+	root.AddCommand(c.fleetCommand(), c.joinCommand(), c.leaveCommand(), c.revokeCommand())
 	root.AddCommand(c.watchCommand(), c.quietCommand(), c.webCommand(), c.reportCommand())
 	return root
 }

@@ -45,6 +45,7 @@ type File struct {
 	Notify      []notifyFile `toml:"notify" comment:"whom the daemon tells, and how"`
 	History     historyFile  `toml:"history"`
 	Daemon      daemonFile   `toml:"daemon"`
+	Fleet       fleetFile    `toml:"fleet"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -66,6 +67,7 @@ type Plan struct {
 	Notify   []channelPlan
 	History  historyPlan
 	Daemon   daemonPlan
+	Fleet    fleetPlan
 	StateDir string
 	WatchDir string // where the daemon keeps what it saw; StateDir, or a folder in it that is its reader's
 	File     string
@@ -230,6 +232,9 @@ func (c *command) plan() (*Plan, error) {
 		return nil, err
 	}
 	if err := p.planDaemon(&f.Daemon, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planFleet(&f.Fleet, inFile); err != nil {
 		return nil, err
 	}
 	return p, nil

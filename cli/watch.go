@@ -155,6 +155,9 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 	if err := r.begin(ctx, p, &opt); err != nil {
 		return err
 	}
+	if !f.dryRun && !f.once {
+		c.takePart(ctx, p, f, &opt)
+	}
 	return errors.Join(live.Run(ctx, opt), broken)
 }
 

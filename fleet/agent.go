@@ -69,7 +69,7 @@ type agent struct {
 
 	hints  chan uint64
 	state  chan error // nil: connected; else why not any more
-	failed chan error // what was written and not taken
+	failed chan error // what others than its goroutine met
 }
 
 const (
@@ -146,7 +146,7 @@ func Run(ctx context.Context, opt Options) error {
 			a.again = nil
 			a.read(ctx)
 		case err := <-a.failed:
-			a.problem("fleet", "share a decision: "+err.Error())
+			a.problem("fleet", err.Error())
 		case <-opt.Nudge:
 			a.share(ctx)
 		case <-tick.C:
@@ -241,7 +241,7 @@ func (a *agent) subscribe(nc *nats.Conn) error {
 	}
 	if _, err := nc.Subscribe(a.ack(), func(m *nats.Msg) {
 		if _, err := parseStored(m.Data); err != nil {
-			a.fail(err)
+			a.fail(fmt.Errorf("share a decision: %w", err))
 		}
 	}); err != nil {
 		return err
@@ -290,6 +290,7 @@ func (a *agent) tick(ctx context.Context) {
 func (a *agent) tell(ctx context.Context, now time.Time) bool {
 	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
 	a.opt.Host.Status(ctx, &s)
+	s.Blocks += a.t.blocks()
 	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: -a.ahead.Seconds()}
 	b, err := s.encode()
 	if err == nil {
@@ -394,6 +395,9 @@ func (a *agent) act(ctx context.Context) {
 				a.t.dirty[place{o.Kind, o.Target, o.Scope}] = true
 			case why[i] != "":
 				a.t.done(o, why[i], now)
+				if why[i] == Ours {
+					continue
+				}
 				a.refuse(Refusal{o.Kind, o.Target, o.From, why[i]})
 			default:
 				a.t.done(o, "", now)

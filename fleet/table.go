@@ -84,6 +84,10 @@ type Order struct {
 	Until  time.Time // by our clock
 }
 
+// Ours is what a host says against a block that it decided on itself: that is no refusal, and is asked for again, since
+// its own may end sooner.
+const Ours = "this host blocks it itself"
+
 // Refusal is what this host did not take of what others decided.
 type Refusal struct {
 	Kind   Kind
@@ -297,7 +301,17 @@ func (t *table) gone(k Key) {
 	delete(t.peers, k.Host)
 }
 
-// Rests before what this host refused is asked of it again: its own block may have ended, the minute be over.
+// blocks are how many of what this host holds are.
+func (t *table) blocks() (n int) {
+	for where := range t.applied {
+		if where.kind == KindBlock {
+			n++
+		}
+	}
+	return n
+}
+
+// refusedRest is the rest before what this host refused is asked of it again: its own block may have ended, the minute be over.
 const refusedRest = time.Minute
 
 // letBe leaves what this host holds and the bucket does not speak of to end by itself: the bucket is another than the one
