@@ -36,42 +36,42 @@ type File struct {
 		Folder *string  `toml:"folder" comment:"rules of one's own"`
 		Off    []string `toml:"off" comment:"names of rules that do not count here"`
 	} `toml:"rules"`
-	Block       blockFile    `toml:"block"`
-	Actions     actionsFile  `toml:"actions"`
-	Log         logFile      `toml:"log"`
-	Metrics     metricsFile  `toml:"metrics"`
-	Sites       []siteFile   `toml:"site" comment:"how some sites differ"`
-	Maintenance []windowFile `toml:"maintenance" comment:"times of the week in which less is blocked"`
-	Notify      []notifyFile `toml:"notify" comment:"whom the daemon tells, and how"`
-	History     historyFile  `toml:"history"`
-	Daemon      daemonFile   `toml:"daemon"`
-	Fleet       fleetFile    `toml:"fleet"`
+	Block       blockFile      `toml:"block"`
+	Actions     actionsFile    `toml:"actions"`
+	Log         logFile        `toml:"log"`
+	Metrics     metricsFile    `toml:"metrics"`
+	Sites       []siteFile     `toml:"site" comment:"how some sites differ"`
+	Maintenance []windowFile   `toml:"maintenance" comment:"times of the week in which less is blocked"`
+	Notify      []notifyFile   `toml:"notify" comment:"whom the daemon tells, and how"`
+	History     historyFile    `toml:"history"`
+	ClickHouse  clickhouseFile `toml:"clickhouse"`
+	Daemon      daemonFile     `toml:"daemon"`
 }
 
 // Plan is what will be done: every setting with its origin.
 type Plan struct {
-	Zone     *time.Location
-	Since    string
-	Top      int
-	Logs     []string
-	Proxies  []netip.Prefix
-	CDN      bool
-	Geo      []string // MaxMind DB files
-	Rules    string   // folder of the user's own
-	RulesOff []string // names
-	Block    blockPlan
-	Actions  actionsPlan
-	Policy   live.Policy
-	Log      logPlan
-	Metrics  *web.Place // nil: not served
-	Notify   []channelPlan
-	History  historyPlan
-	Daemon   daemonPlan
-	Fleet    fleetPlan
-	StateDir string
-	WatchDir string // where the daemon keeps what it saw; StateDir, or a folder in it that is its reader's
-	File     string
-	values   []report.Value
+	Zone       *time.Location
+	Since      string
+	Top        int
+	Logs       []string
+	Proxies    []netip.Prefix
+	CDN        bool
+	Geo        []string // MaxMind DB files
+	Rules      string   // folder of the user's own
+	RulesOff   []string // names
+	Block      blockPlan
+	Actions    actionsPlan
+	Policy     live.Policy
+	Log        logPlan
+	Metrics    *web.Place // nil: not served
+	Notify     []channelPlan
+	History    historyPlan
+	ClickHouse clickhousePlan
+	Daemon     daemonPlan
+	StateDir   string
+	WatchDir   string // where the daemon keeps what it saw; StateDir, or a folder in it that is its reader's
+	File       string
+	values     []report.Value
 }
 
 // defaultConfig is where the configuration is looked for when --config does not say.
@@ -231,10 +231,10 @@ func (c *command) plan() (*Plan, error) {
 	if err := p.planHistory(&f.History, inFile); err != nil {
 		return nil, err
 	}
-	if err := p.planDaemon(&f.Daemon, inFile); err != nil {
+	if err := p.planClickHouse(&f.ClickHouse, inFile); err != nil {
 		return nil, err
 	}
-	if err := p.planFleet(&f.Fleet, inFile); err != nil {
+	if err := p.planDaemon(&f.Daemon, inFile); err != nil {
 		return nil, err
 	}
 	return p, nil

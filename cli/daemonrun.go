@@ -134,7 +134,13 @@ func (r *running) begin(ctx context.Context, p *Plan, opt *live.Options) error {
 		return err
 	}
 	r.teller = tell.New(host, p.Zone, r.log)
-	r.metrics.More = tellFigures(r.teller)
+	tells := tellFigures(r.teller)
+	r.metrics.More = func(e *live.Exposition) {
+		tells(e)
+		if h, ok := opt.Recorder.(*historian); ok && h.ship != nil {
+			shipFigures(h.ship, e)
+		}
+	}
 	if !r.flags.once && !r.flags.dryRun {
 		r.teller.Set(channels)
 	}
@@ -214,8 +220,8 @@ func (r *running) renew(ctx context.Context) (*live.Options, error) {
 		}
 		return nil, located(err, p.File, r.c)
 	}
-	if before.History != p.History || before.Daemon != p.Daemon {
-		r.log.Warn("a change of [history] or [daemon] waits for a restart")
+	if before.History != p.History || before.Daemon != p.Daemon || before.ClickHouse != p.ClickHouse {
+		r.log.Warn("a change of [history], [clickhouse] or [daemon] waits for a restart")
 	}
 	opt.Taken = func(used bool) {
 		if !used {

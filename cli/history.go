@@ -12,6 +12,7 @@ import (
 	"github.com/connwarden/connwarden/history"
 	"github.com/connwarden/connwarden/live"
 	"github.com/connwarden/connwarden/report"
+	"github.com/connwarden/connwarden/warehouse"
 )
 
 // historyFile is the section [history] of the configuration.
@@ -63,7 +64,8 @@ func parseSize(text string) (int64, error) {
 
 // historian writes down what the daemon tells and counts. What is told waits for the next batch of counts.
 type historian struct {
-	book *history.Book
+	book *history.Book        // nil: none is kept here
+	ship *warehouse.Warehouse // nil: nothing is sent
 
 	mu        sync.Mutex // guards the rest; leaf
 	sightings []report.Sighting
@@ -97,7 +99,10 @@ func (h *historian) Record(ctx context.Context, b live.Batch) error {
 	batch := &history.Batch{Number: b.Number, Rates: b.Rates, Sightings: h.sightings, Acts: h.acts, Left: h.left}
 	h.sightings, h.acts, h.left = nil, nil, 0
 	h.mu.Unlock()
-	err := h.book.Record(ctx, batch)
+	var err error
+	if h.book != nil {
+		err = h.book.Record(ctx, batch)
+	}
 	var replaced *history.Replaced
 	if err != nil && !errors.As(err, &replaced) { // it comes again, with what was told since
 		h.mu.Lock()
@@ -107,6 +112,11 @@ func (h *historian) Record(ctx context.Context, b live.Batch) error {
 			h.sightings, h.left = h.sightings[over:], h.left+uint64(over)
 		}
 		h.acts = h.acts[max(len(h.acts)-history.MaxActs, 0):]
+		return err
+	}
+	if h.ship != nil {
+		// It says itself what it could not keep; the history has it, and must not take it twice.
+		_ = h.ship.Put(&warehouse.Batch{Number: batch.Number, Rates: batch.Rates, Sightings: batch.Sightings, Acts: batch.Acts})
 	}
 	return err
 }

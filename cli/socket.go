@@ -146,8 +146,20 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 	var ends []func()
 	var problems []report.Problem
 	tells := []func(any){opt.Tell}
+	h := &historian{}
+	if opt.History != nil {
+		var err error
+		if h.ship, err = c.warehouse(p); err != nil {
+			problems = append(problems, report.Problem{What: "clickhouse", Why: report.Clean(err.Error())})
+		}
+		if h.ship != nil {
+			opt.Recorder = h
+			tells = append(tells, h.tell)
+			ends = append(ends, h.ship.Close)
+		}
+	}
 	if size := p.History.Size; size > 0 && opt.History != nil {
-		h := &historian{book: history.New(p.WatchDir, size, c.env.Now)}
+		h.book = history.New(p.WatchDir, size, c.env.Now)
 		opt.Recorder = h
 		now := c.env.Now()
 		past, err := history.Read(ctx, p.WatchDir, history.Query{From: now.Add(-time.Hour), Until: now.Add(time.Minute), Rows: presentPeers, Zone: p.Zone})
@@ -156,7 +168,9 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 		} else if !errors.Is(err, history.ErrNone) {
 			problems = append(problems, report.Problem{What: "history", Why: report.Clean(err.Error())})
 		}
-		tells = append(tells, h.tell)
+		if h.ship == nil {
+			tells = append(tells, h.tell)
+		}
 		ends = append(ends, func() { h.book.Close() }) // what was written is written
 	}
 	if p.Daemon.Socket != "" {

@@ -63,8 +63,21 @@ func parse(name string) (file, bool) {
 // numberWide is how many digits a batch's number has in a file's name: those of the greatest.
 const numberWide = 20
 
-// Put writes a batch into the spool; an error says that it is not in, or not whole, and it may be put in again.
+// Put writes a batch into the spool. An error, which is logged and counted too, says that it is not in, or not whole; it may be
+// put in again.
 func (w *Warehouse) Put(b *Batch) error {
+	err := w.put(b)
+	if err != nil {
+		w.opt.Log.Error("a batch for clickhouse could not be kept", "err", err.Error())
+		w.mu.Lock()
+		w.stats.Dropped++
+		w.stats.Problem = err.Error()
+		w.mu.Unlock()
+	}
+	return err
+}
+
+func (w *Warehouse) put(b *Batch) error {
 	for _, t := range []struct {
 		name string
 		rows []any
