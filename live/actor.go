@@ -41,6 +41,7 @@ type actor struct {
 	asking   chan struct{} // as many as may ask name servers at once
 	own      map[netip.Addr]bool
 	synced   time.Time
+	lifts    bool // something has ended that no firewall ends by itself
 
 	mu       sync.Mutex // guards the rest; leaf
 	queue    []accusation

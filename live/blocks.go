@@ -13,7 +13,7 @@ import (
 )
 
 func (a *actor) sync(ctx context.Context) {
-	a.synced = a.opt.Clock()
+	a.synced, a.lifts = a.opt.Clock(), false
 	if a.opt.Keeper == nil {
 		return
 	}
@@ -81,11 +81,11 @@ func (a *actor) expire(ctx context.Context) {
 	if every == 0 {
 		every = syncEvery
 	}
-	if now.Sub(a.synced) >= every {
-		a.sync(ctx)
+	if !now.Before(a.ends) && a.over(now) && a.opt.Sync > 0 { // some firewall ends nothing by itself
+		a.lifts = true
 	}
-	if !now.Before(a.ends) {
-		a.over(now)
+	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest {
+		a.sync(ctx)
 	}
 	a.mu.Lock()
 	for p, at := range a.said {
@@ -96,12 +96,17 @@ func (a *actor) expire(ctx context.Context) {
 	a.mu.Unlock()
 }
 
-// over tells of the blocks that have ended, and notes when the next one does.
-func (a *actor) over(now time.Time) {
+// liftRest is how soon after a sync another one lifts what is over: where blocks end one after the other each makes a server read
+// its configuration anew.
+const liftRest = 2 * time.Second
+
+// over tells of the blocks that have ended, and notes when the next one does. It tells whether any has.
+func (a *actor) over(now time.Time) (ended bool) {
 	a.ends = now.Add(problemRest) // or before, below
 	for key, w := range a.held {
 		switch {
 		case w.Expired(now):
+			ended = true
 			delete(a.held, key)
 			a.opt.Metrics.holding(key, -1)
 			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
@@ -109,6 +114,7 @@ func (a *actor) over(now time.Time) {
 			a.ends = w.Until
 		}
 	}
+	return ended
 }
 
 // note remembers a block that was made.
