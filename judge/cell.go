@@ -315,8 +315,8 @@ func (c *cell) renumber(to func(uint16) uint16) {
 	}
 }
 
-// merge adds another cell of the same rule and group. Its samples' sources are numbers in names, those of o in others.
-func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16) uint16) {
+// merge adds another cell of the same rule and group. The sources of the samples of both are numbers in names.
+func (c *cell) merge(o *cell, span uint32, names []string) {
 	c.total += o.total
 	for v, n := range o.others {
 		c.others[v] += n
@@ -335,8 +335,7 @@ func (c *cell) merge(o *cell, span uint32, names *[]string, renumber func(uint16
 		c.note(v, span)
 	}
 	for i, s := range o.samples {
-		s.source = renumber(s.source)
-		if c.keep(s, *names) && i == 0 {
+		if c.keep(s, names) && i == 0 {
 			c.example = o.example
 		}
 	}

@@ -42,6 +42,24 @@ func (s *cells) add(rule uint16, first int32) int32 {
 	return i
 }
 
+// take puts the cells of another table behind its own, and unused ones up to the next chunk between. It returns how much
+// their numbers are higher now.
+func (s *cells) take(o *cells) (base int32) {
+	base = int32(len(s.chunks) << cellBits)
+	for len(s.links) < int(base) {
+		s.links = append(s.links, link{next: -1})
+	}
+	s.chunks = append(s.chunks, o.chunks...)
+	for _, k := range o.links {
+		if k.next >= 0 {
+			k.next += base
+		}
+		s.links = append(s.links, k)
+	}
+	*o = cells{}
+	return base
+}
+
 // of yields the cells of an address, given its first.
 func (s *cells) of(first int32) iter.Seq[*cell] {
 	return func(yield func(*cell) bool) {

@@ -1,0 +1,88 @@
+package judge
+
+// Merge adds what o counted, which must have the same options and must not be used afterwards. What it holds is taken over or
+// let go piece by piece: both tables and their sum would not fit beside each other.
+func (t *Table) Merge(o *Table) {
+	t.flush()
+	o.flush()
+	t.evicted += o.evicted
+	t.lost += o.lost
+	t.lostGroups += o.lostGroups
+	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
+	o.match, o.ledgers.index = nil, nil
+	base := t.cells.take(&o.cells)
+	for i := range o.ledgers.n {
+		t.adopt(o.ledgers.at(i), base, renumber)
+		if (i+1)%chunk == 0 {
+			o.ledgers.chunks[i/chunk] = nil
+		}
+	}
+	t.fit()
+	for k, c := range o.groups {
+		c.renumber(renumber)
+		if to := t.groups[k]; to != nil {
+			to.merge(c, parts(&t.rules[c.rule]), t.names)
+		} else {
+			t.groups[k] = c
+		}
+	}
+	for i, d := range o.doubts {
+		if len(t.doubts) == maxClaims {
+			t.lost += uint64(len(o.doubts) - i)
+			break
+		}
+		t.doubts = append(t.doubts, d)
+	}
+	for i, yes := range o.agreed {
+		t.agreed[i] = t.agreed[i] || yes
+	}
+}
+
+// adopt merges another table's ledger, whose cells stand among the table's own by now, base behind their old numbers.
+func (t *Table) adopt(from *ledger, base int32, renumber func(uint16) uint16) {
+	slot, l := t.ledgers.find(&from.addr)
+	if l == nil {
+		l = t.ledgers.add(&from.addr, slot)
+	}
+	l.merge(from)
+	if from.cell < 0 {
+		return
+	}
+	for i := from.cell + base; i >= 0; {
+		k, c := &t.cells.links[i], t.cells.at(i)
+		next := k.next
+		c.renumber(renumber)
+		if mine := t.cells.find(l.cell, k.rule); mine != nil {
+			mine.merge(c, parts(&t.rules[k.rule]), t.names)
+			*c = cell{}
+		} else {
+			k.next, l.cell = l.cell, i
+		}
+		i = next
+	}
+}
+
+// fit brings a table that took in another one back to its bounds.
+func (t *Table) fit() {
+	for t.ledgers.n > t.ledgers.max {
+		t.evict()
+	}
+	t.cells.pack(&t.ledgers, func(*cell) bool { return true })
+	if t.cells.len() > maxCells {
+		t.thin()
+	}
+	if over := t.cells.len() - maxCells; over > 0 { // every one is near its bound: those of the youngest addresses go
+		n := 0
+		t.cells.pack(&t.ledgers, func(*cell) bool { n++; return n <= maxCells })
+		t.lost += uint64(over)
+	}
+}
+
+// Lighten lets go of all but the addresses: when the verdicts are given nothing else is asked for.
+func (t *Table) Lighten() {
+	t.flush()
+	t.match, t.cells, t.groups, t.doubts = nil, cells{}, nil, nil
+	for i := range t.ledgers.n {
+		t.ledgers.at(i).cell = -1
+	}
+}
