@@ -23,7 +23,7 @@ func TestMembers(t *testing.T) {
 	}
 	at := start.Add(5 * time.Hour)
 	log = append(log, post("198.51.100.2", "a.example", at, 2), post("198.51.100.3", "b.example", at, 3)) // while it lasts, here and elsewhere
-	for i := range 40 { // one mistypes while it lasts and gets in, and many get in at once: that neither spares others nor lifts what is asked for
+	for i := range 40 {                                                                                   // one mistypes while it lasts and gets in, and many get in at once: that neither spares others nor lifts what is asked for
 		r := post(fmt.Sprintf("198.51.100.%d", 100+i), "a.example", at, 200+i)
 		if i == 0 {
 			log = append(log, post("198.51.100.100", "a.example", at, 199))
