@@ -41,7 +41,8 @@ const help = `connwarden-hub is the engine of a fleet of connwardens: NATS with 
 
 Three nodes, which go on when one of them is lost, have the same keys.json in their state folders:
 
-  connwarden-hub run --name hub1.example.net --node a --cluster 10.0.0.1:6222 --peers 10.0.0.2:6222,10.0.0.3:6222
+  connwarden-hub run --name hub1.example.net --node a --cluster 10.0.0.1:6222 --peers 10.0.0.2:6222,10.0.0.3:6222 \
+      --hubs hub1.example.net:4222,hub2.example.net:4222,hub3.example.net:4222
 
 Exit codes: 0 done; 1 failed; 2 used wrongly.
 `
@@ -148,11 +149,12 @@ func (p *program) run(ctx context.Context, args []string) error {
 	node := p.flags.String("node", "", "")
 	cluster := p.flags.String("cluster", "", "")
 	peers := p.flags.String("peers", "", "")
+	hubs := p.flags.String("hubs", "", "")
 	if err := p.parse(args, 0); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(p.err, nil))
-	opt := Options{State: p.state, Listen: *listen, Node: *node, Cluster: *cluster, Peers: split(*peers), Log: log, Clock: time.Now}
+	opt := Options{State: p.state, Listen: *listen, Node: *node, Cluster: *cluster, Peers: split(*peers), Hubs: split(*hubs), Log: log, Clock: time.Now}
 	if _, err := opt.nodes(); err != nil {
 		return fmt.Errorf("%w; %w", err, errUsage)
 	}

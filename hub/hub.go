@@ -36,6 +36,7 @@ type Options struct {
 	Node    string
 	Cluster string
 	Peers   []string
+	Hubs    []string // addresses of all nodes for hosts, told to those that join; none: this node's, by its first name
 	Log     *slog.Logger
 	Clock   func() time.Time
 

@@ -113,8 +113,11 @@ func (h *Hub) join(ctx context.Context, words []string, body []byte) any {
 	return &fleet.JoinAnswer{JWT: text, Group: m.Group, Operator: m.Operator, Kinds: m.Kinds, URLs: h.urls()}
 }
 
-// urls are where the hub is, by the name that its operator gave it.
+// urls are where the hub is, by the names that its operator gave it.
 func (h *Hub) urls() (list []string) {
+	if len(h.opt.Hubs) > 0 {
+		return h.opt.Hubs
+	}
 	_, port, err := hostPort(h.Address())
 	if err != nil || len(h.opt.Names) == 0 {
 		return nil
