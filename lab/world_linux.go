@@ -82,8 +82,8 @@ func (l *Lab) Have(prefix netip.Prefix) {
 	l.ip(l.world, "addr add "+prefix.String()+" dev eth0")
 }
 
-// Far makes a machine with the given address, in a /24 of which the world has .254.
-func (l *Lab) Far(name string, addr netip.Addr) *Far {
+// Far makes a machine with the given addresses: of IPv4 in a /24 of which the world has .254, of IPv6 in a /64 of which it has ::fe.
+func (l *Lab) Far(name string, addr, addr6 netip.Addr) *Far {
 	l.t.Helper()
 	th, err := newThread(unix.CLONE_NEWNET|unix.CLONE_NEWPID, nil)
 	l.check(err)
@@ -106,6 +106,12 @@ func (l *Lab) Far(name string, addr netip.Addr) *Far {
 	l.ip(th, "addr add "+addr.String()+"/24 dev eth0")
 	l.ip(th, "link set eth0 up")
 	l.ip(th, "route add default via "+gate)
+	net6 := addr6.As16()
+	net6[15] = 0xfe
+	gate6 := netip.AddrFrom16(net6).String()
+	l.ip(l.world, "addr add "+gate6+"/64 dev "+name+" nodad")
+	l.ip(th, "addr add "+addr6.String()+"/64 dev eth0 nodad")
+	l.ip(th, "-6 route add default via "+gate6)
 	l.check(l.world.do(func() error { return setting("ipv4/ip_forward", "1") }))
 	f := &Far{l, th}
 	l.mu.Lock()

@@ -12,12 +12,13 @@ import (
 func TestKernelElsewhere(t *testing.T) {
 	l := lab.New(t)
 	far := netip.MustParseAddr("198.19.80.1")
+	far6 := netip.MustParseAddr("2001:db8:60::1")
 	from := netip.MustParseAddr("198.51.100.7")
 	if err := l.Ours(far); !errors.Is(err, lab.ErrElsewhere) {
 		t.Errorf("before it is there %s is not ours: %v", far, err)
 	}
-	l.Far("far0", far)
-	for _, ours := range []string{lab.Addr4, lab.Addr6, "::ffff:" + lab.Addr4, far.String()} {
+	l.Far("far0", far, far6)
+	for _, ours := range []string{lab.Addr4, lab.Addr6, "::ffff:" + lab.Addr4, far.String(), far6.String()} {
 		if err := l.Ours(netip.MustParseAddr(ours)); err != nil {
 			t.Errorf("%s is ours: %v", ours, err)
 		}

@@ -30,6 +30,7 @@ var (
 	server6 = netip.MustParseAddr(lab.Addr6)
 	names   = netip.MustParseAddr("192.0.2.53") // the name server
 	cdn     = netip.MustParseAddr("198.19.80.1")
+	cdn6    = netip.MustParseAddr("2001:db8:50::1")
 
 	attackers4 = netip.MustParsePrefix("198.18.0.0/17")
 	customers4 = netip.MustParsePrefix("198.18.128.0/17")
@@ -75,7 +76,7 @@ func build(t testing.TB, set settings) *ground {
 	g.lab.Setting("core/somaxconn", "4096")
 	g.lab.Setting("ipv4/tcp_max_syn_backlog", "512")
 	g.dns(dnsmasq)
-	g.cdn = g.lab.Far("cdn0", cdn)
+	g.cdn = g.lab.Far("cdn0", cdn, cdn6)
 
 	g.mariadb(maria)
 	php := "/etc/php/" + version + "/fpm/"
@@ -222,6 +223,7 @@ http {
 	}
 	server {
 		listen %[3]s:80;
+		listen [%[4]s]:80;
 		location / {
 			proxy_pass http://origin;
 			proxy_http_version 1.1;
@@ -231,7 +233,7 @@ http {
 		}
 	}
 }
-`, dir, server4, cdn)), 0o600))
+`, dir, server4, cdn, cdn6)), 0o600))
 	g.abroad(g.cdn.Start, "opt/cdn/pid", program, "-c", conf, "-g", "daemon off;")
 }
 

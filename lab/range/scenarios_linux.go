@@ -444,28 +444,26 @@ func siteBehindCDN(p *play) { p.throughCDN(club) }
 func (p *play) throughCDN(host string) {
 	p.framed(cdn)
 	var all sync.WaitGroup
-	for _, a := range p.visitors(6) {
+	for _, a := range p.customers(6) {
 		all.Go(func() {
 			for n := range 6 {
-				p.visits(a, ask{to: cdn, host: host, path: fmt.Sprintf("/post/p%d/", n), referer: "http://" + host + "/"}, 200)
+				p.visits(a, ask{to: edge(a), host: host, path: fmt.Sprintf("/post/p%d/", n), referer: "http://" + host + "/"}, 200)
 			}
 		})
 	}
-	p.each(p.attackers(3, 0), p.some(60), func(from netip.Addr, _, i int) bool {
+	p.each(p.attackers(2, 1), p.some(60), func(from netip.Addr, _, i int) bool {
 		r := login(host, "admin", fmt.Sprintf("password%d", i), python, "")
-		r.to = cdn
+		r.to = edge(from)
 		status, err := p.send(from, attackerPatience, r)
 		return err == nil && status != 403
 	})
 	all.Wait()
 }
 
-// visitors are customers that speak IPv4.
-func (p *play) visitors(n int) (list []netip.Addr) {
-	for len(list) < n {
-		if a := p.customer(); a.Is4() {
-			list = append(list, a)
-		}
+// edge is the address of the network that whoever comes from an address speaks to.
+func edge(from netip.Addr) netip.Addr {
+	if from.Is6() {
+		return cdn6
 	}
-	return list
+	return cdn
 }
