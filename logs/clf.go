@@ -266,7 +266,9 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 	if len(ident) > 1 && len(r.Host) == 0 && bytes.IndexByte(ident, '.') > 0 {
 		r.Host = hostOnly(ident)
 	}
-	r.User = dash(user)
+	if r.User = dash(user); string(user) == `"-"` {
+		r.User = nil
+	}
 	return true
 }
 

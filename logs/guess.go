@@ -27,15 +27,20 @@ func readGuessed(p *Parser, line []byte) grade {
 			continue
 		}
 		one, after, quoted := token(rest)
-		if !quoted && p.seen&sawTime == 0 {
+		if p.seen&sawTime == 0 {
 			// A time may have spaces.
 			from := rest
-			if from[0] == '[' || from[0] == '(' {
+			if quoted {
+				from = one
+			}
+			if len(from) > 0 && (from[0] == '[' || from[0] == '(') {
 				from = from[1:]
 			}
-			if t, used := p.stamps.any(from); used >= 10 && (used == len(from) || !isName(from[used:used+1]) || from[used] == ']' || from[used] == '|') {
+			if t, used := p.stamps.any(from); used >= 10 && (used == len(from) || !isName(from[used:used+1]) || bytes.IndexByte([]byte("]|,"), from[used]) >= 0) {
 				r.Time, p.seen = t, p.seen|sawTime
-				if rest = from[used:]; len(rest) > 0 {
+				if rest = from[used:]; quoted {
+					rest = after
+				} else if len(rest) > 0 {
 					rest = rest[1:]
 				}
 				continue
@@ -44,10 +49,7 @@ func readGuessed(p *Parser, line []byte) grade {
 		p.guess(one, quoted)
 		rest = after
 	}
-	if p.seen&sawRequest == 0 && len(p.uri) > 0 && len(r.Proto) > 0 {
-		p.seen |= sawPath
-	}
-	if p.seen&(sawTime|sawClient) != sawTime|sawClient || p.seen&(sawRequest|sawPath) == 0 {
+	if p.seen&(sawTime|sawClient) != sawTime|sawClient || p.seen&(sawRequest|sawPath) == 0 || p.seen&(sawRequest|sawStatus) == 0 && len(r.Proto) == 0 {
 		return misfit
 	}
 	return p.settle(true)
@@ -58,23 +60,20 @@ func (p *Parser) guess(b []byte, quoted bool) {
 	r := &p.req
 	switch {
 	case len(b) == 0:
-	case p.seen&sawRequest == 0 && quoted && looksRequest(b):
+	case p.seen&(sawRequest|sawPath) == 0 && quoted && looksRequest(b):
 		p.requestLine(b)
 		p.seen |= sawRequest
 	case p.seen&sawClient == 0 && len(b) < 64 && looksAddr(b):
 		p.setClient(b)
-	case p.seen&sawRequest == 0 && len(r.Proto) == 0:
+	case p.seen&sawPath != 0 && len(r.Proto) == 0 && isHTTP(b):
+		r.Proto = b
+	case p.seen&(sawRequest|sawPath) == 0:
 		switch {
-		case quoted:
-			return
 		case len(r.Method) == 0 && knownMethod(b):
 			r.Method = b
 			return
-		case len(r.Method) > 0 && len(p.uri) == 0 && (b[0] == '/' || starts(b, "http")):
-			p.uri = b
-			return
-		case len(p.uri) > 0 && isHTTP(b):
-			r.Proto = b
+		case len(r.Method) > 0 && (b[0] == '/' || starts(b, "http")):
+			p.uri, p.seen = b, p.seen|sawPath
 			return
 		}
 		if len(r.Host) == 0 && p.seen&sawClient == 0 && bytes.IndexByte(b, '.') > 0 && isName(b) && b[0] != '[' {
@@ -126,7 +125,7 @@ func token(b []byte) (one, rest []byte, quoted bool) {
 		}
 	}
 	for i, c := range b {
-		if c == ' ' || c == '\t' || c == '|' {
+		if c == ' ' || c == '\t' || c == '|' || c == ',' && i+1 < len(b) && b[i+1] != ' ' {
 			return b[:i], b[i:], false
 		}
 		if c == '=' && i+1 < len(b) && (b[i+1] == '"' || b[i+1] == '[' || isDigit(b[i+1])) { // key=value
