@@ -23,7 +23,8 @@ func TestMembers(t *testing.T) {
 	}
 	at := start.Add(5 * time.Hour)
 	log = append(log, post("198.51.100.2", "a.example", at, 2), post("198.51.100.3", "b.example", at, 3)) // while it lasts, here and elsewhere
-	for i := range 40 {                                                                                   // one mistypes while it lasts and gets in, and many get in at once: that neither spares others nor lifts what is asked for
+	// One mistypes while it lasts and gets in, and many get in at once: that neither spares others nor lifts what is asked for.
+	for i := range 40 {
 		r := post(fmt.Sprintf("198.51.100.%d", 100+i), "a.example", at, 200+i)
 		if i == 0 {
 			log = append(log, post("198.51.100.100", "a.example", at, 199))
@@ -96,4 +97,17 @@ func TestMembers(t *testing.T) {
 			t.Error("one that does not take part is accused when asked for alone")
 		}
 	})
+}
+
+// TestJoinedGroups: what several rules say of one group is one verdict, no worse than the worst of them.
+func TestJoinedGroups(t *testing.T) {
+	site := connwarden.Subject{Kind: "site", Name: "a.example"}
+	got := joined([]connwarden.Verdict{
+		{Subject: site, Score: 70, ScoreNow: 70, Evidence: []connwarden.Evidence{{Rule: "slow", Score: 70}}},
+		{Subject: connwarden.Subject{Kind: "site", Name: "b.example"}, Score: 60, Evidence: []connwarden.Evidence{{Rule: "slow", Score: 60}}},
+		{Subject: site, Score: 85, Evidence: []connwarden.Evidence{{Rule: "fast", Score: 85}}},
+	})
+	if len(got) != 2 || got[0].Score != 85 || got[0].ScoreNow != 70 || len(got[0].Evidence) != 2 || got[0].Evidence[0].Rule != "fast" {
+		t.Errorf("joined to %+v", got)
+	}
 }

@@ -55,8 +55,32 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 		}
 	}
 	slices.SortFunc(peers, worse)
+	groups = joined(groups)
 	slices.SortFunc(groups, worse)
 	return peers[:min(len(peers), maxVerdicts)], groups[:min(len(groups), maxVerdicts)]
+}
+
+// joined makes one verdict of those on the same group. Its score is that of the strongest: what several rules say of a group is
+// mostly the same fact.
+func joined(groups []connwarden.Verdict) (list []connwarden.Verdict) {
+	at := map[connwarden.Subject]int{}
+	for _, g := range groups {
+		i, known := at[g.Subject]
+		if !known {
+			at[g.Subject] = len(list)
+			list = append(list, g)
+			continue
+		}
+		v := &list[i]
+		v.Evidence = append(v.Evidence, g.Evidence...)
+		v.Score, v.ScoreNow = max(v.Score, g.Score), max(v.ScoreNow, g.ScoreNow)
+	}
+	for _, v := range list {
+		slices.SortFunc(v.Evidence, func(a, b connwarden.Evidence) int {
+			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Rule, b.Rule))
+		})
+	}
+	return list
 }
 
 // verdict is what the rules say of an address, at the moment of the deeds of groups.
