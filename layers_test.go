@@ -118,7 +118,7 @@ var rooms = map[string]row{
 	"packaging":          {tests: true, guests: []string{xsys}, runs: true}, // installs packages on a machine of its own
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
 	"lab/range":          {rank: 6, tests: true, may: []string{"lab"}, guests: []string{xsys}, runs: true}, // attacks on a machine that connwarden watches
-	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress}, runs: true, tree: true},
+	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress, nats}, runs: true, tree: true},
 }
 
 // testGuests may be imported by every test file and by nothing else.

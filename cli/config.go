@@ -46,6 +46,7 @@ type File struct {
 	History     historyFile    `toml:"history"`
 	ClickHouse  clickhouseFile `toml:"clickhouse"`
 	Daemon      daemonFile     `toml:"daemon"`
+	Fleet       fleetFile      `toml:"fleet"`
 }
 
 // Plan is what will be done: every setting with its origin.
@@ -68,6 +69,7 @@ type Plan struct {
 	History    historyPlan
 	ClickHouse clickhousePlan
 	Daemon     daemonPlan
+	Fleet      fleetPlan
 	StateDir   string
 	WatchDir   string // where the daemon keeps what it saw; StateDir, or a folder in it that is its reader's
 	File       string
@@ -235,6 +237,9 @@ func (c *command) plan() (*Plan, error) {
 		return nil, err
 	}
 	if err := p.planDaemon(&f.Daemon, inFile); err != nil {
+		return nil, err
+	}
+	if err := p.planFleet(&f.Fleet, inFile); err != nil {
 		return nil, err
 	}
 	return p, nil
