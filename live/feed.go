@@ -166,17 +166,18 @@ func (w *warden) discover(ctx context.Context) {
 		w.problem("logs", err.Error())
 		return
 	}
-	added, pieces := false, pieces(sources)
+	pieces := pieces(sources)
+	var added []*gather.Source
 	for _, one := range sources.List {
 		if !pieces[one.Log.Path] && w.byPath[one.Log.Path] == nil && one.File.Plain() && one.Log.From != fromJournal && one.Log.Service != syslogService {
 			w.follow(sources, one, &tail.Place{})
-			added = true
+			added = append(added, one)
+		} else {
+			one.File.Close()
 		}
 	}
-	if added {
+	if sources.List = added; len(added) > 0 { // the others are known, and would stay in memory with these
 		w.sources = append(w.sources, sources)
-	} else {
-		sources.Close()
 	}
 }
 

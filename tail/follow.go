@@ -304,6 +304,7 @@ func (f *Follower) settle(t *trail, now time.Time, visit func(*Piece)) {
 		if t.known.Offset < 0 || t.known == (Place{}) {
 			t.known = Place{At: now} // what comes is new from its start
 		}
+		f.abandon(t, now, visit)
 		return
 	case err != nil:
 		f.trouble(t, fault(t.name, err))
@@ -315,6 +316,25 @@ func (f *Follower) settle(t *trail, now time.Time, visit func(*Piece)) {
 		return
 	}
 	f.adopt(t, g, now, visit)
+}
+
+// goneRest is for how long a file that has lost its name is read on after it last grew: whoever deletes a log does not hide what
+// its server still writes into it. Then its room on the disk is wanted back.
+const goneRest = time.Hour
+
+// abandon lets a file go that has had no name for long. What comes under its name begins where it ended.
+func (f *Follower) abandon(t *trail, now time.Time, visit func(*Piece)) {
+	g := t.cur
+	if g == nil || now.Sub(g.grew) < goneRest {
+		return
+	}
+	if info, err := g.f.Stat(); err == nil && info.Size() > g.offset+g.known {
+		return
+	}
+	t.leave(g)
+	t.known = g.place()
+	f.end(t, g, visit)
+	t.cur = nil
 }
 
 // Close gives all descriptors back.

@@ -236,6 +236,49 @@ func TestFollowGzipAndDeletion(t *testing.T) {
 	})
 }
 
+// A log that was deleted is read as long as its server writes into it, and an hour longer; then its file is let go.
+func TestFollowDeletedForLong(t *testing.T) {
+	both(t, func(t *testing.T, opt FollowOptions) {
+		if runtime.GOOS == "windows" {
+			t.Skip("Windows deletes no file that is open")
+		}
+		r, name := follow(t, opt), filepath.Join(t.TempDir(), "access.log")
+		server, err := os.Create(name)
+		r.do(err)
+		defer server.Close()
+		say := func(text string) {
+			_, err := server.WriteString(text)
+			r.do(err)
+		}
+		say("1\n")
+		log := r.f.Add(name, Options{}, &Place{})
+		r.want(log, "1\n")
+		r.do(os.Remove(name))
+		r.now = r.now.Add(goneRest - time.Second)
+		say("2\n")
+		r.want(log, "2\n")
+		r.now = r.now.Add(goneRest)
+		say("3\n")
+		r.want(log, "3\n")
+		if r.f.trails[log].cur == nil {
+			t.Error("it was let go while its server writes")
+		}
+		r.now = r.now.Add(goneRest)
+		say("4") // and no line's end
+		r.want(log, "")
+		r.now = r.now.Add(goneRest)
+		r.want(log, "4")
+		if r.f.trails[log].cur != nil || r.last[log] != 1 {
+			t.Errorf("it is held still; its end was told %d times", r.last[log])
+		}
+		if p, ok := r.f.Place(log); !ok || p.Offset != 6 {
+			t.Errorf("its place is %+v, %t", p, ok)
+		}
+		r.write(name, "5\n")
+		r.want(log, "5\n")
+	})
+}
+
 // compressAway compresses a file and deletes it.
 func compressAway(r *reader, name, to string) {
 	r.t.Helper()
