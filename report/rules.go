@@ -62,7 +62,7 @@ func when(r *Rule) string {
 		s += " " + r.Distinct + "s"
 	}
 	if r.Within > 0 {
-		s += " in " + Brief(time.Duration(r.Within) * time.Second)
+		s += " in " + Brief(time.Duration(r.Within)*time.Second)
 	}
 	return s + " by " + r.By
 }
