@@ -447,6 +447,7 @@ const mailBurst = 20
 // groupWords say in a finding what a group is.
 var groupWords = map[string]string{
 	"net": "the network", "asn": "the networks of", "site": "the site", "path": "the path", "agent": "the agent", "user": "the account",
+	"service": "the service",
 }
 
 // groupName is what a group is called in a finding.
