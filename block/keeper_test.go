@@ -272,8 +272,14 @@ func TestPardon(t *testing.T) {
 	s.blocked(request("2001:db8:7::2/128", byRule))
 	s.done(s.k.Unblock(t.Context(), prefixes("2001:db8:7::/64"), nil, operator))
 	s.blocked(request("2001:db8:7::/64")) // whoever let go may take again
-	s.done(s.k.Unblock(t.Context(), prefixes("2001:db8:7::/64"), nil, rule))
-	s.blocked(request("2001:db8:7::/64", byRule))
+	out, err := s.k.Unblock(t.Context(), prefixes("2001:db8:7::/64"), nil, rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.refused(out, "it is not blocked") // by rules; what an operator took only an operator lets go
+	s.blocked(request("2001:db8:8::/64", byRule))
+	s.done(s.k.Unblock(t.Context(), prefixes("2001:db8:8::/64"), nil, rule))
+	s.blocked(request("2001:db8:8::/64", byRule)) // that was no pardon
 }
 
 func TestUndo(t *testing.T) {
