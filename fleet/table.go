@@ -26,7 +26,7 @@ type Policy struct {
 const (
 	// PerMinute is what a host's own guard lets its judge block in a minute.
 	PerMinute = 2000
-	// MostOfHost times a /24 is less than a thousandth of all addresses: what a stolen host can cut off at worst.
+	// MostOfHost times a /24 is some thousandth of all IPv4 addresses: what a stolen host can cut off at worst.
 	MostOfHost = 20_000
 	Widest4    = 24
 	Widest6    = 48

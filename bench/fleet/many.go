@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/connwarden/connwarden/fleet"
+)
+
+// reader is a host that reads the bucket as the agent does, by hints and from where it stopped, and keeps nothing: a
+// thousand whole hosts do not fit into this machine.
+type reader struct {
+	nc    *nats.Conn
+	id    *fleet.Identity
+	hints chan uint64
+	last  uint64
+	got   func(subject string)
+}
+
+// open joins a host and connects it.
+func (b *bench) open(hub, name string) (*reader, error) {
+	token, err := b.token()
+	if err != nil {
+		return nil, err
+	}
+	id, err := fleet.Join(b.ctx, hub, token, name)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(b.dir, "hosts", name)
+	if err := id.Save(dir); err != nil {
+		return nil, err
+	}
+	r := &reader{id: id, hints: make(chan uint64, 1), got: func(string) {}}
+	r.nc, err = nats.Connect("tls://"+hub, nats.UserCredentials(filepath.Join(dir, "fleet", "user.creds")), nats.RootCAs(filepath.Join(dir, "fleet", "ca.pem")), nats.CustomInboxPrefix(fleet.Inbox(name)))
+	if err != nil {
+		return nil, err
+	}
+	b.undo = append(b.undo, r.nc.Close)
+	return r, nil
+}
+
+// listen begins to read at the end of the bucket.
+func (r *reader) listen(last uint64) error {
+	r.last = last
+	_, err := r.nc.Subscribe(fleet.AllHints, func(m *nats.Msg) {
+		n, _ := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+		select {
+		case r.hints <- n:
+		default:
+		}
+	})
+	go func() {
+		for range r.hints {
+			inbox := r.nc.NewRespInbox()
+			sub, err := r.nc.SubscribeSync(inbox)
+			if err != nil {
+				return
+			}
+			question, _ := json.Marshal(map[string]any{"seq": r.last + 1, "batch": 4096, "next_by_subj": fleet.AllDecisions})
+			r.nc.PublishRequest(fleet.GetDecisions, inbox, question)
+			for {
+				m, err := sub.NextMsg(5 * time.Second)
+				if err != nil || m.Header.Get("Status") != "" {
+					break
+				}
+				r.last, _ = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+				r.got(m.Header.Get("Nats-Subject"))
+			}
+			sub.Unsubscribe()
+		}
+	}()
+	return err
+}
+
+var value = []byte(`{"v":1,"for":86400,"score":95,"by":"rule:ssh-bruteforce","why":"412 failed logins of root in 5 minutes, from one address"}`)
+
+// put writes a block and waits until it was stored.
+func (r *reader) put(addr netip.Addr) (seq uint64, err error) {
+	k := fleet.Key{Group: "default", Host: r.id.Host, Kind: fleet.KindBlock, Target: netip.PrefixFrom(addr, addr.BitLen())}
+	m, err := r.nc.RequestMsg(&nats.Msg{Subject: k.Subject(), Data: value, Header: nats.Header{"Nats-TTL": {"86400s"}}}, 10*time.Second)
+	if err != nil {
+		return 0, err
+	}
+	var s struct{ Seq uint64 }
+	err = json.Unmarshal(m.Data, &s)
+	return s.Seq, err
+}
+
+func (b *bench) many() error {
+	hubs, err := b.runHub("127.0.0.1")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("hub at its start: %d MB\n", b.hubMemory())
+	began := time.Now()
+	list := make([]*reader, *hosts)
+	for i := range list {
+		if list[i], err = b.open(hubs[i%len(hubs)], fmt.Sprint("host", i)); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d hosts joined, one after another, in %v; hub %d MB\n", len(list), time.Since(began).Round(time.Millisecond), b.hubMemory())
+	began = time.Now()
+	last, err := b.fill(list)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d blocks written in %v; hub %d MB\n", *blocks, time.Since(began).Round(time.Millisecond), b.hubMemory())
+	if err := b.everywhere(list, last); err != nil {
+		return err
+	}
+	fmt.Printf("hub %d MB\n", b.hubMemory())
+	return b.newcomer(hubs[0])
+}
+
+// fill has the hosts write all blocks, each its share.
+func (b *bench) fill(list []*reader) (last uint64, err error) {
+	var top atomic.Uint64
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	const writers = 50
+	per := *blocks / len(list)
+	for w := range writers {
+		wg.Go(func() {
+			for i := w; i < len(list); i += writers {
+				addr := netip.AddrFrom4([4]byte{100, byte(64 + i/250), byte(i % 250), 0})
+				for range per {
+					addr = addr.Next()
+					seq, err := list[i].put(addr)
+					if err != nil {
+						failed.Store(&err)
+						return
+					}
+					for old := top.Load(); seq > old && !top.CompareAndSwap(old, seq); old = top.Load() {
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if e := failed.Load(); e != nil {
+		return 0, *e
+	}
+	return top.Load(), nil
+}
+
+// everywhere times from a new block to the last of all hosts that has it.
+func (b *bench) everywhere(list []*reader, last uint64) error {
+	arrived := make(chan time.Time, len(list))
+	for _, r := range list {
+		r.got = func(string) { arrived <- time.Now() }
+		if err := r.listen(last); err != nil {
+			return err
+		}
+		if err := r.nc.Flush(); err != nil {
+			return err
+		}
+	}
+	var each, all []time.Duration
+	for i := range *rounds {
+		began := time.Now()
+		if _, err := list[i%len(list)].put(netip.AddrFrom4([4]byte{198, 18, byte(i / 250), byte(i % 250)})); err != nil {
+			return err
+		}
+		var slowest time.Duration
+		for range list {
+			select {
+			case at := <-arrived:
+				each = append(each, at.Sub(began))
+				slowest = max(slowest, at.Sub(began))
+			case <-time.After(30 * time.Second):
+				return fmt.Errorf("round %d: a host does not have it", i)
+			}
+		}
+		all = append(all, slowest)
+	}
+	spread(fmt.Sprintf("from a new block to one of %d hosts", len(list)), each)
+	spread("from a new block to the last of them", all)
+	return nil
+}
+
+// newcomer times a real daemon with the null firewall that joins, until it holds all, and what it needs.
+func (b *bench) newcomer(hub string) error {
+	b.space = ""
+	dir := filepath.Join(b.dir, "new")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	conf := "[actions]\nmode = \"enforce\"\n[block]\ndrivers = [\"null\"]\n[daemon]\nsocket = \"" + dir + "/sock\"\n"
+	for name, text := range map[string]string{"config.toml": conf, "access.log": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	cmd := b.prepare("", "new", "watch", "--json", filepath.Join(dir, "access.log"))
+	var out lines
+	cmd.Stdout = &out
+	if err := b.start(cmd); err != nil {
+		return err
+	}
+	if err := b.await(func() bool { return out.n.Load() >= 1 }); err != nil {
+		return err
+	}
+	<-time.After(3 * time.Second)
+	fmt.Printf("a daemon without a fleet: %d MB\n", memory(cmd.Process.Pid))
+	token, err := b.token()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
+		return err
+	}
+	began := time.Now()
+	if _, err := b.command("", "new", "join", hub, "--name", "new", "--token", filepath.Join(dir, "token")); err != nil {
+		return err
+	}
+	first := time.Duration(0)
+	if err := b.await(func() bool {
+		if first == 0 && out.blocks.Load() > 0 {
+			first = time.Since(began)
+		}
+		return out.blocks.Load() >= int64(*blocks)
+	}); err != nil {
+		return fmt.Errorf("%w: it holds %d", err, out.blocks.Load())
+	}
+	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v; daemon %d MB", first.Round(time.Millisecond), *blocks, time.Since(began).Round(time.Millisecond), memory(cmd.Process.Pid))
+	<-time.After(30 * time.Second)
+	fmt.Printf(", half a minute later %d MB\n", memory(cmd.Process.Pid))
+	return nil
+}
+
+// lines counts messages.
+type lines struct{ n, blocks atomic.Int64 }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.n.Add(int64(bytes.Count(b, []byte{'\n'})))
+	l.blocks.Add(int64(bytes.Count(b, []byte(`{"type":"block"`))))
+	return len(b), nil
+}
+
+func (b *bench) hubMemory() (most int) {
+	for _, h := range b.hubs {
+		most = max(most, memory(h.Process.Pid))
+	}
+	return most
+}
+
+// memory is what a process has resident, in MB.
+func memory(pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text, []byte("VmRSS:"))
+	var kb int
+	fmt.Sscan(string(rest), &kb)
+	return kb / 1024
+}
