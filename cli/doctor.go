@@ -28,7 +28,7 @@ changed.`,
 				d.Probes = append(d.Probes, c.blocking(cmd.Context(), p)...)
 			}
 			d.Probes = append(d.Probes, p.telling()...)
-			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Doctor(w, d) }, nil)
+			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Doctor(w, d) }, func(v *report.CSV) error { return v.Doctor(d) })
 		},
 	}
 }
@@ -47,7 +47,7 @@ func (c *command) configCommand() *cobra.Command {
 				return err
 			}
 			d := &report.Config{Schema: report.SchemaConfig, File: p.File, Values: p.values, Problems: []report.Problem{}}
-			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Config(w, d) }, nil)
+			return c.print(d, func(t *report.Text, w io.Writer) error { return t.Config(w, d) }, func(v *report.CSV) error { return v.Config(d) })
 		},
 	}
 }

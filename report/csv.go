@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -96,6 +97,24 @@ func (c *CSV) Review(d *Review) error {
 			why = p.Evidence[0].Why
 		}
 		c.row(p.Addr, p.Verdict, strconv.Itoa(p.Score), number(p.Open), number(p.Requests), number(p.Bytes), why)
+	}
+	return c.end()
+}
+
+// Doctor writes the probes of d.
+func (c *CSV) Doctor(d *Doctor) error {
+	c.row("area", "name", "answer", "why")
+	for _, p := range d.Probes {
+		c.row(p.Area, p.Name, p.Answer, p.Why)
+	}
+	return c.end()
+}
+
+// Config writes the values of d.
+func (c *CSV) Config(d *Config) error {
+	c.row("key", "value", "origin")
+	for _, v := range d.Values {
+		c.row(v.Key, fmt.Sprint(v.Value), v.Origin)
 	}
 	return c.end()
 }
