@@ -231,27 +231,33 @@ func (t *Table) samples(c *cell) []connwarden.Sample {
 }
 
 // weigh joins evidence to one score: what is independent as 1-(1-a)(1-b), of one family only the strongest; what honest
-// heavy users show too stays below malicious when there is nothing else.
+// heavy users show too stays below malicious when there is nothing else worth speaking of.
 func weigh(list []connwarden.Evidence) int {
-	if len(list) == 0 {
-		return 0
+	score := combine(list, true)
+	if combine(list, false) < uncapping {
+		score = min(score, cappedScore)
 	}
+	return score
+}
+
+// uncapping is from which score on the rest of the evidence takes the cap off: an honest heavy user who asks once for
+// what a probe asks for stays below.
+const uncapping = 60
+
+// combine joins evidence, with or without what is capped.
+func combine(list []connwarden.Evidence, capped bool) int {
 	best := map[string]int{}
-	capped := true
 	for _, e := range list {
-		f := cmp.Or(e.Family, e.Rule)
-		best[f] = max(best[f], e.Score)
-		capped = capped && e.Capped
+		if capped || !e.Capped {
+			f := cmp.Or(e.Family, e.Rule)
+			best[f] = max(best[f], e.Score)
+		}
 	}
 	innocent := 1.0
 	for _, s := range best {
 		innocent *= 1 - float64(s)/100
 	}
-	score := int(100*(1-innocent) + 0.5)
-	if capped {
-		score = min(score, cappedScore)
-	}
-	return min(score, 99)
+	return min(int(100*(1-innocent)+0.5), 99)
 }
 
 // Combine joins verdicts on the same address, worst first.

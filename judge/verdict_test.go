@@ -1,6 +1,10 @@
 package judge
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/connwarden/connwarden"
+)
 
 // TestSingular: the words behind a count of one are those of one.
 func TestSingular(t *testing.T) {
@@ -16,6 +20,31 @@ func TestSingular(t *testing.T) {
 		}
 		if got := singular(c.why, 2); got != c.why {
 			t.Errorf("%q of two: got %q", c.why, got)
+		}
+	}
+}
+
+// TestWeigh: the cap on what honest heavy users do too comes off only where the rest is worth something by itself.
+func TestWeigh(t *testing.T) {
+	fast := connwarden.Evidence{Rule: "fast", Family: "volume", Score: 58, Capped: true}
+	broad := connwarden.Evidence{Rule: "broad", Family: "breadth", Score: 56, Capped: true}
+	probe := connwarden.Evidence{Rule: "probe", Family: "scan", Score: 54}
+	hole := connwarden.Evidence{Rule: "hole", Family: "exploit", Score: 66}
+	for _, c := range []struct {
+		name string
+		list []connwarden.Evidence
+		want int
+	}{
+		{"nothing", nil, 0},
+		{"one", []connwarden.Evidence{probe}, 54},
+		{"one family, the strongest counts", []connwarden.Evidence{fast, {Rule: "faster", Family: "volume", Score: 70, Capped: true}}, 70},
+		{"heavy alone", []connwarden.Evidence{fast, broad}, cappedScore},
+		{"heavy, and one weak probe", []connwarden.Evidence{fast, broad, probe}, cappedScore},
+		{"heavy, and a hole", []connwarden.Evidence{fast, hole}, 86},
+		{"two weak ones and heavy", []connwarden.Evidence{fast, probe, {Rule: "other", Family: "proxy", Score: 54}}, 91},
+	} {
+		if got := weigh(c.list); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
 }
