@@ -101,6 +101,8 @@ func build(t testing.TB, set settings) *ground {
 	}, "-f", "/etc/apache2/apache2.conf", "-DFOREGROUND")
 	g.lab.Daemon("run/nginx.pid", nginx, nil, "-g", "daemon off;")
 	g.proxy(nginx)
+	g.lab.Syslog()
+	g.lab.Dovecot()
 	g.logins()
 	g.mail()
 	g.watch = g.start(program)

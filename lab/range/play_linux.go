@@ -263,6 +263,39 @@ func smtp(conn net.Conn, in *bufio.Reader, line string) (string, error) {
 	}
 }
 
+// mailbox logs in over IMAP, and returns what the server says to that.
+func (p *play) mailbox(from netip.Addr, patience time.Duration, user, password string) (answer string, err error) {
+	to := server4
+	if from.Is6() {
+		to = server6
+	}
+	conn, err := p.lab.Dial(from, netip.AddrPortFrom(to, 143))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := lab.Connected(conn, patience); err != nil {
+		return "", err
+	}
+	if err := conn.SetDeadline(time.Now().Add(max(patience, 10*time.Second))); err != nil {
+		return "", err
+	}
+	in := bufio.NewReader(conn)
+	if _, err := in.ReadString('\n'); err != nil { // the greeting
+		return "", err
+	}
+	if _, err := fmt.Fprintf(conn, "a LOGIN %q %q\r\n", user, password); err != nil {
+		return "", err
+	}
+	for !strings.HasPrefix(answer, "a ") {
+		if answer, err = in.ReadString('\n'); err != nil {
+			return answer, err
+		}
+	}
+	_, err = io.WriteString(conn, "b LOGOUT\r\n")
+	return answer, err
+}
+
 // mailed speaks with the mail server and returns its answer to the last line.
 func (p *play) mailed(from netip.Addr, patience time.Duration, lines ...string) (last string, err error) {
 	to := server4

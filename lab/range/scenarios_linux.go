@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/connwarden/connwarden/lab"
 )
 
 // outcome is what must come of a scenario.
@@ -67,6 +69,7 @@ func scenarios() []scenario {
 		{name: "syn flood, forged sources", must: tellOnly, run: synFlood, why: "the sources are forged", tell: "half-open"},
 		{name: "ssh brute force", run: bruteSSH},
 		{name: "mail brute force", run: bruteMail},
+		{name: "imap brute force", run: bruteIMAP},
 		{name: "spam outbreak", run: spam},
 		{name: "flash crowd", must: blockNone, run: flashCrowd},
 		{name: "cache-busting flood", run: cacheBusting},
@@ -333,7 +336,7 @@ func bruteSSH(p *play) {
 			p.ssh(admin.String(), "root", false)
 		}
 		if in, _ := p.ssh(admin.String(), "root", true); !in {
-			p.trouble("%s: the administrator cannot log in\n%s", admin, p.lab.Read("var/log/auth.log"))
+			p.trouble("%s: the administrator cannot log in\n%s", admin, p.lab.Read("var/log/syslog"))
 		}
 		users := []string{"root", "admin", "test", "oracle", "ubuntu", "root", "git", "postgres"}
 		p.each(p.attackers(1, 1), p.some(16), func(from netip.Addr, _, i int) bool {
@@ -361,6 +364,23 @@ func bruteMail(p *play) {
 		}
 		p.each(p.attackers(1, 1), p.some(24), func(from netip.Addr, _, i int) bool {
 			_, err := p.mailed(from, attackerPatience, "EHLO win", plain([]string{"info", "admin", "sales"}[i%3], fmt.Sprintf("password%d", i)))
+			return err == nil
+		})
+	})
+}
+
+// Mailboxes that Dovecot keeps: one of the people mistypes twice.
+func bruteIMAP(p *play) {
+	p.beside(func() {
+		a := p.customer()
+		p.spare(a)
+		for i, password := range []string{"correct house", "corect horse", lab.Password} {
+			if last, err := p.mailbox(a, answerPatience, "ann", password); err != nil || strings.HasPrefix(last, "a OK") != (i == 2) {
+				p.trouble("%s: mailbox: %s %v", a, last, err)
+			}
+		}
+		p.each(p.attackers(1, 1), p.some(24), func(from netip.Addr, _, i int) bool {
+			_, err := p.mailbox(from, attackerPatience, []string{"info", "admin", "ann"}[i%3], fmt.Sprintf("password%d", i))
 			return err == nil
 		})
 	})

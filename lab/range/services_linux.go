@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -15,7 +14,7 @@ import (
 	"github.com/connwarden/connwarden/lab"
 )
 
-// logins starts sshd, whose syslog is ours, and makes the administrator's key and the attackers' wrong password.
+// logins starts sshd, which speaks to syslog, and makes the administrator's key and the attackers' wrong password.
 func (g *ground) logins() {
 	sshd := g.lab.Need("/usr/sbin/sshd", "openssh-server")
 	g.lab.Need("/usr/bin/ssh", "openssh-client")
@@ -26,7 +25,7 @@ func (g *ground) logins() {
 			g.t.Fatalf("ssh-keygen: %s", r.Stderr)
 		}
 	}
-	g.lab.Write("etc/shadow", "root:*:20000:0:99999:7:::\n") // no password fits, and the account is not locked
+	g.lab.Write("etc/shadow", g.lab.Read("etc/shadow")+"root:*:20000:0:99999:7:::\n") // no password fits, and the account is not locked
 	g.lab.Write("root/.ssh/authorized_keys", g.lab.Read("root/.ssh/id.pub"))
 	g.lab.Write("etc/sshd_config", "Port 22\nHostKey /etc/host_key\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM no\nKbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 100:30:200\nPerSourcePenalties no\n")
 	if v := g.lab.Run(nil, sshd, "-t", "-f", "/etc/sshd_config"); v.Code != 0 { // before 9.8 there are no penalties
@@ -35,27 +34,13 @@ func (g *ground) logins() {
 	g.lab.Write("opt/wrong", "#!/bin/sh\necho wrong\n")
 	g.check(os.Chmod(filepath.Join(g.lab.Root, "opt/wrong"), 0o755))
 
-	log, err := os.OpenFile(filepath.Join(g.lab.Root, "var/log/auth.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-	g.check(err)
-	cmd := exec.Command(sshd, "-D", "-e", "-f", "/etc/sshd_config")
-	said, err := cmd.StderrPipe()
-	g.check(err)
+	cmd := exec.Command(sshd, "-D", "-f", "/etc/sshd_config")
 	g.check(g.lab.Spawn(cmd))
-	// What a syslog daemon does, in its format.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for lines := bufio.NewScanner(said); lines.Scan(); {
-			fmt.Fprintf(log, "%s web sshd[%d]: %s\n", time.Now().Format("Jan _2 15:04:05"), cmd.Process.Pid, strings.TrimRight(lines.Text(), "\r"))
-		}
-	}()
 	g.t.Cleanup(func() {
 		g.check(cmd.Process.Kill())
-		<-done
 		_ = cmd.Wait() // says that it was killed
-		g.check(log.Close())
 	})
-	g.lab.AwaitText("var/log/auth.log", "listening on :: port 22")
+	g.lab.AwaitText("var/log/syslog", "listening on :: port 22")
 }
 
 // sshPatience is how long one login may take; half a second is usual.
