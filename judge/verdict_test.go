@@ -24,8 +24,8 @@ func TestSingular(t *testing.T) {
 	}
 }
 
-// TestWeigh: the cap on what honest heavy users do too comes off only where the rest is worth something by itself.
-func TestWeigh(t *testing.T) {
+// TestWeighCapped: the cap on what honest heavy users do too comes off only where the rest is worth something by itself.
+func TestWeighCapped(t *testing.T) {
 	fast := connwarden.Evidence{Rule: "fast", Family: "volume", Score: 58, Capped: true}
 	broad := connwarden.Evidence{Rule: "broad", Family: "breadth", Score: 56, Capped: true}
 	probe := connwarden.Evidence{Rule: "probe", Family: "scan", Score: 54}
