@@ -19,8 +19,7 @@ type clickhouseFile struct {
 	URL          string `toml:"url" comment:"the HTTP interface of a ClickHouse that the daemon's history is sent to as well"`
 	Database     string `toml:"database" comment:"default: connwarden"`
 	User         string `toml:"user" comment:"default: default"`
-	Password     string `toml:"password"`
-	PasswordFile string `toml:"password_file"`
+	PasswordFile string `toml:"password_file" comment:"a file with the password alone"`
 	CAFile       string `toml:"ca_file" comment:"certificates of who signed the server's, if the system does not know them"`
 	Host         string `toml:"host" comment:"what this host is called there (default: its name)"`
 	Spool        string `toml:"spool" comment:"how much may wait here while the server is away: 64M"`
@@ -47,9 +46,6 @@ func (p *Plan) planClickHouse(f *clickhouseFile, inFile func(string) string) err
 			return usage(`database = "connwarden"`, "%s: %w", at("database"), err)
 		}
 	}
-	if f.Password != "" && f.PasswordFile != "" {
-		return usage("choose one", "%s and password_file exclude each other", at("password"))
-	}
 	if f.Spool != "" {
 		const least = 1 << 20
 		n, err := parseSize(f.Spool)
@@ -72,7 +68,7 @@ func (c *command) warehouse(p *Plan) (*warehouse.Warehouse, error) {
 	if f.URL == "" {
 		return nil, nil
 	}
-	password, err := secret(f.Password, f.PasswordFile)
+	password, err := secret("", f.PasswordFile)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
