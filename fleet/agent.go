@@ -67,9 +67,19 @@ type agent struct {
 	refused int
 	left    int // refused and unreadable, when the status was told
 
-	hints  chan uint64
-	state  chan error // nil: connected; else why not any more
-	failed chan error // what others than its goroutine met
+	telling bool // the status is under way
+	synced  bool // the clocks were compared
+
+	compared chan comparison
+	hints    chan uint64
+	state    chan error // nil: connected; else why not any more
+	failed   chan error // what others than its goroutine met
+}
+
+// comparison is what came of telling the status.
+type comparison struct {
+	ahead time.Duration
+	err   error
 }
 
 const (
@@ -78,8 +88,8 @@ const (
 	refusalEvery = time.Second
 	// lookEvery is how often the bucket is read without a hint, for those that got lost.
 	lookEvery = 15 * time.Second
-	// sentLimit is when what was not read back is written again.
-	sentLimit = 5 * time.Second
+	// sentLimit is when what was not read back is written again: a bucket whose leader died says nothing.
+	sentLimit = 2 * time.Second
 	ageEvery  = 5 * time.Second
 	// pace is what is shared in a minute: a little less than others take.
 	pace = PerMinute - 100
@@ -94,7 +104,7 @@ const (
 // Run shares and receives until ctx is done. It returns earlier only if the identity cannot be used.
 func Run(ctx context.Context, opt Options) error {
 	a := &agent{
-		opt: opt, id: opt.Identity, sent: map[string]time.Time{}, hints: make(chan uint64, 1), state: make(chan error, 8), failed: make(chan error, 8),
+		opt: opt, id: opt.Identity, sent: map[string]time.Time{}, hints: make(chan uint64, 1), compared: make(chan comparison, 1), state: make(chan error, 8), failed: make(chan error, 8),
 	}
 	a.t = newTable(opt.Policy, a.id.Group, a.id.Host)
 	a.t.tell, a.t.bad = a.refuse, func(subject string, err error) {
@@ -138,6 +148,19 @@ func Run(ctx context.Context, opt Options) error {
 				go a.redial(ctx, dialed)
 			default:
 				a.problem("fleet", "the connection to the hub is lost, blocking goes on without: "+err.Error())
+			}
+		case c := <-a.compared:
+			a.telling = false
+			if c.err != nil {
+				if ctx.Err() == nil {
+					a.problem("fleet", c.err.Error())
+				}
+				continue
+			}
+			first := !a.synced
+			a.ahead, a.synced, a.told = c.ahead, true, opt.Clock()
+			if first {
+				a.read(ctx)
 			}
 		case n := <-a.hints:
 			a.hint, a.tries = max(a.hint, n), 0
@@ -274,11 +297,9 @@ func (a *agent) tick(ctx context.Context) {
 		return
 	}
 	since := now.Sub(a.told)
-	if left := a.refused + a.t.poisoned; since >= statusEvery || since < 0 || left != a.left && since >= refusalEvery {
-		if !a.tell(ctx, now) {
-			return
-		}
-		a.told, a.left = now, left
+	if left := a.refused + a.t.poisoned; !a.telling && (since >= statusEvery || since < 0 || left != a.left && since >= refusalEvery) {
+		a.left = left
+		a.tell(ctx, now)
 	}
 	if !a.ready || now.Sub(a.looked) >= lookEvery || now.Before(a.looked) {
 		a.read(ctx)
@@ -286,29 +307,28 @@ func (a *agent) tick(ctx context.Context) {
 	a.share(ctx)
 }
 
-// tell writes the status, which also compares the clocks.
-func (a *agent) tell(ctx context.Context, now time.Time) bool {
+// tell writes the status, beside: an engine that elects a leader answers late. It also compares the clocks.
+func (a *agent) tell(ctx context.Context, now time.Time) {
 	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
 	a.opt.Host.Status(ctx, &s)
 	s.Blocks += a.t.blocks()
 	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: -a.ahead.Seconds()}
 	b, err := s.encode()
-	if err == nil {
-		var ahead time.Duration
-		if ahead, err = tellStatus(ctx, a.nc, StatusSubject(a.id.Group, a.id.Host), b, a.opt.Clock); err == nil {
-			a.ahead = ahead
-			return true
-		}
-	}
-	if ctx.Err() == nil {
+	if err != nil {
 		a.problem("fleet", err.Error())
+		return
 	}
-	return false
+	a.telling = true
+	nc := a.nc
+	go func() {
+		ahead, err := tellStatus(ctx, nc, StatusSubject(a.id.Group, a.id.Host), b, a.opt.Clock)
+		a.compared <- comparison{ahead, err} // there is room: one is under way
+	}()
 }
 
 // read takes what is new in the bucket.
 func (a *agent) read(ctx context.Context) {
-	if a.nc == nil || !a.nc.IsConnected() || a.told.IsZero() { // without the clocks compared no end is known
+	if a.nc == nil || !a.nc.IsConnected() || !a.synced { // without the clocks compared no end is known
 		return
 	}
 	same := true

@@ -189,10 +189,21 @@ func (b *bench) time(names, attackers []string) error {
 		}
 		began[a] = d.Blocks[0].Since
 	}
-	// Quiet is when nothing more has come for two seconds.
+	// Quiet is when nothing more has come for two seconds. Longer than half a minute nobody waits.
 	var took []time.Duration
 	var open int
-	<-time.After(5 * time.Second)
+	for range 30 {
+		<-time.After(time.Second)
+		mu.Lock()
+		quiet := true
+		for _, at := range last {
+			quiet = quiet && time.Since(at) >= 2*time.Second
+		}
+		mu.Unlock()
+		if quiet {
+			break
+		}
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	for _, a := range attackers {
