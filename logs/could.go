@@ -75,6 +75,35 @@ func hasClient(line []byte) bool {
 	return bytes.Contains(line[:min(len(line), 64)], []byte("client @0x"))
 }
 
+// secondBracket tells of a line that begins with one in brackets what stands before and behind the next bracket; zeros when there is none.
+func secondBracket(line []byte) (before, behind byte) {
+	const stamp = len("[Nov 22 14:03:07")
+	if len(line) < stamp {
+		return 0, 0
+	}
+	n := stamp + bytes.IndexByte(line[stamp:min(len(line), 96)], '[')
+	if n < stamp || n+1 >= len(line) {
+		return 0, 0
+	}
+	return line[n-1], line[n+1]
+}
+
+// What the panels write into theirs: "[cpaneld]", "[whostmgrd]", "[panel]", "[extension/…]", "[util_exec]"; and Asterisk's "NOTICE[123]".
+func couldBeCPanel(line []byte) bool {
+	_, c := secondBracket(line)
+	return c == 'c' || c == 'w'
+}
+
+func couldBePlesk(line []byte) bool {
+	_, c := secondBracket(line)
+	return c == 'p' || c == 'e' || c == 'u'
+}
+
+func couldBeAsterisk(line []byte) bool {
+	c, _ := secondBracket(line)
+	return c >= 'A' && c <= 'Z'
+}
+
 // hasPairs tells whether a line begins with KEY=VALUE.
 func hasPairs(line []byte) bool {
 	for _, c := range line[:min(len(line), 32)] {

@@ -92,7 +92,7 @@ func init() {
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
 		opensObject: to("mongodb", "nextcloud", "gitlab_json", journalJSON, caddyError, anyJSON),
-		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", "plesk_panel", "asterisk", "domino", kernelLog,
+		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to("oracle_ims", syslogLog),
 		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
