@@ -26,7 +26,7 @@ func nudge(state string) {
 	if err != nil {
 		return // nobody listens
 	}
-	conn.Write([]byte{1}) // or it is full of them
+	_, _ = conn.Write([]byte{1}) // or it is full of them
 	conn.Close()
 }
 

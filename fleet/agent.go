@@ -108,7 +108,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	a.t = newTable(opt.Policy, a.id.Group, a.id.Host)
 	a.t.tell, a.t.bad = a.refuse, func(subject string, err error) {
-		a.problem("fleet", fmt.Sprintf("a decision is left out, %s: %v", clip(subject, 200), err))
+		a.problem(fmt.Sprintf("a decision is left out, %s: %v", clip(subject, 200), err))
 	}
 	held, err := opt.Host.Held(ctx)
 	if err != nil {
@@ -147,13 +147,13 @@ func Run(ctx context.Context, opt Options) error {
 				a.nc = nil
 				go a.redial(ctx, dialed)
 			default:
-				a.problem("fleet", "the connection to the hub is lost, blocking goes on without: "+err.Error())
+				a.problem("the connection to the hub is lost, blocking goes on without: " + err.Error())
 			}
 		case c := <-a.compared:
 			a.telling = false
 			if c.err != nil {
 				if ctx.Err() == nil {
-					a.problem("fleet", c.err.Error())
+					a.problem(c.err.Error())
 				}
 				continue
 			}
@@ -169,7 +169,7 @@ func Run(ctx context.Context, opt Options) error {
 			a.again = nil
 			a.read(ctx)
 		case err := <-a.failed:
-			a.problem("fleet", err.Error())
+			a.problem(err.Error())
 		case <-opt.Nudge:
 			a.share(ctx)
 		case <-tick.C:
@@ -179,9 +179,9 @@ func Run(ctx context.Context, opt Options) error {
 	}
 }
 
-func (a *agent) problem(what, why string) {
+func (a *agent) problem(why string) {
 	if a.opt.Problem != nil {
-		a.opt.Problem(connwarden.Problem{What: what, Why: why})
+		a.opt.Problem(connwarden.Problem{What: "fleet", Why: why})
 	}
 }
 
@@ -195,86 +195,6 @@ func (a *agent) refuse(r Refusal) {
 	if a.opt.Refused != nil {
 		a.opt.Refused(r)
 	}
-}
-
-// redial connects, however long it takes. Later losses are mended by the connection itself, but where the hub shuts us out.
-func (a *agent) redial(ctx context.Context, dialed chan<- *nats.Conn) {
-	event := func(err error) {
-		select {
-		case a.state <- err:
-		case <-ctx.Done():
-		}
-	}
-	for wait := time.Second; ; wait = min(2*wait, redialMost) {
-		nc, err := a.id.dial(
-			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-				if err != nil {
-					event(err)
-				}
-			}),
-			nats.ReconnectHandler(func(*nats.Conn) { event(nil) }),
-			nats.ClosedHandler(func(*nats.Conn) { event(nats.ErrConnectionClosed) }),
-			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { a.fail(err) }),
-		)
-		if err == nil {
-			if err = a.subscribe(nc); err == nil {
-				select {
-				case dialed <- nc:
-				case <-ctx.Done():
-					nc.Close()
-				}
-				return
-			}
-			nc.Close()
-		}
-		a.fail(err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
-}
-
-// fail tells of an error that something else met; where too many wait to be told, it is one of them.
-func (a *agent) fail(err error) {
-	select {
-	case a.failed <- err:
-	default:
-	}
-}
-
-// subscribe listens for hints, for what the engine says to our writing, and for those who ask for our review.
-func (a *agent) subscribe(nc *nats.Conn) error {
-	if _, err := nc.Subscribe(AllHints, func(m *nats.Msg) {
-		n, err := strconv.ParseUint(m.Header.Get(headSequence), 10, 64)
-		if err != nil {
-			return
-		}
-		for { // the highest one waits
-			select {
-			case a.hints <- n:
-				return
-			case other := <-a.hints:
-				n = max(n, other)
-			}
-		}
-	}); err != nil {
-		return err
-	}
-	if _, err := nc.Subscribe(a.ack(), func(m *nats.Msg) {
-		if _, err := parseStored(m.Data); err != nil {
-			a.fail(fmt.Errorf("share a decision: %w", err))
-		}
-	}); err != nil {
-		return err
-	}
-	if a.opt.Review != nil {
-		if _, err := nc.Subscribe(AskSubject+a.id.Host, a.answer); err != nil {
-			return err
-		}
-	}
-	return nc.FlushTimeout(fetchLimit)
 }
 
 func (a *agent) ack() string { return Inbox(a.id.Host) + ".stored" }
@@ -315,7 +235,7 @@ func (a *agent) tell(ctx context.Context, now time.Time) {
 	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: -a.ahead.Seconds()}
 	b, err := s.encode()
 	if err != nil {
-		a.problem("fleet", err.Error())
+		a.problem(err.Error())
 		return
 	}
 	a.telling = true
@@ -346,7 +266,7 @@ func (a *agent) read(ctx context.Context) {
 	a.last = max(a.last, last)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.problem("fleet", "read decisions: "+err.Error())
+			a.problem("read decisions: " + err.Error())
 		}
 		return
 	}
@@ -374,7 +294,7 @@ func (a *agent) bucket(ctx context.Context) (same, ok bool) {
 	m, err := latest(ctx, a.nc, GetDecisions, BornSubject)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.problem("fleet", err.Error())
+			a.problem(err.Error())
 		}
 		return false, false
 	}
@@ -389,7 +309,7 @@ func (a *agent) bucket(ctx context.Context) (same, ok bool) {
 	}
 	if !same {
 		if err := os.WriteFile(filepath.Join(a.id.dir, bornFile), []byte(born), 0o600); err != nil {
-			a.problem("fleet", err.Error())
+			a.problem(err.Error())
 		}
 		a.born = born
 	}
@@ -424,7 +344,7 @@ func (a *agent) act(ctx context.Context) {
 			}
 		}
 		if err != nil {
-			a.problem("fleet", "hold what other hosts decided: "+err.Error())
+			a.problem("hold what other hosts decided: " + err.Error())
 			a.rest = now.Add(applyRest)
 			return
 		}
@@ -439,7 +359,7 @@ func (a *agent) share(ctx context.Context) {
 	own, err := a.opt.Host.Own(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.problem("fleet", "what this host decided: "+err.Error())
+			a.problem("what this host decided: " + err.Error())
 		}
 		return
 	}
@@ -466,7 +386,7 @@ func (a *agent) share(ctx context.Context) {
 		}
 		b, err := d.encode()
 		if err != nil {
-			a.problem("fleet", err.Error())
+			a.problem(err.Error())
 			continue
 		}
 		a.write(subject, b, strconv.Itoa(int(d.For/time.Second))+"s")
@@ -490,7 +410,7 @@ func (a *agent) write(subject string, value []byte, ttl string) {
 		m.Header.Set(headOperation, "DEL")
 	}
 	if err := a.nc.PublishMsg(m); err != nil {
-		a.problem("fleet", "share a decision: "+err.Error())
+		a.problem("share a decision: " + err.Error())
 	}
 }
 

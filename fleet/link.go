@@ -41,7 +41,7 @@ func fetch(ctx context.Context, nc *nats.Conn, get, filter string, from uint64, 
 	if err != nil {
 		return from - 1, err
 	}
-	defer sub.Unsubscribe()
+	defer func() { _ = sub.Unsubscribe() }()             // or its connection is gone, and it too
 	if err := sub.SetPendingLimits(-1, -1); err != nil { // what we asked for is bounded
 		return from - 1, err
 	}

@@ -140,7 +140,7 @@ func (id *Identity) Look(ctx context.Context) (*View, error) {
 			return
 		}
 		k, err := parseKey(m.Subject)
-		if err == errGone {
+		if errors.Is(err, errGone) {
 			return
 		}
 		d := Decision{Key: k}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -158,10 +159,10 @@ func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
 	k, err := parseKey(m.Subject)
 	at := m.Time.Add(-ahead)
 	switch {
-	case err == errGone && !m.Deleted:
+	case errors.Is(err, errGone) && !m.Deleted:
 		t.gone(k)
 		return
-	case err == errGone:
+	case errors.Is(err, errGone):
 		return
 	case err != nil:
 		t.poison(m.Subject, err)

@@ -54,7 +54,7 @@ func newFloods(h *Hub) *floods {
 
 func (f *floods) stop() {
 	if f.sub != nil {
-		f.sub.Unsubscribe() // or its connection is gone, and it too
+		_ = f.sub.Unsubscribe() // or its connection is gone, and it too
 	}
 }
 

@@ -227,7 +227,7 @@ func (h *Hub) watch(ctx context.Context) error {
 		return err
 	}
 	h.watching.Go(func() {
-		defer w.Stop()
+		defer func() { _ = w.Stop() }()
 		f := newFloods(h)
 		defer f.stop()
 		tick := time.NewTicker(cmp.Or(h.opt.floods, floodEvery))

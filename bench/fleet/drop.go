@@ -29,7 +29,7 @@ func (b *bench) drop() error {
 		if err := ip("netns", "add", space); err != nil {
 			return err
 		}
-		b.undo = append(b.undo, func() { exec.Command("ip", "netns", "delete", space).Run() })
+		b.undo = append(b.undo, func() { _ = exec.Command("ip", "netns", "delete", space).Run() })
 		if err := ip("-n", space, "link", "set", "lo", "up"); err != nil {
 			return err
 		}
@@ -177,7 +177,9 @@ func (b *bench) time(names, attackers []string) error {
 	began := map[string]time.Time{}
 	for i, a := range attackers {
 		if *kill && i == len(attackers)/2 {
-			b.hubs[0].Process.Kill()
+			if err := b.hubs[0].Process.Kill(); err != nil {
+				return err
+			}
 		}
 		out, err := b.command(names[1], "a", "block", a, "--for", "10m", "--json")
 		if err != nil {
@@ -238,7 +240,7 @@ func shower(to string, from []string) error {
 		<-tick.C
 		binary.BigEndian.PutUint64(n[:], i)
 		for _, c := range list {
-			c.Write(n[:])
+			_, _ = c.Write(n[:]) // what does not arrive is what is measured
 		}
 	}
 }
@@ -263,7 +265,7 @@ func gauge(at string) error {
 			for a, t := range last {
 				if !told[a].Equal(t) {
 					told[a] = t
-					e.Encode(word{a, t})
+					_ = e.Encode(word{a, t})
 				}
 			}
 			mu.Unlock()

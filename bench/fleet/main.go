@@ -34,6 +34,12 @@ var (
 
 func main() {
 	flag.Parse()
+	switch flag.Arg(0) { // these two run in namespaces, until they are ended
+	case "shower":
+		log.Fatal(shower(flag.Arg(1), flag.Args()[2:]))
+	case "gauge":
+		log.Fatal(gauge(flag.Arg(1)))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	dir, err := os.MkdirTemp("", "fleet")
@@ -46,10 +52,6 @@ func main() {
 		err = b.drop()
 	case "many":
 		err = b.many()
-	case "shower":
-		err = shower(flag.Arg(1), flag.Args()[2:])
-	case "gauge":
-		err = gauge(flag.Arg(1))
 	default:
 		err = fmt.Errorf("drop or many")
 	}
@@ -93,8 +95,8 @@ func (b *bench) start(cmd *exec.Cmd) error {
 		return err
 	}
 	b.undo = append(b.undo, sync.OnceFunc(func() {
-		cmd.Process.Signal(os.Interrupt)
-		cmd.Wait()
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
 	}))
 	return nil
 }

@@ -68,7 +68,9 @@ func (r *reader) listen(last uint64) error {
 				return
 			}
 			question, _ := json.Marshal(map[string]any{"seq": r.last + 1, "batch": 4096, "next_by_subj": fleet.AllDecisions})
-			r.nc.PublishRequest(fleet.GetDecisions, inbox, question)
+			if r.nc.PublishRequest(fleet.GetDecisions, inbox, question) != nil {
+				return
+			}
 			for {
 				m, err := sub.NextMsg(5 * time.Second)
 				if err != nil || m.Header.Get("Status") != "" {
@@ -77,7 +79,7 @@ func (r *reader) listen(last uint64) error {
 				r.last, _ = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 				r.got(m.Header.Get("Nats-Subject"))
 			}
-			sub.Unsubscribe()
+			_ = sub.Unsubscribe()
 		}
 	}()
 	return err
@@ -264,6 +266,6 @@ func memory(pid int) int {
 	}
 	_, rest, _ := bytes.Cut(text, []byte("VmRSS:"))
 	var kb int
-	fmt.Sscan(string(rest), &kb)
+	_, _ = fmt.Sscan(string(rest), &kb)
 	return kb / 1024
 }
