@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,8 @@ type command struct {
 	flags flags
 
 	// Of a reader:
-	hand     *hand.Client      // nil: this process blocks itself
+	hand     *hand.Client // nil: this process blocks itself
+	keeper   atomic.Pointer[hand.Remote]
 	listener *net.UnixListener // the daemon's socket; nil: it is to be made
 }
 

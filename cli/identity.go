@@ -36,25 +36,36 @@ func (c *command) networks(p *Plan) watch.Identity {
 	return id
 }
 
+// wishes are what the journal says of some targets; of a reader's hand, all that it wants.
+func (c *command) wishes(ctx context.Context, p *Plan, targets []netip.Prefix) ([]block.Wish, error) {
+	if c.hand != nil {
+		if k := c.keeper.Load(); k != nil {
+			return k.Wishes(ctx)
+		}
+		return nil, nil // nothing is blocked by this daemon
+	}
+	if !store.Exists(p.StateDir) {
+		return nil, nil
+	}
+	s, err := store.Open(ctx, p.StateDir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, nil // an ordinary user's review says that it is one
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.Wishes(ctx, targets...)
+}
+
 // blocked asks the journal, if there is one.
 func (c *command) blocked(p *Plan) func(context.Context, []netip.Addr) (map[netip.Addr]report.Block, error) {
 	return func(ctx context.Context, addrs []netip.Addr) (map[netip.Addr]report.Block, error) {
-		if !store.Exists(p.StateDir) {
-			return nil, nil
-		}
-		s, err := store.Open(ctx, p.StateDir)
-		if errors.Is(err, fs.ErrPermission) {
-			return nil, nil // an ordinary user's review says that it is one
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer s.Close()
 		targets := make([]netip.Prefix, len(addrs))
 		for i, a := range addrs {
 			targets[i] = block.Single(a)
 		}
-		wishes, err := s.Wishes(ctx, targets...)
+		wishes, err := c.wishes(ctx, p, targets)
 		if err != nil {
 			return nil, err
 		}

@@ -62,6 +62,7 @@ func (c *command) part(ctx context.Context, p *Plan, f watchFlags, args []string
 	if err != nil {
 		return err
 	}
+	ease() // all that is left is to wait
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)

@@ -2,10 +2,15 @@ package cli
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +18,7 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden/internal/netnstest"
+	"github.com/connwarden/connwarden/report"
 )
 
 // TestKernelReader: with an account for reading, the process that reads the logs is that account's and cannot touch the
@@ -21,7 +27,8 @@ func TestKernelReader(t *testing.T) {
 	c := newCable(t)
 	dir := t.TempDir()
 	config, log := filepath.Join(dir, "config.toml"), filepath.Join(dir, "access.log")
-	text := "[daemon]\nreader = \"nobody\"\nsocket = \"" + filepath.Join(dir, "run", "connwarden.sock") + "\"\n"
+	socket := filepath.Join(dir, "run", "connwarden.sock")
+	text := "[daemon]\nreader = \"nobody\"\nsocket = \"" + socket + "\"\n"
 	for name, text := range map[string]string{config: text, log: ""} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil { // for root alone
 			t.Fatal(err)
@@ -71,6 +78,21 @@ func TestKernelReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(`"type":"block"`)
+	wired := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	answer, err := wired.Get("http://connwarden/review")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var doc report.Review
+	if err := json.NewDecoder(answer.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.IndexFunc(doc.Peers, func(p report.Peer) bool { return p.Addr == "192.0.2.77" }); i < 0 || doc.Peers[i].Blocked == nil {
+		t.Errorf("the reader does not know who is blocked: %+v", doc.Peers)
+	}
 	var rules []byte
 	netnstest.In(t, c.server, func() (err error) {
 		rules, err = exec.Command("nft", "list", "ruleset").CombinedOutput()

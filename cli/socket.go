@@ -177,7 +177,7 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 		asks := make(chan chan<- *live.Present)
 		look := watch.ReviewOptions{
 			Options: watch.Options{Options: opt.Options, Top: presentRows}, Conns: opt.Conns, Rules: opt.Rules,
-			Identity: watch.Identity{Networks: opt.Networks, Bots: opt.Bots, Resolver: opt.Resolver},
+			Identity: watch.Identity{Networks: opt.Networks, Bots: opt.Bots, Resolver: opt.Resolver, Blocked: c.blocked(p)},
 		}
 		s, err := wire.Listen(ctx, wire.Place{Path: p.Daemon.Socket, Group: p.Daemon.Group, Open: p.Daemon.Open, Listener: c.listener}, &presence{c, p, look, asks})
 		if err != nil {
