@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-var topScreens = flag.String("screens", "", "make the pictures of the live screen in this folder: go test ./cli -run TestRealTopScreens -screens ../docs/screens")
+var topScreens = flag.String("screens", "", "make the pictures of the live screen and of the review in this folder: go test ./cli -run TestRealTopScreens -screens ../docs/screens")
 
-// TestRealTopScreens makes the documentation's pictures of the live screen: what a real terminal shows of the real program,
-// drawn by a browser.
+// TestRealTopScreens makes the documentation's pictures of the live screen and of the review: what a real terminal shows of the
+// real program, drawn by a browser.
 func TestRealTopScreens(t *testing.T) {
 	if *topScreens == "" {
 		t.Skip("makes pictures: -screens FOLDER")
@@ -29,7 +29,7 @@ func TestRealTopScreens(t *testing.T) {
 	}
 	for _, width := range []int{80, 120, 200} {
 		height := map[int]int{80: 30, 120: 40, 200: 50}[width]
-		x := openShop(t, width, height)
+		x := openShop(t, width, height, "connwarden top --no-dns --tz UTC --root . --log access.log --log php-fpm.log --from conns.txt")
 		x.sees("13.14.15.16  MALICIOUS")
 		x.sees("311 connections")
 		for _, view := range []struct{ name, keys, sees string }{{"findings", "1", "things need you"}, {"peers", "2", "VERDICT"}, {"connections", "3", "STATES"}, {"dossier", "2 Enter", "busiest minute"}} {
@@ -43,11 +43,18 @@ func TestRealTopScreens(t *testing.T) {
 			picture(t, chromium, x.tmux("capture-pane", "-p", "-e"), width, height, filepath.Join(*topScreens, fmt.Sprintf("top-%s-%d.png", view.name, width)))
 		}
 		x.keys("q")
+
+		height = map[int]int{80: 71, 120: 66, 200: 63}[width] // of all of it
+		x = openShop(t, width, height, "connwarden review --no-dns --tz UTC --from conns.txt access.log php-fpm.log; exec cat")
+		x.sees("ERRORS")
+		x.sees("pool reached pm.max_children")
+		picture(t, chromium, x.tmux("capture-pane", "-p", "-e"), width, height, filepath.Join(*topScreens, fmt.Sprintf("review-%d.png", width)))
 	}
 }
 
-// openShop runs connwarden top over the hour of a small shop in which three addresses attack and PHP runs short of children.
-func openShop(t *testing.T, width, height int) *terminal {
+// openShop runs a command of the shell over the hour of a small shop in which three addresses attack and PHP runs short of
+// children.
+func openShop(t *testing.T, width, height int, command string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("needs tmux: shows the screen in a real terminal")
@@ -97,7 +104,7 @@ func openShop(t *testing.T, width, height int) *terminal {
 	})
 	// A terminal that tells its background, as most do.
 	args := []string{"start-server", ";", "set", "-g", "window-style", "bg=#111417,fg=#e6e3dc", ";", "new-session", "-d", "-c", dir, "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "env", "CONNWARDEN_STATE_DIR=" + filepath.Join(dir, "state"), "WALL=" + x.wall, "LANG=C.UTF-8", "LC_ALL=", "TERM=tmux-256color"}
-	x.tmux(append(args, "connwarden", "top", "--no-dns", "--tz", "UTC", "--root", dir, "--log", "access.log", "--log", "php-fpm.log", "--from", "conns.txt")...)
+	x.tmux(append(args, "sh", "-c", command)...)
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
 	return x
 }

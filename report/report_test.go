@@ -275,3 +275,18 @@ func TestLogLine(t *testing.T) {
 		}
 	}
 }
+
+// TestVisitorsWithoutErrors: a column in which nobody has anything is left out.
+func TestVisitorsWithoutErrors(t *testing.T) {
+	d := &Review{
+		Pages: &Pages{By: "path", Counted: 3, Files: []File{{Name: "access.log"}}, Status: map[string]uint64{"2xx": 2, "4xx": 1}},
+		Peers: []Peer{{Addr: "192.0.2.7", Verdict: "normal", Requests: 3, Status: map[string]uint64{"2xx": 2, "4xx": 1}}},
+	}
+	var b strings.Builder
+	if err := (&Text{Width: 120}).Review(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.Contains(got, "4XX") || strings.Contains(got, "5XX") {
+		t.Error(got)
+	}
+}

@@ -189,6 +189,7 @@ func (t *Text) visitors(d *Review) {
 	if len(tab.rows) == 0 {
 		return
 	}
+	tab.omitEmpty("ip")
 	t.indent = "  "
 	t.table(tab)
 	t.indent = ""

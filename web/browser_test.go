@@ -20,7 +20,7 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-var screens = flag.String("screens", "", "make the pictures of the documentation in this folder: go test ./web -run TestRealProgram -screens ../docs/screens")
+var screens = flag.String("screens", "", "make the pictures of the documentation in this folder: go test ./web -run 'TestReal(Program|Report)' -screens ../docs/screens")
 
 // browse has testdata/browser/page.mjs look at something and reports what it found.
 func browse(t *testing.T, job map[string]any) {
@@ -230,7 +230,14 @@ func TestRealReport(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	browse(t, map[string]any{"mode": "report", "url": "file://" + filepath.Join(dir, "report.html")})
+	to := ""
+	if *screens != "" {
+		var err error
+		if to, err = filepath.Abs(*screens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browse(t, map[string]any{"mode": "report", "url": "file://" + filepath.Join(dir, "report.html"), "screens": to})
 }
 
 // TestRealFollowsADaemon has the real page beside a real daemon: what that finds is shown at once, and the page goes on alone

@@ -346,7 +346,7 @@ const modes = {
       await page.getByRole('button', { name: 'Block for 1 hour' }).click()
       await page.getByText(`Blocked: ${job.attacker}`).waitFor()
       await please('is blocked')
-      await title.getByText('blocked', { exact: true }).waitFor()
+      await page.locator('.findings .title', { hasText: job.attacker }).filter({ hasText: 'blocked' }).waitFor() // by a mark, and after the next review in words
       await go('#/blocks')
       await page.getByRole('cell', { name: job.attacker }).waitFor()
       await page.getByRole('button', { name: 'Unblock…' }).waitFor()
@@ -442,6 +442,7 @@ const modes = {
   async report() {
     await look('the report opens, sorts and prints', async () => {
       await page.goto(job.url)
+      if (job.screens) await page.screenshot({ path: `${job.screens}/report-light.png`, fullPage: true, clip: { x: 0, y: 0, width: 1440, height: 1800 } })
       await page.locator('section[aria-label=Peers]').getByRole('button', { name: 'Requests' }).click()
       const first = async () => Number((await page.locator('section[aria-label=Peers] tbody tr:first-child td:nth-child(3)').innerText()).replaceAll(',', ''))
       const most = await first()
