@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -186,6 +185,6 @@ func TestRealClickHouse(t *testing.T) {
 		if strings.TrimSpace(got) == "" && !strings.Contains(q[1], "'operator'") {
 			t.Errorf("question %d has no answer:\n%s", i+1, q[1])
 		}
-		t.Log(fmt.Sprintf("question %d:\n%s", i+1, got))
+		t.Logf("question %d:\n%s", i+1, got)
 	}
 }

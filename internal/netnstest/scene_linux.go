@@ -127,7 +127,9 @@ func (s *Scene) Dial(ns, from string, port int, wait time.Duration) (conn net.Co
 
 // Answers tells whether the other end of a connection sends back what it is sent.
 func Answers(c net.Conn, wait time.Duration) bool {
-	c.SetDeadline(time.Now().Add(wait))
+	if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
+		return false
+	}
 	word := []byte("hello")
 	if _, err := c.Write(word); err != nil {
 		return false
