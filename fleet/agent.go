@@ -259,7 +259,7 @@ func (a *agent) read(ctx context.Context) {
 		}
 	}
 	now := a.opt.Clock()
-	last, err := fetch(ctx, a.nc, GetDecisions, AllDecisions, a.last+1, func(m *Message) {
+	last, err := fetch(ctx, a.nc, GetDecisions, a.last+1, func(m *Message) {
 		delete(a.sent, m.Subject)
 		a.t.take(m, a.ahead, now)
 	})

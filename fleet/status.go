@@ -121,7 +121,7 @@ func (id *Identity) Look(ctx context.Context) (*View, error) {
 	}
 	defer nc.Close()
 	v := &View{Hosts: []Status{}, Blocked: []Blocked{}}
-	if _, err := fetch(ctx, nc, GetHosts, AllHosts, 1, func(m *Message) {
+	if _, err := fetch(ctx, nc, GetHosts, 1, func(m *Message) {
 		s, err := decodeStatus(m)
 		if err != nil {
 			v.Unread++
@@ -135,7 +135,7 @@ func (id *Identity) Look(ctx context.Context) (*View, error) {
 		return nil, fmt.Errorf("read the hosts: %w", err)
 	}
 	byPlace := map[place]int{}
-	if _, err := fetch(ctx, nc, GetDecisions, AllDecisions, 1, func(m *Message) {
+	if _, err := fetch(ctx, nc, GetDecisions, 1, func(m *Message) {
 		if m.Deleted || m.Subject == BornSubject {
 			return
 		}
