@@ -259,6 +259,15 @@ func (a *agent) read(ctx context.Context) {
 		}
 	}
 	now := a.opt.Clock()
+	if a.ready && a.hint == a.last+1 {
+		// The usual case, and a thousand hosts ask at once: one message costs the engine a fraction of what a batch does.
+		if m, err := one(ctx, a.nc, GetDecisions, map[string]any{"seq": a.hint}); err == nil && m != nil && m.Seq == a.hint {
+			delete(a.sent, m.Subject)
+			a.t.take(m, a.ahead, now)
+			a.last, a.hint, a.tries = m.Seq, 0, 0
+			return
+		}
+	}
 	last, err := fetch(ctx, a.nc, GetDecisions, a.last+1, func(m *Message) {
 		delete(a.sent, m.Subject)
 		a.t.take(m, a.ahead, now)

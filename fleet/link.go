@@ -110,7 +110,12 @@ func parseMessage(m *nats.Msg) (*Message, error) {
 
 // latest reads the last message of one subject; nil if there is none.
 func latest(ctx context.Context, nc *nats.Conn, get, subject string) (*Message, error) {
-	question, err := json.Marshal(map[string]string{"last_by_subj": subject})
+	return one(ctx, nc, get, map[string]any{"last_by_subj": subject})
+}
+
+// one reads a single message; nil if there is none.
+func one(ctx context.Context, nc *nats.Conn, get string, what map[string]any) (*Message, error) {
+	question, err := json.Marshal(what)
 	if err != nil {
 		return nil, err
 	}

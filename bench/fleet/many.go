@@ -72,6 +72,14 @@ func (r *reader) listen(last uint64) error {
 					again.Add(1)
 					<-time.After(time.Millisecond << tries)
 				}
+				if n == r.last+1 {
+					m, err := r.nc.Request(fleet.GetDecisions, fmt.Appendf(nil, `{"seq":%d}`, n), 5*time.Second)
+					if err == nil && m.Header.Get("Status") == "" {
+						r.last = n
+						r.got(m.Header.Get("Nats-Subject"))
+						continue
+					}
+				}
 				if err := r.read(); err != nil {
 					return
 				}

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/fleet"
+)
+
+// newMember is a host with a journal of its own and a firewall that refuses nothing.
+func newMember(t *testing.T) *member {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(file, []byte("[block]\ndrivers = [\"null\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := System()
+	env.root = "/nonexistent" // nobody of this machine is spared
+	env.Getenv = func(name string) string {
+		return map[string]string{"CONNWARDEN_STATE_DIR": filepath.Join(dir, "state")}[name]
+	}
+	c := &command{env: env}
+	c.flags.config, c.flags.top = file, -1
+	p, err := c.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{id: &fleet.Identity{Host: "me", Group: "g"}, share: fleet.Kinds(), drivers: []string{"null"}, tell: func(any) {}, clock: env.Now}
+	if m.keeper, err = c.daemon(t.Context(), p, c.firewalls(p)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.keeper.close)
+	return m
+}
+
+func (m *member) shares(t *testing.T) string {
+	t.Helper()
+	own, err := m.Own(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, d := range own {
+		words = append(words, d.Kind.String()+" "+d.Target.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+func (m *member) wants(t *testing.T) (words []string) {
+	t.Helper()
+	list, err := m.keeper.Wishes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range list {
+		words = append(words, w.Target.String()+" "+w.By.String())
+	}
+	return words
+}
+
+func prefix(text string) netip.Prefix { return netip.MustParsePrefix(text) }
+
+// What this host decides is shared, change by change; what came from the fleet and what waits for its confirmation is not.
+func TestMemberShares(t *testing.T) {
+	m := newMember(t)
+	k := m.keeper.w.keeper
+	operator := connwarden.Origin{Kind: connwarden.ByOperator, Name: "root"}
+	act := func(_ *block.Outcome, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := m.shares(t); got != "" {
+		t.Errorf("at first it shares %s", got)
+	}
+	act(k.Block(t.Context(), block.Request{Target: prefix("203.0.113.7/32"), Drivers: m.drivers, For: time.Hour, By: operator}))
+	if got := m.shares(t); got != "block 203.0.113.7/32" {
+		t.Errorf("after a block it shares %q", got)
+	}
+	act(k.Block(t.Context(), block.Request{Target: prefix("203.0.113.8/32"), Drivers: m.drivers, For: time.Hour, Within: time.Minute, By: operator}))
+	if _, err := m.Apply(t.Context(), []fleet.Order{{Kind: fleet.KindBlock, Target: prefix("203.0.113.9/32"), From: "a", Until: time.Now().Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.shares(t); got != "block 203.0.113.7/32" {
+		t.Errorf("with one to be confirmed and one of the fleet it shares %q", got)
+	}
+	act(k.Unblock(t.Context(), []netip.Prefix{prefix("203.0.113.7/32")}, nil, operator))
+	if got := m.shares(t); got != "pardon 203.0.113.7/32" {
+		t.Errorf("after an unblock it shares %q", got)
+	}
+	act(k.Undo(t.Context(), 0, operator))
+	if got := m.shares(t); got != "block 203.0.113.7/32" {
+		t.Errorf("after the undo it shares %q", got)
+	}
+	again := newMember(t)
+	again.keeper.w.keeper.Journal = k.Journal
+	if got := again.shares(t); got != "block 203.0.113.7/32" {
+		t.Errorf("read anew it shares %q", got)
+	}
+}
+
+// The fleet never lifts, lengthens or replaces what this host decided, and its guard has the last word.
+func TestMemberHolds(t *testing.T) {
+	m := newMember(t)
+	k := m.keeper.w.keeper
+	operator := connwarden.Origin{Kind: connwarden.ByOperator, Name: "root"}
+	if _, err := k.Block(t.Context(), block.Request{Target: prefix("203.0.113.7/32"), Drivers: m.drivers, For: time.Hour, By: operator}); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(2 * time.Hour)
+	orders := []fleet.Order{
+		{Kind: fleet.KindBlock, Target: prefix("203.0.113.0/24"), From: "a", Until: later},
+		{Kind: fleet.KindBlock, Target: prefix("203.0.113.7/32"), From: "a", Until: later},
+		{Kind: fleet.KindBlock, Target: prefix("127.0.0.0/24"), From: "a", Until: later},
+		{Kind: fleet.KindAllow, Target: prefix("203.0.113.0/28"), From: "a"},
+		{Kind: fleet.KindAllow, Target: prefix("198.51.100.0/28"), From: "a"},
+	}
+	why, err := m.Apply(t.Context(), orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", fleet.Ours, "loopback", "an operator of this host blocks 203.0.113.7", ""} {
+		if want == "" && why[i] != "" || !strings.Contains(why[i], want) {
+			t.Errorf("%v: %q, want %q", orders[i].Target, why[i], want)
+		}
+	}
+	if got := strings.Join(m.wants(t), ", "); got != "203.0.113.0/24 fleet:a, 203.0.113.7/32 operator:root" {
+		t.Errorf("it wants %s", got)
+	}
+	if out, err := k.Block(t.Context(), block.Request{Target: prefix("198.51.100.1/32"), Drivers: m.drivers, For: time.Hour, By: operator}); err != nil || len(out.Refused) != 1 {
+		t.Errorf("what the fleet allows is blocked: %+v, %v", out, err)
+	}
+	held, err := m.Held(t.Context())
+	if err != nil || len(held) != 2 {
+		t.Errorf("for the fleet it holds %+v, %v", held, err)
+	}
+	lifts := []fleet.Order{
+		{Kind: fleet.KindBlock, Target: prefix("203.0.113.0/24"), Lift: true},
+		{Kind: fleet.KindAllow, Target: prefix("198.51.100.0/28"), Lift: true},
+	}
+	if _, err := m.Apply(context.Background(), lifts); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(m.wants(t), ", "); got != "203.0.113.7/32 operator:root" {
+		t.Errorf("then it wants %s", got)
+	}
+	if allows, err := k.Journal.Allows(t.Context()); err != nil || len(allows) != 0 {
+		t.Errorf("then it allows %v, %v", allows, err)
+	}
+	m.why = "it only suggests"
+	if why, err = m.Apply(t.Context(), orders[:1]); err != nil || why[0] != m.why {
+		t.Errorf("where it only suggests: %q, %v", why, err)
+	}
+}
+
+// A review that a stolen host sends reaches no terminal unclean.
+func TestForeign(t *testing.T) {
+	doc, err := foreign([]byte(`{"schema":"connwarden.review/1","host":"x\u001b[2J","findings":[{"title":"\u0007"}],"peers":[{"addr":"\u001b]0;x\u0007"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{doc.Host, doc.Findings[0].Title, doc.Peers[0].Addr} {
+		if strings.ContainsAny(text, "\x1b\x07") {
+			t.Errorf("%q is not clean", text)
+		}
+	}
+	if _, err := foreign([]byte(`{"host":7}`)); err == nil {
+		t.Error("a number is a host's name")
+	}
+}
