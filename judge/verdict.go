@@ -231,34 +231,37 @@ func (t *Table) samples(c *cell) []connwarden.Sample {
 }
 
 // weigh joins evidence to one score: what is independent as 1-(1-a)(1-b), of one family only the strongest; what honest
-// heavy users show too stays below malicious when there is nothing else worth speaking of.
+// heavy users show too stays below malicious, and so do oddities: what is neither strong by itself nor of several kinds.
 func weigh(list []connwarden.Evidence) int {
-	score := combine(list, true)
-	if combine(list, false) < uncapping {
+	if len(list) == 0 {
+		return 0
+	}
+	best, worth := map[string]int{}, map[string]int{} // by families; worth is without what is capped
+	for _, e := range list {
+		f := cmp.Or(e.Family, e.Rule)
+		best[f] = max(best[f], e.Score)
+		if !e.Capped {
+			worth[f] = max(worth[f], e.Score)
+		}
+	}
+	innocent, strongest := 1.0, 0
+	for f, s := range best {
+		innocent *= 1 - float64(s)/100
+		strongest = max(strongest, worth[f])
+	}
+	score := min(int(100*(1-innocent)+0.5), 99)
+	if strongest < strong && len(worth) < several {
 		score = min(score, cappedScore)
 	}
 	return score
 }
 
-// uncapping is from which score on the rest of the evidence takes the cap off: an honest heavy user who asks once for
-// what a probe asks for stays below.
-const uncapping = 60
-
-// combine joins evidence, with or without what is capped.
-func combine(list []connwarden.Evidence, capped bool) int {
-	best := map[string]int{}
-	for _, e := range list {
-		if capped || !e.Capped {
-			f := cmp.Or(e.Family, e.Rule)
-			best[f] = max(best[f], e.Score)
-		}
-	}
-	innocent := 1.0
-	for _, s := range best {
-		innocent *= 1 - float64(s)/100
-	}
-	return min(int(100*(1-innocent)+0.5), 99)
-}
+// strong is what one kind of evidence comes to that an honest visitor's odd request does not; several is how many weaker ones
+// no honest visitor shows together.
+const (
+	strong  = 60
+	several = 3
+)
 
 // Combine joins verdicts on the same address, worst first.
 func Combine(verdicts []connwarden.Verdict) []connwarden.Verdict {

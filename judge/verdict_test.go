@@ -30,6 +30,7 @@ func TestWeighCapped(t *testing.T) {
 	broad := connwarden.Evidence{Rule: "broad", Family: "breadth", Score: 56, Capped: true}
 	probe := connwarden.Evidence{Rule: "probe", Family: "scan", Score: 54}
 	hole := connwarden.Evidence{Rule: "hole", Family: "exploit", Score: 66}
+	odd := connwarden.Evidence{Rule: "odd", Family: "proxy", Score: 54}
 	for _, c := range []struct {
 		name string
 		list []connwarden.Evidence
@@ -41,7 +42,8 @@ func TestWeighCapped(t *testing.T) {
 		{"heavy alone", []connwarden.Evidence{fast, broad}, cappedScore},
 		{"heavy, and one weak probe", []connwarden.Evidence{fast, broad, probe}, cappedScore},
 		{"heavy, and a hole", []connwarden.Evidence{fast, hole}, 86},
-		{"two weak ones and heavy", []connwarden.Evidence{fast, probe, {Rule: "other", Family: "proxy", Score: 54}}, 91},
+		{"two oddities and heavy", []connwarden.Evidence{fast, probe, odd}, cappedScore},
+		{"three oddities", []connwarden.Evidence{probe, odd, {Rule: "again", Family: "injection", Score: 55}}, 90},
 	} {
 		if got := weigh(c.list); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
