@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"sync"
 	"time"
 
@@ -77,11 +76,14 @@ type Warehouse struct {
 	stats Stats
 }
 
-var names = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-
-// CheckDatabase returns nil for a name that is taken as a database's.
+// CheckDatabase returns nil for a name that is taken as a database's: at most 64 letters, digits and "_", no digit first.
 func CheckDatabase(name string) error {
-	if !names.MatchString(name) {
+	const most = 64
+	ok := name != "" && len(name) <= most && (name[0] < '0' || name[0] > '9')
+	for _, c := range []byte(name) {
+		ok = ok && (c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z')
+	}
+	if !ok {
 		return fmt.Errorf("%q: write letters, digits and _", name)
 	}
 	return nil
