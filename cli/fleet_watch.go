@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -124,10 +125,15 @@ func (c *command) member(ctx context.Context, p *Plan, f watchFlags, tell func(a
 	}
 }
 
+// fleetMemory is what 100,000 decisions of others need at most. Within softMemory alone the collector would never rest.
+const fleetMemory = 160 << 20
+
 // asMember shares until the host leaves.
 func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet.Identity, tell func(any), problem func(connwarden.Problem), woken chan struct{}, nudges <-chan struct{}) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	debug.SetMemoryLimit(softMemory + fleetMemory)
+	defer debug.SetMemoryLimit(softMemory)
 	walls := c.firewalls(p)
 	m := &member{id: id, share: p.Fleet.Share, tell: tell, clock: c.env.Now}
 	if p.Daemon.Socket != "" {
