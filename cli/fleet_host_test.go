@@ -12,10 +12,12 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/fleet"
+	"github.com/connwarden/connwarden/hand"
+	"github.com/connwarden/connwarden/live"
 )
 
 // newMember is a host with a journal of its own and a firewall that refuses nothing.
-func newMember(t *testing.T) *member {
+func newMember(t testing.TB) *member {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.toml")
@@ -175,5 +177,33 @@ func TestForeign(t *testing.T) {
 	}
 	if _, err := foreign([]byte(`{"host":7}`)); err == nil {
 		t.Error("a number is a host's name")
+	}
+}
+
+// TestReaderStandsAside is a daemon in two processes on a host that is in a fleet, and on one that is in none.
+func TestReaderStandsAside(t *testing.T) {
+	for want, in := range map[int]bool{0: false, 1: true} {
+		dir := t.TempDir()
+		if in {
+			if err := os.MkdirAll(filepath.Join(dir, "fleet"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "fleet", "fleet.json"), []byte("{}"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		problems := 0
+		opt := live.Options{Tell: func(m any) {
+			if p, ok := m.(*live.Problem); ok && p.What == "fleet" {
+				problems++
+			}
+		}}
+		c := &command{hand: &hand.Client{}}
+		c.takePart(t.Context(), &Plan{StateDir: dir}, watchFlags{}, &opt)
+		opt.Tell(&live.Start{})
+		opt.Tell(&live.Verdict{})
+		if problems != want {
+			t.Errorf("in a fleet %v: %d problems, want %d", in, problems, want)
+		}
 	}
 }

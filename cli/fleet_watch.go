@@ -73,6 +73,10 @@ const lookAgain = 2 * time.Second
 // takePart lets a daemon share in the fleet from its first message to before its last. What it tells comes between the
 // others.
 func (c *command) takePart(ctx context.Context, p *Plan, f watchFlags, opt *live.Options) {
+	if c.hand != nil {
+		opt.Tell = standsAside(p.StateDir, opt.Tell)
+		return
+	}
 	tell, mu := opt.Tell, sync.Mutex{}
 	locked := func(m any) {
 		mu.Lock()
@@ -93,6 +97,23 @@ func (c *command) takePart(ctx context.Context, p *Plan, f watchFlags, opt *live
 		locked(m)
 		if _, ok := m.(*live.Start); ok {
 			part.Go(func() { c.member(ctx, p, f, locked, woken) })
+		}
+	}
+}
+
+// standsAside has a reader say that it takes no part in the fleet of its host: it may neither write the journal nor reach
+// the firewall.
+func standsAside(dir string, tell func(any)) func(any) {
+	return func(m any) {
+		tell(m)
+		s, ok := m.(*live.Start)
+		if !ok {
+			return
+		}
+		if _, err := fleet.Load(dir); !errors.Is(err, fleet.ErrAlone) {
+			tell(&live.Problem{Head: live.Head{Type: "problem", Time: s.Time}, Problem: report.Problem{
+				What: "fleet", Why: "with daemon.reader this host shares nothing and takes nothing; run the daemon without it to be part of the fleet",
+			}})
 		}
 	}
 }
