@@ -78,6 +78,13 @@ table inet filter {
 		}
 		return err
 	})
+	// The kernel takes a moment until cables carry; before that a neighbour cannot be found.
+	for _, to := range fromAttacker {
+		until(t, s.attacker, to)
+	}
+	for _, to := range fromCustomer {
+		until(t, s.customer, to)
+	}
 	return s
 }
 

@@ -44,7 +44,33 @@ func NewScene(t *testing.T) *Scene {
 	})
 	s.listen(s.Server)
 	s.listen(s.Container)
+	for i := range 2 {
+		s.settle(func() (net.Conn, error) { return s.Dial(s.Attacker, Attackers[i], 22, Silence) })
+		s.settle(func() (net.Conn, error) { return s.Dial(s.Customer, Customers[i], 22, Silence) })
+		s.settle(func() (c net.Conn, err error) {
+			In(t, s.Server, func() error {
+				c, err = net.DialTimeout("tcp", []string{"172.31.0.2:22", "[fd00::2]:22"}[i], Silence)
+				return nil
+			})
+			return c, err
+		})
+	}
 	return s
+}
+
+// settle waits until a cable carries, for which the kernel takes a moment: before that a neighbour cannot be found.
+func (s *Scene) settle(dial func() (net.Conn, error)) {
+	s.t.Helper()
+	for deadline := time.Now().Add(Certain); ; {
+		c, err := dial()
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // Publish makes the container's port 80 the server's 8080.
