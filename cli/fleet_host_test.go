@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func newMember(t testing.TB) *member {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Block.Limits.PerMinute = 1 << 30 // as in the daemon
 	m := &member{id: &fleet.Identity{Host: "me", Group: "g"}, share: fleet.Kinds(), drivers: []string{"null"}, tell: func(any) {}, clock: env.Now}
 	if m.keeper, err = c.daemon(t.Context(), p, c.firewalls(p)); err != nil {
 		t.Fatal(err)
@@ -204,6 +206,30 @@ func TestReaderStandsAside(t *testing.T) {
 		opt.Tell(&live.Verdict{})
 		if problems != want {
 			t.Errorf("in a fleet %v: %d problems, want %d", in, problems, want)
+		}
+	}
+}
+
+// BenchmarkJoin is a host that takes over what a large fleet has in force, in the batches of the agent.
+func BenchmarkJoin(b *testing.B) {
+	const all, batch = 100_000, 50_000
+	for b.Loop() {
+		b.StopTimer()
+		m := newMember(b)
+		orders := make([]fleet.Order, all)
+		for i := range orders {
+			addr := netip.AddrFrom4([4]byte{100, byte(i >> 16), byte(i >> 8), byte(i)})
+			orders[i] = fleet.Order{Kind: fleet.KindBlock, Target: netip.PrefixFrom(addr, 32), From: "web1", Score: 90, Why: "Guesses passwords", Until: m.clock().Add(time.Hour)}
+		}
+		b.StartTimer()
+		for part := range slices.Chunk(orders, batch) {
+			why, err := m.Apply(b.Context(), part)
+			if err != nil || strings.Join(why, "") != "" {
+				b.Fatal(err, why[0])
+			}
+		}
+		if _, err := m.Own(b.Context()); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
