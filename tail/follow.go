@@ -156,7 +156,12 @@ func (f *Follower) Place(log int) (p Place, ok bool) {
 		}
 	}
 	if t.cur != nil {
-		return t.cur.place(), true
+		p = t.cur.place()
+		if n := len(t.old); p.Len == 0 && n > 0 {
+			// Of a text of which nothing was read there is nothing by which to find it again, once it is rotated too.
+			p = t.old[n-1].place()
+		}
+		return p, true
 	}
 	return t.known, t.known.Offset >= 0
 }

@@ -389,6 +389,37 @@ func TestFollowGoesOnBehind(t *testing.T) {
 	}
 }
 
+// TestFollowGoesOnFromNothing ends when the log has just been rotated and its new file is empty, and goes on after rotations in the same
+// second: what was read before is not read again.
+func TestFollowGoesOnFromNothing(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "access.log")
+	rotate := func(r *reader, last int, text string) {
+		for n := last; n > 0; n-- {
+			r.do(os.Rename(name+"."+strconv.Itoa(n), name+"."+strconv.Itoa(n+1)))
+		}
+		r.do(os.Rename(name, name+".1"))
+		r.write(name, text)
+	}
+	r := follow(t, FollowOptions{})
+	r.write(name, "1\n")
+	r.f.Add(name, Options{}, &Place{})
+	r.want(0, "1\n")
+	rotate(r, 0, "2\n")
+	r.want(0, "2\n")
+	rotate(r, 1, "")
+	r.want(0, "")
+	p, ok := r.f.Place(0)
+	if !ok {
+		t.Fatal("no place")
+	}
+	r.f.Remove(0)
+	r2 := follow(t, FollowOptions{})
+	r2.write(name, "3\n")
+	rotate(r2, 2, "4\n")
+	r2.f.Add(name, Options{}, &p)
+	r2.want(0, "3\n4\n")
+}
+
 func TestFollowLongLines(t *testing.T) {
 	r, name := follow(t, FollowOptions{Blind: true}), filepath.Join(t.TempDir(), "access.log")
 	log := r.f.Add(name, Options{}, &Place{})

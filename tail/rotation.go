@@ -167,6 +167,9 @@ func (t *trail) older(known *Place) (list []older, steady bool) {
 		if t.holds(g) || last && t.open(known) || !last && (t.wasRead(head) || file.ModTime().Before(known.At.Add(-clockSlack))) {
 			break // from here on all was read, or will be from the file that is open
 		}
+		if slices.ContainsFunc(list, func(o older) bool { return o.g != nil && o.g.same(g) }) {
+			return list, false // the names shift just now
+		}
 		o := older{file: file, head: head}
 		if last {
 			o.from = known.Offset
