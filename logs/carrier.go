@@ -81,6 +81,7 @@ func stripDocker(p *Parser, line []byte) ([]byte, bool) {
 	}
 	s := &p.scratch
 	s.carried = s.carried[:0]
+	p.stream = 0 // of a line that names none, whatever the one before was of
 	var text, when []byte
 	at := 1
 	for at < len(line) && line[at] != '}' {
