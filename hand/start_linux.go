@@ -24,9 +24,9 @@ const (
 	listenFD = 4
 )
 
-// kept are the capabilities of a reader, of those that the hand has: logs belong to many, and so do the processes that hold
-// connections. Neither changes anything.
-var kept = []uintptr{unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE}
+// kept are the capabilities of a reader, of those that the hand has: logs belong to many. CAP_SYS_PTRACE, by which it would see the
+// processes that hold connections, is not among them: who has it can write into the memory of the hand.
+var kept = []uintptr{unix.CAP_DAC_READ_SEARCH}
 
 // Account is whom the reader runs as.
 type Account struct {

@@ -273,7 +273,7 @@ func (m *machine) reader() {
 	m.run("systemctl", "restart", "connwarden.service") // waits until the reader says that it is ready
 	pid := m.property("connwarden.service", "MainPID")
 	reader := strings.TrimSpace(m.run("pgrep", "-P", pid))
-	caps := fmt.Sprintf("%016x", 1<<2|1<<19) // CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE
+	caps := fmt.Sprintf("%016x", 1<<2) // CAP_DAC_READ_SEARCH
 	for key, want := range map[string]string{"CapEff": caps, "CapPrm": caps, "NoNewPrivs": "1", "Seccomp": "2"} {
 		if have := m.status(reader, key); have != want {
 			m.Errorf("%s of the reader is %s, want %s", key, have, want)

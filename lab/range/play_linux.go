@@ -263,23 +263,33 @@ func smtp(conn net.Conn, in *bufio.Reader, line string) (string, error) {
 	}
 }
 
-// mailbox logs in over IMAP, and returns what the server says to that.
-func (p *play) mailbox(from netip.Addr, patience time.Duration, user, password string) (answer string, err error) {
+// mailServer connects to a port of the mail server.
+func (p *play) mailServer(from netip.Addr, port uint16, patience time.Duration) (net.Conn, error) {
 	to := server4
 	if from.Is6() {
 		to = server6
 	}
-	conn, err := p.lab.Dial(from, netip.AddrPortFrom(to, 143))
+	conn, err := p.lab.Dial(from, netip.AddrPortFrom(to, port))
+	if err != nil {
+		return nil, err
+	}
+	if err = lab.Connected(conn, patience); err == nil {
+		err = conn.SetDeadline(time.Now().Add(max(patience, 10*time.Second)))
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// mailbox logs in over IMAP, and returns what the server says to that.
+func (p *play) mailbox(from netip.Addr, patience time.Duration, user, password string) (answer string, err error) {
+	conn, err := p.mailServer(from, 143, patience)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := lab.Connected(conn, patience); err != nil {
-		return "", err
-	}
-	if err := conn.SetDeadline(time.Now().Add(max(patience, 10*time.Second))); err != nil {
-		return "", err
-	}
 	in := bufio.NewReader(conn)
 	if _, err := in.ReadString('\n'); err != nil { // the greeting
 		return "", err
@@ -298,21 +308,11 @@ func (p *play) mailbox(from netip.Addr, patience time.Duration, user, password s
 
 // mailed speaks with the mail server and returns its answer to the last line.
 func (p *play) mailed(from netip.Addr, patience time.Duration, lines ...string) (last string, err error) {
-	to := server4
-	if from.Is6() {
-		to = server6
-	}
-	conn, err := p.lab.Dial(from, netip.AddrPortFrom(to, 25))
+	conn, err := p.mailServer(from, 25, patience)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := lab.Connected(conn, patience); err != nil {
-		return "", err
-	}
-	if err := conn.SetDeadline(time.Now().Add(max(patience, 10*time.Second))); err != nil {
-		return "", err
-	}
 	in := bufio.NewReader(conn)
 	for _, line := range append([]string{""}, lines...) {
 		if last, err = smtp(conn, in, line); err != nil {
