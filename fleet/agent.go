@@ -233,7 +233,7 @@ func (a *agent) tell(ctx context.Context, now time.Time) {
 	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
 	a.opt.Host.Status(ctx, &s)
 	s.Blocks += a.t.blocks()
-	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: -a.ahead.Seconds()}
+	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: (-a.ahead).Seconds()}
 	b, err := s.encode()
 	if err != nil {
 		a.problem(err.Error())
