@@ -94,7 +94,7 @@ var rooms = map[string]row{
 	"hub":                {rank: 5, may: []string{"fleet"}, guests: []string{nats, natsJWT, natsd, nkeys}}, // as high as cli, which must not link the server
 	"cmd/connwarden-hub": {rank: 6, may: []string{"hub"}},
 
-	"block/blocktest": {rank: 2, tests: true, may: []string{"block"}},
+	"block/blocktest": {rank: 2, tests: true, may: []string{"block", "internal/netnstest"}},
 	"block/program":   {rank: 1, runs: true}, // how drivers start programs
 	"block/canary":    {rank: 1},             // whether a web server refuses whom it is told to
 	"block/multiport": {rank: 1, pure: true}, // words of rules of iptables

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -184,13 +183,7 @@ func (m *machine) traces() string {
 }
 
 func entries(user string, targets ...string) []block.Entry {
-	var list []block.Entry
-	for _, t := range targets {
-		list = append(list, block.Entry{
-			Target: netip.MustParsePrefix(t), Scope: connwarden.Scope{Kind: connwarden.ScopeSite, Detail: "/home/" + user + "/public_html"},
-		})
-	}
-	return list
+	return blocktest.Entries(connwarden.Scope{Kind: connwarden.ScopeSite, Detail: "/home/" + user + "/public_html"}, targets...)
 }
 
 func TestConformance(t *testing.T) {

@@ -105,7 +105,7 @@ func TestRealHalf(t *testing.T) {
 	}()
 	var list []block.Entry
 	for i := range 150 {
-		list = append(list, entries(fmt.Sprintf("192.0.2.%d", i))...)
+		list = append(list, blocktest.Entries(connwarden.Scope{}, fmt.Sprintf("192.0.2.%d", i))...)
 	}
 	err = d.Apply(ctx, list, nil)
 	var failed *block.Error
@@ -121,15 +121,6 @@ func TestRealHalf(t *testing.T) {
 	if got, err := d.List(t.Context()); err != nil || len(got) != len(list) {
 		t.Errorf("%d entries, %v; want %d", len(got), err, len(list))
 	}
-}
-
-func entries(addrs ...string) []block.Entry {
-	var list []block.Entry
-	for _, a := range addrs {
-		addr := netip.MustParseAddr(a)
-		list = append(list, block.Entry{Target: netip.PrefixFrom(addr, addr.BitLen())})
-	}
-	return list
 }
 
 // TestRealTraffic blocks an attacker while a customer goes on, and holds firewalld to what About says of it.
@@ -154,7 +145,7 @@ func TestRealTraffic(t *testing.T) {
 	}
 	d := m.mustOpen()
 	defer d.Close()
-	denied := entries(netnstest.Attackers...)
+	denied := blocktest.Entries(connwarden.Scope{}, netnstest.Attackers...)
 	if err := d.Apply(t.Context(), denied, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -185,21 +176,21 @@ func TestRealReload(t *testing.T) {
 	d := m.mustOpen()
 	defer d.Close()
 	ctx := t.Context()
-	if err := d.Apply(ctx, entries("192.0.2.7", "192.0.2.8", "192.0.2.9", "2001:db8::7"), nil); err != nil {
+	if err := d.Apply(ctx, blocktest.Entries(connwarden.Scope{}, "192.0.2.7", "192.0.2.8", "192.0.2.9", "2001:db8::7"), nil); err != nil {
 		t.Fatal(err)
 	}
 	other := m.mustOpen()
-	if err := other.Apply(ctx, entries("192.0.2.10"), entries("192.0.2.8")); err != nil {
+	if err := other.Apply(ctx, blocktest.Entries(connwarden.Scope{}, "192.0.2.10"), blocktest.Entries(connwarden.Scope{}, "192.0.2.8")); err != nil {
 		t.Fatal(err)
 	}
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Apply(ctx, nil, entries("192.0.2.9")); err != nil {
+	if err := d.Apply(ctx, nil, blocktest.Entries(connwarden.Scope{}, "192.0.2.9")); err != nil {
 		t.Fatal(err)
 	}
 	lie(t, m, d)
-	want := entries("192.0.2.7", "192.0.2.10", "2001:db8::7")
+	want := blocktest.Entries(connwarden.Scope{}, "192.0.2.7", "192.0.2.10", "2001:db8::7")
 	whole := func() error {
 		got, err := d.List(ctx)
 		if err != nil || len(got) < len(want) {
@@ -269,7 +260,7 @@ func TestRealStopped(t *testing.T) {
 	d := m.mustOpen()
 	defer d.Close()
 	m.end(m.daemon)
-	err := d.Apply(t.Context(), entries("192.0.2.7"), nil)
+	err := d.Apply(t.Context(), blocktest.Entries(connwarden.Scope{}, "192.0.2.7"), nil)
 	if !errors.Is(err, connwarden.ErrUnsupported) {
 		t.Errorf("apply: %v; want that firewalld is not running", err)
 	}
@@ -285,7 +276,7 @@ func TestRealClose(t *testing.T) {
 	m.start()
 	before := goleak.IgnoreCurrent()
 	d := m.mustOpen()
-	if err := d.Apply(t.Context(), entries("192.0.2.7"), nil); err != nil {
+	if err := d.Apply(t.Context(), blocktest.Entries(connwarden.Scope{}, "192.0.2.7"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {

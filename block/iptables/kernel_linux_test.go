@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -105,75 +104,10 @@ func TestKernelContract(t *testing.T) {
 	})
 }
 
-func entries(scope connwarden.Scope, addrs ...string) []block.Entry {
-	var list []block.Entry
-	for _, a := range addrs {
-		addr := netip.MustParseAddr(a)
-		list = append(list, block.Entry{Target: netip.PrefixFrom(addr, addr.BitLen()), Scope: scope})
-	}
-	return list
-}
-
 // TestKernelTraffic blocks an attacker while a customer goes on: the server's own ports and a container's published one.
 func TestKernelTraffic(t *testing.T) {
 	needs(t)
-	s := netnstest.NewScene(t)
-	s.Publish()
-	all := []int{80, 22, 8080}
-	s.Reaches(s.Attacker, netnstest.Attackers, all...)
-	s.Reaches(s.Customer, netnstest.Customers, all...)
-	var before []net.Conn
-	for _, addr := range netnstest.Attackers {
-		for _, port := range all {
-			c, err := s.Dial(s.Attacker, addr, port, netnstest.Certain)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			before = append(before, c)
-		}
-	}
-	d := mustOpen(t)
-	apply := func(add, remove []block.Entry) {
-		t.Helper()
-		netnstest.In(t, s.Server, func() error { return d.Apply(t.Context(), add, remove) })
-	}
-	denied := entries(connwarden.Scope{}, netnstest.Attackers...)
-	apply(denied, nil)
-	s.Fails(s.Attacker, netnstest.Attackers, all...)
-	s.Reaches(s.Customer, netnstest.Customers, all...)
-	for i, c := range before {
-		if netnstest.Answers(c, netnstest.Silence) {
-			t.Errorf("open connection %d of the attacker goes on", i)
-		}
-	}
-	apply(denied, nil) // again: the counts stay
-	netnstest.In(t, s.Server, func() error {
-		list, err := d.List(t.Context())
-		if err != nil || len(list) != 2 {
-			return fmt.Errorf("list: %v, %w", list, err)
-		}
-		for _, e := range list {
-			if e.Hits.Packets < 3 || e.Hits.Bytes < 3*40 {
-				return fmt.Errorf("%s: hits %+v, want three packets at least", e.Target, e.Hits)
-			}
-			if seen, err := d.Prove(t.Context(), e); err != nil || !strings.HasPrefix(seen, "rule 1 of") {
-				return fmt.Errorf("prove %s: %q, %w", e.Target, seen, err)
-			}
-		}
-		return nil
-	})
-
-	apply([]block.Entry{
-		{Target: netip.MustParsePrefix("198.51.100.0/25"), Scope: connwarden.Ports(80, 443)},
-		{Target: netip.MustParsePrefix("2001:db8:a::/64"), Scope: connwarden.Ports(80, 443)},
-	}, denied)
-	s.Fails(s.Attacker, netnstest.Attackers, 80)
-	s.Reaches(s.Attacker, netnstest.Attackers, 22, 8080)
-	s.Reaches(s.Customer, netnstest.Customers, all...)
-
-	netnstest.In(t, s.Server, func() error { return d.Flush(t.Context()) })
-	s.Reaches(s.Attacker, netnstest.Attackers, all...)
+	blocktest.Traffic(t, netnstest.NewScene(t), mustOpen(t), "rule 1 of")
 }
 
 // TestKernelMeddling is somebody's hand in our chain: what they put there stays, and what is not in force is not listed.
@@ -181,7 +115,7 @@ func TestKernelMeddling(t *testing.T) {
 	needs(t)
 	netnstest.Run(t, func() {
 		d := mustOpen(t)
-		list := append(entries(connwarden.Ports(80), "192.0.2.7"), entries(connwarden.Scope{}, "192.0.2.8")...)
+		list := append(blocktest.Entries(connwarden.Ports(80), "192.0.2.7"), blocktest.Entries(connwarden.Scope{}, "192.0.2.8")...)
 		apply := func() {
 			t.Helper()
 			if err := d.Apply(t.Context(), list, nil); err != nil {
@@ -244,7 +178,7 @@ func TestKernelLegacy(t *testing.T) {
 		if err != nil || !strings.Contains(d.version, "legacy") {
 			t.Fatal(d, err)
 		}
-		want := append(entries(connwarden.Scope{}, "192.0.2.7", "2001:db8::7"), entries(connwarden.Ports(80, 443), "192.0.2.7")...)
+		want := append(blocktest.Entries(connwarden.Scope{}, "192.0.2.7", "2001:db8::7"), blocktest.Entries(connwarden.Ports(80, 443), "192.0.2.7")...)
 		if err := d.Apply(t.Context(), want, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -202,15 +202,7 @@ func fetch(from string) (int, error) {
 	return resp.StatusCode, nil
 }
 
-func entries(targets ...string) []block.Entry {
-	var list []block.Entry
-	for _, t := range targets {
-		list = append(list, block.Entry{Target: netip.MustParsePrefix(t)})
-	}
-	return list
-}
-
-var attackers = entries(attacker+"/32", "2001:db8:1::/64")
+var attackers = blocktest.Entries(connwarden.Scope{}, attacker+"/32", "2001:db8:1::/64")
 
 const glob = "include conf.d/*.conf;"
 

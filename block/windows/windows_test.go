@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,14 +122,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func entries(scope connwarden.Scope, targets ...string) []block.Entry {
-	var list []block.Entry
-	for _, t := range targets {
-		list = append(list, block.Entry{Target: netip.MustParsePrefix(t), Scope: scope})
-	}
-	return list
-}
-
 var all connwarden.Scope
 
 // TestRulesAreFewAndNeverEmpty fills rules, empties one and fills the gap.
@@ -139,15 +130,15 @@ func TestRulesAreFewAndNeverEmpty(t *testing.T) {
 	d := m.open(false)
 	var many []block.Entry
 	for i := range 401 {
-		many = append(many, entries(all, fmt.Sprintf("2001:db8:ffff:ffff:ffff:ffff:%x:ffff/128", i+0x1000))...)
+		many = append(many, blocktest.Entries(all, fmt.Sprintf("2001:db8:ffff:ffff:ffff:ffff:%x:ffff/128", i+0x1000))...)
 	}
 	check(t, d.Apply(t.Context(), many, nil))
 	m.sizes("connwarden-all-1:200 connwarden-all-2:200 connwarden-all-3:1")
 	check(t, d.Apply(t.Context(), nil, many[200:400]))
 	m.sizes("connwarden-all-1:200 connwarden-all-3:1")
-	check(t, d.Apply(t.Context(), entries(all, "192.0.2.7/32"), nil))
+	check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
 	m.sizes("connwarden-all-1:200 connwarden-all-2:1 connwarden-all-3:1")
-	check(t, d.Apply(t.Context(), entries(connwarden.Ports(443, 80), "192.0.2.7/32"), nil))
+	check(t, d.Apply(t.Context(), blocktest.Entries(connwarden.Ports(443, 80), "192.0.2.7/32"), nil))
 	m.sizes("connwarden-80_443-1-tcp:1 connwarden-80_443-1-udp:1 connwarden-all-1:200 connwarden-all-2:1 connwarden-all-3:1")
 }
 
@@ -183,7 +174,7 @@ func TestWhatHandsDidToOurRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMachine(t, firewall{})
 			d := m.open(false)
-			wish := append(entries(all, "192.0.2.7/32"), entries(ports, "192.0.2.8/32")...)
+			wish := append(blocktest.Entries(all, "192.0.2.7/32"), blocktest.Entries(ports, "192.0.2.8/32")...)
 			check(t, d.Apply(t.Context(), wish, nil))
 			whole := m.names()
 			m.change(func(f *firewall) { c.do(&f.Rules[f.find(c.rule)[0]]) })
@@ -216,7 +207,7 @@ func (m *machine) names() string {
 func TestNetshTakesOverWhereCmdletsAreMissing(t *testing.T) {
 	for _, m := range []*machine{newMachine(t, firewall{NoCmdlets: true}), newMachine(t, firewall{}, "netsh")} {
 		d := m.open(false)
-		check(t, d.Apply(t.Context(), entries(all, "192.0.2.7/32"), nil))
+		check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
 		if list, err := d.List(t.Context()); err != nil || len(list) != 1 {
 			t.Errorf("list: %v, %v", list, err)
 		}
@@ -229,8 +220,8 @@ func TestNetshTakesOverWhereCmdletsAreMissing(t *testing.T) {
 // TestEitherProgramFindsTheRulesOfTheOther after an upgrade of Windows.
 func TestEitherProgramFindsTheRulesOfTheOther(t *testing.T) {
 	m := newMachine(t, firewall{})
-	check(t, m.open(true).Apply(t.Context(), entries(all, "192.0.2.7/32", "2001:db8::/64"), nil))
-	check(t, m.open(false).Apply(t.Context(), entries(all, "192.0.2.0/25"), entries(all, "192.0.2.7/32")))
+	check(t, m.open(true).Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32", "2001:db8::/64"), nil))
+	check(t, m.open(false).Apply(t.Context(), blocktest.Entries(all, "192.0.2.0/25"), blocktest.Entries(all, "192.0.2.7/32")))
 	list, err := m.open(true).List(t.Context())
 	if err != nil || len(list) != 2 {
 		t.Errorf("list: %v, %v", list, err)
@@ -238,7 +229,7 @@ func TestEitherProgramFindsTheRulesOfTheOther(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	one := entries(all, "192.0.2.7/32")
+	one := blocktest.Entries(all, "192.0.2.7/32")
 	for _, netsh := range []bool{false, true} {
 		m := newMachine(t, firewall{NoRights: true})
 		err := m.open(netsh).Apply(t.Context(), one, nil)
@@ -249,7 +240,7 @@ func TestRefusals(t *testing.T) {
 	}
 	m := newMachine(t, firewall{})
 	for _, target := range []string{"0.0.0.0/0", "::/0"} {
-		if err := m.open(false).Apply(t.Context(), append(entries(all, target), one...), nil); !errors.Is(err, connwarden.ErrUnsupported) {
+		if err := m.open(false).Apply(t.Context(), append(blocktest.Entries(all, target), one...), nil); !errors.Is(err, connwarden.ErrUnsupported) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
@@ -284,7 +275,7 @@ func TestDetect(t *testing.T) {
 
 func TestPlanIsWhatAnAdministratorWouldType(t *testing.T) {
 	m := newMachine(t, firewall{})
-	add := append(entries(all, "192.0.2.7/32", "2001:db8::/64"), entries(connwarden.Ports(80, 443), "192.0.2.0/24")...)
+	add := append(blocktest.Entries(all, "192.0.2.7/32", "2001:db8::/64"), blocktest.Entries(connwarden.Ports(80, 443), "192.0.2.0/24")...)
 	for netsh, want := range map[bool]string{
 		true: "netsh advfirewall firewall add rule name=connwarden-80_443-1-tcp dir=in action=block enable=yes profile=any remoteip=192.0.2.0/24 protocol=TCP localport=80,443\n" +
 			"netsh advfirewall firewall add rule name=connwarden-80_443-1-udp dir=in action=block enable=yes profile=any remoteip=192.0.2.0/24 protocol=UDP localport=80,443\n" +
