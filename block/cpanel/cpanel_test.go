@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,10 +19,7 @@ import (
 
 // TestMain lets the test's own program stand for cPanel's.
 func TestMain(m *testing.M) {
-	name, file := filepath.Base(os.Args[0]), filepath.Join(filepath.Dir(os.Args[0]), "panel.json")
-	if name == "uapi" || name == "cpapi2" {
-		standIn(name, file, os.Args[1:])
-	}
+	blocktest.StandFor(standIn, "uapi", "cpapi2")
 	os.Exit(m.Run())
 }
 
@@ -101,80 +97,40 @@ func standIn(name, file string, args []string) {
 }
 
 // machine is a folder with the stand-ins.
-type machine struct {
-	testing.TB
-	dir string
-}
+type machine struct{ blocktest.StandIns[panel] }
 
 func newMachine(t testing.TB, s panel) *machine {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("needs links")
-	}
-	me, err := os.Executable()
-	check(t, err)
-	m := &machine{t, t.TempDir()}
-	check(t, os.Symlink(me, filepath.Join(m.dir, "uapi")))
-	check(t, os.Symlink(me, filepath.Join(m.dir, "cpapi2")))
+	m := &machine{blocktest.NewStandIns[panel](t, "uapi", "cpapi2")}
 	if s.Takes == 0 {
 		s.Takes = -1
 	}
 	if s.Lists == nil {
 		s.Lists = map[string][]string{"shop": {}, "blog": {}}
 	}
-	m.set(s)
+	m.Set(s)
 	return m
 }
 
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (m *machine) get() (s panel) {
-	m.Helper()
-	text, err := os.ReadFile(filepath.Join(m.dir, "panel.json"))
-	check(m, err)
-	check(m, json.Unmarshal(text, &s))
-	return s
-}
-
-func (m *machine) set(s panel) {
-	m.Helper()
-	text, err := json.Marshal(s)
-	check(m, err)
-	check(m, os.WriteFile(filepath.Join(m.dir, "panel.json"), text, 0o600))
-}
-
-// change lets the customer, or the machine, change something.
-func (m *machine) change(f func(*panel)) {
-	m.Helper()
-	s := m.get()
-	f(&s)
-	m.set(s)
-}
-
-func (m *machine) state() string { return filepath.Join(m.dir, "state") }
+func (m *machine) state() string { return filepath.Join(m.Dir, "state") }
 
 func (m *machine) options() cpanel.Options {
 	return cpanel.Options{
 		Accounts: []cpanel.Account{{User: "shop", Dir: "/home/shop/public_html"}, {User: "blog", Dir: "/home/blog/public_html"}},
-		State:    m.state(), Run: program.In(m.dir),
+		State:    m.state(), Run: program.In(m.Dir),
 	}
 }
 
 func (m *machine) open() *cpanel.Driver {
 	m.Helper()
 	d, err := cpanel.Open(m.options())
-	check(m, err)
+	blocktest.Check(m, err)
 	return d
 }
 
 // traces are the lists and our own file.
 func (m *machine) traces() string {
-	s := m.get()
+	s := m.Get()
 	text, err := os.ReadFile(m.state())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		m.Fatal(err)
@@ -194,12 +150,12 @@ func TestConformance(t *testing.T) {
 			test()
 		},
 		Foreign: func(t testing.TB) func(testing.TB) {
-			m.change(func(s *panel) {
+			m.Change(func(s *panel) {
 				s.Lists["shop"] = []string{"192.0.2.200", "198.51.100.1-198.51.100.9", "bad.example.com"}
 				s.Lists["blog"] = []string{"192.0.2.7"}
 			})
 			return func(t testing.TB) {
-				s := m.get()
+				s := m.Get()
 				if !slices.Equal(s.Lists["shop"][:3], []string{"192.0.2.200", "198.51.100.1-198.51.100.9", "bad.example.com"}) ||
 					!slices.Equal(s.Lists["blog"], []string{"192.0.2.7"}) {
 					t.Errorf("the customers' lists are %v", s.Lists)
@@ -208,8 +164,8 @@ func TestConformance(t *testing.T) {
 		},
 		Traces: func(testing.TB) string { return m.traces() },
 		Break: func(testing.TB, block.Driver) func() {
-			m.change(func(s *panel) { s.Takes = 20 })
-			return func() { m.change(func(s *panel) { s.Takes = -1 }) }
+			m.Change(func(s *panel) { s.Takes = 20 })
+			return func() { m.Change(func(s *panel) { s.Takes = -1 }) }
 		},
 		Reopen: func(testing.TB) block.Driver { return m.open() },
 		Site:   func(testing.TB) string { return "/home/shop/public_html" },
@@ -222,9 +178,9 @@ func TestWhatTheCustomerDeniedStaysHis(t *testing.T) {
 	d := m.open()
 	before := m.traces()
 	all := entries("shop", "192.0.2.7/32", "192.0.2.0/25")
-	check(t, d.Apply(t.Context(), all, nil))
-	check(t, d.Apply(t.Context(), nil, all))
-	check(t, d.Flush(t.Context()))
+	blocktest.Check(t, d.Apply(t.Context(), all, nil))
+	blocktest.Check(t, d.Apply(t.Context(), nil, all))
+	blocktest.Check(t, d.Flush(t.Context()))
 	if after := m.traces(); after != before {
 		t.Errorf("was\n%s\nis\n%s", before, after)
 	}
@@ -235,16 +191,16 @@ func TestTheCustomerTakesAwayWhatWeAdded(t *testing.T) {
 	m := newMachine(t, panel{})
 	d := m.open()
 	one := entries("shop", "192.0.2.7/32")
-	check(t, d.Apply(t.Context(), one, nil))
-	m.change(func(s *panel) { s.Lists["shop"] = nil })
+	blocktest.Check(t, d.Apply(t.Context(), one, nil))
+	m.Change(func(s *panel) { s.Lists["shop"] = nil })
 	if list, err := d.List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("list: %v, %v", list, err)
 	}
-	check(t, d.Apply(t.Context(), nil, one))
-	m.change(func(s *panel) { s.Lists["shop"] = []string{"192.0.2.7"} })
-	check(t, d.Apply(t.Context(), nil, one))
-	check(t, d.Flush(t.Context()))
-	if got := m.get().Lists["shop"]; len(got) != 1 {
+	blocktest.Check(t, d.Apply(t.Context(), nil, one))
+	m.Change(func(s *panel) { s.Lists["shop"] = []string{"192.0.2.7"} })
+	blocktest.Check(t, d.Apply(t.Context(), nil, one))
+	blocktest.Check(t, d.Flush(t.Context()))
+	if got := m.Get().Lists["shop"]; len(got) != 1 {
 		t.Errorf("the customer's list is %v", got)
 	}
 }
@@ -252,17 +208,17 @@ func TestTheCustomerTakesAwayWhatWeAdded(t *testing.T) {
 // TestACrashBetweenTheRecordAndTheCall leaves a record of what is not on the list.
 func TestACrashBetweenTheRecordAndTheCall(t *testing.T) {
 	m := newMachine(t, panel{})
-	m.change(func(s *panel) { s.Refusal = "killed" })
+	m.Change(func(s *panel) { s.Refusal = "killed" })
 	d := m.open()
 	one := entries("blog", "192.0.2.7/32")
 	if err := d.Apply(t.Context(), one, nil); err == nil {
 		t.Fatal("no error")
 	}
-	m.change(func(s *panel) { s.Refusal = "" })
+	m.Change(func(s *panel) { s.Refusal = "" })
 	if list, err := d.List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("list: %v, %v", list, err)
 	}
-	check(t, d.Apply(t.Context(), one, nil))
+	blocktest.Check(t, d.Apply(t.Context(), one, nil))
 	if list, err := d.List(t.Context()); err != nil || len(list) != 1 {
 		t.Errorf("list: %v, %v", list, err)
 	}
@@ -270,12 +226,12 @@ func TestACrashBetweenTheRecordAndTheCall(t *testing.T) {
 
 func TestAnAccountThatIsNotKnownAnyMoreKeepsItsRecord(t *testing.T) {
 	m := newMachine(t, panel{})
-	check(t, m.open().Apply(t.Context(), append(entries("shop", "192.0.2.7/32"), entries("blog", "192.0.2.8/32")...), nil))
+	blocktest.Check(t, m.open().Apply(t.Context(), append(entries("shop", "192.0.2.7/32"), entries("blog", "192.0.2.8/32")...), nil))
 	opt := m.options()
 	opt.Accounts = opt.Accounts[:1]
 	d, err := cpanel.Open(opt)
-	check(t, err)
-	check(t, d.Flush(t.Context()))
+	blocktest.Check(t, err)
+	blocktest.Check(t, d.Flush(t.Context()))
 	if text, err := os.ReadFile(m.state()); err != nil || !strings.Contains(string(text), "blog 192.0.2.8\n") || strings.Contains(string(text), "shop") {
 		t.Errorf("the record is %q, %v", text, err)
 	}
@@ -341,12 +297,12 @@ func TestOpenRefusesWhatIsNoAccount(t *testing.T) {
 
 func TestARecordThatIsDamagedStopsEverything(t *testing.T) {
 	m := newMachine(t, panel{})
-	check(t, os.WriteFile(m.state(), []byte("shop 192.0.2.7\nshop 192.0.2.\n"), 0o600))
+	blocktest.Check(t, os.WriteFile(m.state(), []byte("shop 192.0.2.7\nshop 192.0.2.\n"), 0o600))
 	err := m.open().Apply(t.Context(), entries("shop", "192.0.2.9/32"), nil)
 	if err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v", err)
 	}
-	if len(m.get().Lists["shop"]) != 0 {
+	if len(m.Get().Lists["shop"]) != 0 {
 		t.Error("something was added")
 	}
 }

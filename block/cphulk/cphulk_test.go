@@ -7,8 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -22,9 +20,7 @@ import (
 
 // TestMain lets the test's own program stand for whmapi1.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "whmapi1" {
-		whmapi1(filepath.Join(filepath.Dir(os.Args[0]), "state"), os.Args[1:])
-	}
+	blocktest.StandFor(whmapi1, "whmapi1")
 	os.Exit(m.Run())
 }
 
@@ -39,7 +35,7 @@ type state struct {
 
 // whmapi1 answers as the examples of WHM API 1 do: ranges become "first-last", IPv6 is in capitals, a target that is not
 // taken is told beside those that were, and a refusal is an answer with status 0.
-func whmapi1(file string, args []string) {
+func whmapi1(_, file string, args []string) {
 	var s state
 	text, _ := os.ReadFile(file)
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -137,20 +133,11 @@ func written(ip string) string {
 }
 
 // machine is a folder with the stand-in and its state.
-type machine struct {
-	testing.TB
-	dir string
-}
+type machine struct{ blocktest.StandIns[state] }
 
 func newMachine(t testing.TB, s state) *machine {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("needs links")
-	}
-	me, err := os.Executable()
-	check(t, err)
-	m := &machine{t, t.TempDir()}
-	check(t, os.Symlink(me, filepath.Join(m.dir, "whmapi1")))
+	m := &machine{blocktest.NewStandIns[state](t, "whmapi1")}
 	if s.Takes == 0 {
 		s.Takes = -1
 	}
@@ -160,42 +147,20 @@ func newMachine(t testing.TB, s state) *machine {
 	if s.White == nil {
 		s.White = map[string]string{}
 	}
-	m.set(s)
+	m.Set(s)
 	return m
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (m *machine) get() (s state) {
-	m.Helper()
-	text, err := os.ReadFile(filepath.Join(m.dir, "state"))
-	check(m, err)
-	check(m, json.Unmarshal(text, &s))
-	return s
-}
-
-func (m *machine) set(s state) {
-	m.Helper()
-	text, err := json.Marshal(s)
-	check(m, err)
-	check(m, os.WriteFile(filepath.Join(m.dir, "state"), text, 0o600))
 }
 
 func (m *machine) open() *cphulk.Driver {
 	m.Helper()
-	d, err := cphulk.Open(cphulk.Options{Run: program.In(m.dir)})
-	check(m, err)
+	d, err := cphulk.Open(cphulk.Options{Run: program.In(m.Dir)})
+	blocktest.Check(m, err)
 	return d
 }
 
 // lists are both lists as text.
 func (m *machine) lists() string {
-	s := m.get()
+	s := m.Get()
 	var lines []string
 	for _, list := range []map[string]string{s.Black, s.White} {
 		for _, ip := range slices.Sorted(maps.Keys(list)) {
@@ -222,11 +187,11 @@ func TestConformance(t *testing.T) {
 			test()
 		},
 		Foreign: func(t testing.TB) func(testing.TB) {
-			s := m.get()
+			s := m.Get()
 			s.Black["192.0.2.200"], s.Black["192.0.2.100-192.0.2.110"], s.White["2001:DB8::1"] = "by hand", "", "office"
-			m.set(s)
+			m.Set(s)
 			return func(t testing.TB) {
-				s := m.get()
+				s := m.Get()
 				if s.Black["192.0.2.200"] != "by hand" || len(s.White) != 1 {
 					t.Errorf("the lists are\n%s", m.lists())
 				}
@@ -237,13 +202,13 @@ func TestConformance(t *testing.T) {
 		},
 		Traces: func(testing.TB) string { return m.lists() },
 		Break: func(testing.TB, block.Driver) func() {
-			s := m.get()
+			s := m.Get()
 			s.Takes = 70
-			m.set(s)
+			m.Set(s)
 			return func() {
-				s := m.get()
+				s := m.Get()
 				s.Takes = -1
-				m.set(s)
+				m.Set(s)
 			}
 		},
 		Reopen: func(testing.TB) block.Driver { return m.open() },
@@ -255,8 +220,8 @@ func TestWhatSomebodyElseDeniedStaysHis(t *testing.T) {
 	m := newMachine(t, state{Black: map[string]string{"192.0.2.7": "by hand"}})
 	d := m.open()
 	before := m.lists()
-	check(t, d.Apply(t.Context(), logins("192.0.2.7/32"), nil))
-	check(t, d.Apply(t.Context(), nil, logins("192.0.2.7/32")))
+	blocktest.Check(t, d.Apply(t.Context(), logins("192.0.2.7/32"), nil))
+	blocktest.Check(t, d.Apply(t.Context(), nil, logins("192.0.2.7/32")))
 	if after := m.lists(); after != before {
 		t.Errorf("the lists are\n%s", after)
 	}
@@ -266,7 +231,7 @@ func TestTheWhiteListWins(t *testing.T) {
 	m := newMachine(t, state{White: map[string]string{"192.0.2.1-192.0.2.9": "office", "2001:DB8::/32": ""}})
 	d := m.open()
 	all := logins("192.0.2.7/32", "192.0.2.10/32", "192.0.2.0/24", "2001:db8:1::/64", "2001:db9::/64")
-	check(t, d.Apply(t.Context(), all, nil))
+	blocktest.Check(t, d.Apply(t.Context(), all, nil))
 	for i, inForce := range []bool{false, true, false, false, true} {
 		seen, err := d.Prove(t.Context(), all[i])
 		if (err == nil) != inForce || err != nil && !strings.Contains(err.Error(), "white list, which wins") {
@@ -293,7 +258,7 @@ func TestRefusals(t *testing.T) {
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), c.says) || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if ok, why := cphulk.Detect(t.Context(), cphulk.Options{Run: program.In(m.dir)}); ok || why == "" {
+		if ok, why := cphulk.Detect(t.Context(), cphulk.Options{Run: program.In(m.Dir)}); ok || why == "" {
 			t.Errorf("%s: detect says %t %s", c.name, ok, why)
 		}
 	}
@@ -305,15 +270,15 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("not installed: %t %s", ok, why)
 	}
 	m := newMachine(t, state{})
-	if ok, why := cphulk.Detect(t.Context(), cphulk.Options{Run: program.In(m.dir)}); !ok {
+	if ok, why := cphulk.Detect(t.Context(), cphulk.Options{Run: program.In(m.Dir)}); !ok {
 		t.Errorf("enabled: %s", why)
 	}
 }
 
 func TestLiftingWorksWhileDisabled(t *testing.T) {
 	m := newMachine(t, state{Disabled: true, Black: map[string]string{"192.0.2.7": "connwarden"}})
-	check(t, m.open().Flush(t.Context()))
-	if got := m.get().Black; len(got) != 0 {
+	blocktest.Check(t, m.open().Flush(t.Context()))
+	if got := m.Get().Black; len(got) != 0 {
 		t.Errorf("left: %v", got)
 	}
 }

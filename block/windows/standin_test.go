@@ -5,19 +5,17 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/connwarden/connwarden/block/blocktest"
 )
 
 // TestMain lets the test's own program stand for those of Windows.
 func TestMain(m *testing.M) {
-	name, file := filepath.Base(os.Args[0]), filepath.Join(filepath.Dir(os.Args[0]), "firewall.json")
-	if name == "powershell" || name == "netsh" {
-		standIn(name, file, os.Args[1:])
-	}
+	blocktest.StandFor(standIn, "powershell", "netsh")
 	os.Exit(m.Run())
 }
 

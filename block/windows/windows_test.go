@@ -1,12 +1,8 @@
 package windows_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,71 +15,29 @@ import (
 )
 
 // machine is a folder with the stand-ins.
-type machine struct {
-	testing.TB
-	dir string
-}
+type machine struct{ blocktest.StandIns[firewall] }
 
 func newMachine(t testing.TB, f firewall, programs ...string) *machine {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("stand-ins are links, which not everyone may make here")
-	}
-	me, err := os.Executable()
-	check(t, err)
-	m := &machine{t, t.TempDir()}
 	if programs == nil {
 		programs = []string{"powershell", "netsh"}
 	}
-	for _, p := range programs {
-		check(t, os.Symlink(me, filepath.Join(m.dir, p)))
-	}
+	m := &machine{blocktest.NewStandIns[firewall](t, programs...)}
 	if f.Changes == 0 {
 		f.Changes = -1
 	}
-	m.set(f)
+	m.Set(f)
 	return m
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (m *machine) file() string { return filepath.Join(m.dir, "firewall.json") }
-
-func (m *machine) get() (f firewall) {
-	m.Helper()
-	text, err := os.ReadFile(m.file())
-	check(m, err)
-	check(m, json.Unmarshal(text, &f))
-	return f
-}
-
-func (m *machine) set(f firewall) {
-	m.Helper()
-	text, err := json.Marshal(f)
-	check(m, err)
-	check(m, os.WriteFile(m.file(), text, 0o600))
-}
-
-func (m *machine) change(do func(*firewall)) {
-	m.Helper()
-	f := m.get()
-	do(&f)
-	m.set(f)
 }
 
 func (m *machine) open(netsh bool) *windows.Driver {
 	m.Helper()
-	d, err := windows.Open(windows.Options{Netsh: netsh, Run: program.In(m.dir)})
-	check(m, err)
+	d, err := windows.Open(windows.Options{Netsh: netsh, Run: program.In(m.Dir)})
+	blocktest.Check(m, err)
 	return d
 }
 
-func (m *machine) traces() string { return fmt.Sprintf("%+v", m.get().Rules) }
+func (m *machine) traces() string { return fmt.Sprintf("%+v", m.Get().Rules) }
 
 // others are rules that are not ours, whatever they are named.
 var others = []rule{
@@ -103,17 +57,17 @@ func TestConformance(t *testing.T) {
 					test()
 				},
 				Foreign: func(t testing.TB) func(testing.TB) {
-					m.change(func(f *firewall) { f.Rules = slices.Clone(others) })
+					m.Change(func(f *firewall) { f.Rules = slices.Clone(others) })
 					return func(t testing.TB) {
-						if got := fmt.Sprintf("%+v", m.get().Rules[:len(others)]); got != fmt.Sprintf("%+v", others) {
+						if got := fmt.Sprintf("%+v", m.Get().Rules[:len(others)]); got != fmt.Sprintf("%+v", others) {
 							t.Errorf("the others' rules are %s", got)
 						}
 					}
 				},
 				Traces: func(testing.TB) string { return m.traces() },
 				Break: func(testing.TB, block.Driver) func() {
-					m.change(func(f *firewall) { f.Changes = 0 })
-					return func() { m.change(func(f *firewall) { f.Changes = -1 }) }
+					m.Change(func(f *firewall) { f.Changes = 0 })
+					return func() { m.Change(func(f *firewall) { f.Changes = -1 }) }
 				},
 				Reopen: func(testing.TB) block.Driver { return m.open(netsh) },
 				Many:   2_000,
@@ -132,13 +86,13 @@ func TestRulesAreFewAndNeverEmpty(t *testing.T) {
 	for i := range 401 {
 		many = append(many, blocktest.Entries(all, fmt.Sprintf("2001:db8:ffff:ffff:ffff:ffff:%x:ffff/128", i+0x1000))...)
 	}
-	check(t, d.Apply(t.Context(), many, nil))
+	blocktest.Check(t, d.Apply(t.Context(), many, nil))
 	m.sizes("connwarden-all-1:200 connwarden-all-2:200 connwarden-all-3:1")
-	check(t, d.Apply(t.Context(), nil, many[200:400]))
+	blocktest.Check(t, d.Apply(t.Context(), nil, many[200:400]))
 	m.sizes("connwarden-all-1:200 connwarden-all-3:1")
-	check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
+	blocktest.Check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
 	m.sizes("connwarden-all-1:200 connwarden-all-2:1 connwarden-all-3:1")
-	check(t, d.Apply(t.Context(), blocktest.Entries(connwarden.Ports(443, 80), "192.0.2.7/32"), nil))
+	blocktest.Check(t, d.Apply(t.Context(), blocktest.Entries(connwarden.Ports(443, 80), "192.0.2.7/32"), nil))
 	m.sizes("connwarden-80_443-1-tcp:1 connwarden-80_443-1-udp:1 connwarden-all-1:200 connwarden-all-2:1 connwarden-all-3:1")
 }
 
@@ -146,7 +100,7 @@ func TestRulesAreFewAndNeverEmpty(t *testing.T) {
 func (m *machine) sizes(want string) {
 	m.Helper()
 	var got []string
-	for _, r := range m.get().Rules {
+	for _, r := range m.Get().Rules {
 		if len(r.Addresses) == 0 {
 			m.Errorf("rule %s blocks everyone", r.Name)
 		}
@@ -175,13 +129,13 @@ func TestWhatHandsDidToOurRules(t *testing.T) {
 			m := newMachine(t, firewall{})
 			d := m.open(false)
 			wish := append(blocktest.Entries(all, "192.0.2.7/32"), blocktest.Entries(ports, "192.0.2.8/32")...)
-			check(t, d.Apply(t.Context(), wish, nil))
+			blocktest.Check(t, d.Apply(t.Context(), wish, nil))
 			whole := m.names()
-			m.change(func(f *firewall) { c.do(&f.Rules[f.find(c.rule)[0]]) })
+			m.Change(func(f *firewall) { c.do(&f.Rules[f.find(c.rule)[0]]) })
 			if list, err := d.List(t.Context()); err != nil || len(list) != 1 {
 				t.Errorf("list: %v, %v", list, err)
 			}
-			check(t, d.Apply(t.Context(), wish, nil))
+			blocktest.Check(t, d.Apply(t.Context(), wish, nil))
 			if list, err := d.List(t.Context()); err != nil || len(list) != 2 {
 				t.Errorf("after the next change: %v, %v", list, err)
 			}
@@ -195,7 +149,7 @@ func TestWhatHandsDidToOurRules(t *testing.T) {
 // names are our rules with what they hold.
 func (m *machine) names() string {
 	var list []string
-	for _, r := range m.get().Rules {
+	for _, r := range m.Get().Rules {
 		if !strings.Contains(r.Name, "copy") {
 			list = append(list, fmt.Sprint(r.Name, r.Enabled, r.Addresses))
 		}
@@ -207,11 +161,11 @@ func (m *machine) names() string {
 func TestNetshTakesOverWhereCmdletsAreMissing(t *testing.T) {
 	for _, m := range []*machine{newMachine(t, firewall{NoCmdlets: true}), newMachine(t, firewall{}, "netsh")} {
 		d := m.open(false)
-		check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
+		blocktest.Check(t, d.Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32"), nil))
 		if list, err := d.List(t.Context()); err != nil || len(list) != 1 {
 			t.Errorf("list: %v, %v", list, err)
 		}
-		if ok, why := windows.Detect(t.Context(), windows.Options{Run: program.In(m.dir)}); !ok || !strings.Contains(why, "netsh answers") {
+		if ok, why := windows.Detect(t.Context(), windows.Options{Run: program.In(m.Dir)}); !ok || !strings.Contains(why, "netsh answers") {
 			t.Errorf("%t %s", ok, why)
 		}
 	}
@@ -220,8 +174,8 @@ func TestNetshTakesOverWhereCmdletsAreMissing(t *testing.T) {
 // TestEitherProgramFindsTheRulesOfTheOther after an upgrade of Windows.
 func TestEitherProgramFindsTheRulesOfTheOther(t *testing.T) {
 	m := newMachine(t, firewall{})
-	check(t, m.open(true).Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32", "2001:db8::/64"), nil))
-	check(t, m.open(false).Apply(t.Context(), blocktest.Entries(all, "192.0.2.0/25"), blocktest.Entries(all, "192.0.2.7/32")))
+	blocktest.Check(t, m.open(true).Apply(t.Context(), blocktest.Entries(all, "192.0.2.7/32", "2001:db8::/64"), nil))
+	blocktest.Check(t, m.open(false).Apply(t.Context(), blocktest.Entries(all, "192.0.2.0/25"), blocktest.Entries(all, "192.0.2.7/32")))
 	list, err := m.open(true).List(t.Context())
 	if err != nil || len(list) != 2 {
 		t.Errorf("list: %v, %v", list, err)
@@ -244,7 +198,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
-	if len(m.get().Rules) != 0 {
+	if len(m.Get().Rules) != 0 {
 		t.Error("something was changed")
 	}
 	d, _ := windows.Open(windows.Options{Run: program.In(t.TempDir())})
@@ -264,7 +218,7 @@ func TestDetect(t *testing.T) {
 		{firewall{Off: []string{"Domain", "Private", "Public"}}, false, "off for all profiles"},
 	} {
 		m := newMachine(t, c.f)
-		if ok, why := windows.Detect(t.Context(), windows.Options{Run: program.In(m.dir)}); ok != c.ok || !strings.Contains(why, c.why) {
+		if ok, why := windows.Detect(t.Context(), windows.Options{Run: program.In(m.Dir)}); ok != c.ok || !strings.Contains(why, c.why) {
 			t.Errorf("%+v: %t %s", c.f, ok, why)
 		}
 	}
