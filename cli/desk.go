@@ -28,6 +28,7 @@ type desk struct {
 	top   int // rows of a review's tables
 
 	daemon *following // nil: none is followed
+	fleet  *outlook   // nil: something else than the present of this machine is looked at
 }
 
 // deskRows is how many rows of each table the page's reviews have, the ordinary peers among them.
@@ -64,7 +65,11 @@ func (d *desk) Review(ctx context.Context, since string) (*report.Review, error)
 			return r, nil
 		}
 	}
-	return d.review(ctx, since, nil)
+	r, err := d.review(ctx, since, nil)
+	if err == nil && d.fleet != nil {
+		r.Fleet = d.fleet.member()
+	}
+	return r, err
 }
 
 func (d *desk) review(ctx context.Context, since string, want []netip.Prefix) (*report.Review, error) {

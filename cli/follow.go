@@ -25,7 +25,12 @@ const followAgain = 10 * time.Second
 // is followed too.
 func (d *desk) follow(ctx context.Context) {
 	f := &d.c.flags
-	if d.plan.Daemon.Socket == "" || len(d.files) > 0 || d.plan.Since != "1h" || f.root != "" || f.from != "" || f.netns != "" || f.noConns || f.noLogs || f.now != "" || f.at != "" {
+	if len(d.files) > 0 || d.plan.Since != "1h" || f.root != "" || f.from != "" || f.netns != "" || f.noConns || f.noLogs || f.now != "" || f.at != "" {
+		return
+	}
+	d.fleet = d.c.newOutlook(d.plan)
+	context.AfterFunc(ctx, d.fleet.Close)
+	if d.plan.Daemon.Socket == "" {
 		return
 	}
 	d.daemon = &following{client: wire.NewClient(d.plan.Daemon.Socket), changed: make(chan struct{}, 1)}

@@ -79,6 +79,7 @@ type presence struct {
 	plan *Plan
 	opt  watch.ReviewOptions
 	asks chan chan<- *live.Present
+	*outlook
 }
 
 // presentPeers is how many of the accused one answer tells of; no person reads more, and each is some 2 KiB.
@@ -130,7 +131,7 @@ func (d *presence) Review(ctx context.Context) (*report.Review, error) {
 	}
 	doc, err := watch.Present(ctx, d.opt, k)
 	if err == nil {
-		doc.Rates, doc.Logs = rates, p.Logs
+		doc.Rates, doc.Logs, doc.Fleet = rates, p.Logs, d.member()
 	}
 	return doc, err
 }
@@ -174,18 +175,18 @@ func (c *command) attend(ctx context.Context, p *Plan, opt *live.Options) (end f
 		ends = append(ends, func() { h.book.Close() }) // what was written is written
 	}
 	if p.Daemon.Socket != "" {
-		asks := make(chan chan<- *live.Present)
+		asks, view := make(chan chan<- *live.Present), c.newOutlook(p)
 		look := watch.ReviewOptions{
 			Options: watch.Options{Options: opt.Options, Top: presentRows}, Conns: opt.Conns, Rules: opt.Rules,
 			Identity: watch.Identity{Networks: opt.Networks, Bots: opt.Bots, Resolver: opt.Resolver, Blocked: c.blocked(p)},
 		}
-		s, err := wire.Listen(ctx, wire.Place{Path: p.Daemon.Socket, Group: p.Daemon.Group, Open: p.Daemon.Open, Listener: c.listener}, &presence{c, p, look, asks})
+		s, err := wire.Listen(ctx, wire.Place{Path: p.Daemon.Socket, Group: p.Daemon.Group, Open: p.Daemon.Open, Listener: c.listener}, &presence{c, p, look, asks, view})
 		if err != nil {
 			problems = append(problems, report.Problem{What: "socket", Why: report.Clean(fmt.Sprintf("%v; other commands cannot follow this daemon", err))})
 		} else {
 			opt.Asks = asks
 			tells = append(tells, s.Tell)
-			ends = append(ends, func() { s.Close() }) // it goes either way
+			ends = append(ends, func() { s.Close() }, view.Close) // it goes either way
 		}
 	}
 	opt.Tell = func(m any) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,80 +97,11 @@ func decodeStatus(m *Message) (*Status, error) {
 	return s, nil
 }
 
-// Blocked is a target that hosts share a block of.
-type Blocked struct {
-	Decision
-	Hosts []string  // names, in the order in which they decided
-	Until time.Time // of the last of them to end
-}
-
-// View is what the engine knows of all hosts.
-type View struct {
-	Time    time.Time // of the engine
-	Hosts   []Status
-	Blocked []Blocked // those of most hosts first
-	Unread  int       // messages that could not be read
-}
-
-// Look reads the whole fleet.
+// Look reads the whole fleet once.
 func (id *Identity) Look(ctx context.Context) (*View, error) {
-	nc, err := id.dial(nats.NoReconnect())
-	if err != nil {
-		return nil, err
-	}
-	defer nc.Close()
-	v := &View{Hosts: []Status{}, Blocked: []Blocked{}}
-	if _, err := fetch(ctx, nc, GetHosts, 1, func(m *Message) {
-		s, err := decodeStatus(m)
-		if err != nil {
-			v.Unread++
-			return
-		}
-		v.Hosts = append(v.Hosts, *s)
-		if m.Time.After(v.Time) {
-			v.Time = m.Time
-		}
-	}); err != nil {
-		return nil, fmt.Errorf("read the hosts: %w", err)
-	}
-	byPlace := map[place]int{}
-	if _, err := fetch(ctx, nc, GetDecisions, 1, func(m *Message) {
-		if m.Deleted || m.Subject == BornSubject {
-			return
-		}
-		k, err := parseKey(m.Subject)
-		if errors.Is(err, errGone) {
-			return
-		}
-		d := Decision{Key: k}
-		if err == nil {
-			err = d.decode(m.Data)
-		}
-		if err != nil {
-			v.Unread++
-			return
-		}
-		if k.Kind != KindBlock {
-			return
-		}
-		i, ok := byPlace[k.place()]
-		if !ok {
-			i = len(v.Blocked)
-			byPlace[k.place()] = i
-			v.Blocked = append(v.Blocked, Blocked{Decision: d})
-		}
-		b := &v.Blocked[i]
-		b.Hosts = append(b.Hosts, Name(k.Host))
-		if end := m.Time.Add(d.For); end.After(b.Until) {
-			b.Until = end
-		}
-		b.Score = max(b.Score, d.Score)
-	}); err != nil {
-		return nil, fmt.Errorf("read the decisions: %w", err)
-	}
-	slices.SortFunc(v.Hosts, func(a, b Status) int { return strings.Compare(a.Host, b.Host) })
-	slices.SortStableFunc(v.Blocked, func(a, b Blocked) int { return len(b.Hosts) - len(a.Hosts) })
-	return v, nil
+	w := id.Window()
+	defer w.Close()
+	return w.Look(ctx)
 }
 
 // A review is sent in pieces that the engine takes, the last one with this header; there are fewer than a host may send.
@@ -255,7 +185,7 @@ func (id *Identity) Review(ctx context.Context, name string) ([]byte, error) {
 }
 
 // maxReview bounds what a review may unpack to: a stolen host may send a bomb.
-const maxReview = 64 << 20
+const maxReview = 16 << 20
 
 func unpack(r io.Reader) ([]byte, error) {
 	z, err := gzip.NewReader(r)

@@ -15,11 +15,19 @@ type Fleet struct {
 	Schema   string       `json:"schema"`
 	Host     string       `json:"host"` // who looks
 	Group    string       `json:"group"`
+	Operator bool         `json:"operator"` // it may ask others for their reviews
 	Time     time.Time    `json:"time"`
 	Hosts    []FleetHost  `json:"hosts"`
 	Blocked  []FleetBlock `json:"blocked"` // at most --top; those of most hosts first
 	Rest     int          `json:"rest"`    // blocked besides
 	Problems []Problem    `json:"problems"`
+}
+
+// Member is a host's place in its fleet.
+type Member struct {
+	Host     string `json:"host"`
+	Group    string `json:"group"`
+	Operator bool   `json:"operator"` // it may ask others for their reviews
 }
 
 // FleetHost is how a host is, as it says itself.

@@ -198,6 +198,7 @@ type Review struct {
 	Rates    []Rate     `json:"rates,omitempty"`    // what it counted, minute by minute
 	At       *time.Time `json:"at,omitempty"`       // the past moment that it is about
 	History  *History   `json:"history,omitempty"`  // what the daemon wrote down of then
+	Fleet    *Member    `json:"fleet,omitempty"`    // of the page and the screen, where this host is in one
 	Partial  bool       `json:"partial"`            // a source that the user named could not be read
 	Problems []Problem  `json:"problems"`
 }

@@ -9,9 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/report"
 )
 
@@ -77,6 +79,18 @@ func (c *Client) History(ctx context.Context, q HistoryQuery) (*report.History, 
 	return d, c.document(ctx, "/history?"+q.values().Encode(), d)
 }
 
+// Fleet is how the hosts of the daemon's fleet are; the error is connwarden.ErrNotFound where it is in none.
+func (c *Client) Fleet(ctx context.Context) (*report.Fleet, error) {
+	d := &report.Fleet{}
+	return d, c.document(ctx, "/fleet", d)
+}
+
+// FleetHost is another host's review, which the daemon asks it for; connwarden.ErrDenied where we may not have it asked.
+func (c *Client) FleetHost(ctx context.Context, name string) (*report.Review, error) {
+	d := &report.Review{}
+	return d, c.document(ctx, "/fleet/"+url.PathEscape(name), d)
+}
+
 // Follow hands each message to take, a JSON object that is borrowed, until the stream ends or ctx is done. The error says why
 // it ended; it is never nil.
 func (c *Client) Follow(ctx context.Context, take func(line []byte)) error {
@@ -129,8 +143,19 @@ func (c *Client) get(ctx context.Context, path string) (*http.Response, error) {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxHeader)).Decode(&why); err != nil || why.Error == "" {
 		why.Error = resp.Status
 	}
-	return nil, fmt.Errorf("daemon: %s", report.Clean(why.Error))
+	return nil, &told{kinds[resp.StatusCode], report.Clean(why.Error)}
 }
+
+// told is what a daemon says against a question, in its words.
+type told struct {
+	kind error // of the shared ones; nil: none
+	why  string
+}
+
+var kinds = map[int]error{http.StatusNotFound: connwarden.ErrNotFound, http.StatusForbidden: connwarden.ErrDenied}
+
+func (e *told) Error() string { return "daemon: " + e.why }
+func (e *told) Unwrap() error { return e.kind }
 
 // Close lets idle connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -21,7 +21,7 @@ func TestKernelPeers(t *testing.T) {
 			fmt.Println("no connection:", err)
 			os.Exit(0)
 		}
-		fmt.Fprint(c, "GET /review HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		fmt.Fprint(c, "GET "+os.Getenv("WIRE_TEST_PATH")+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		text, _ := io.ReadAll(c)
 		fmt.Println(string(text))
 		os.Exit(0)
@@ -42,9 +42,9 @@ func TestKernelPeers(t *testing.T) {
 	if err := os.WriteFile(self, text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(path string, groups ...uint32) string {
+	ask := func(path, what string, groups ...uint32) string {
 		cmd := exec.Command(self, "-test.run=^TestKernelPeers$")
-		cmd.Env = append(os.Environ(), "WIRE_TEST_SOCKET="+path)
+		cmd.Env = append(os.Environ(), "WIRE_TEST_SOCKET="+path, "WIRE_TEST_PATH="+what)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, Groups: groups}}
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -54,16 +54,19 @@ func TestKernelPeers(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
+		what   string
 		place  Place
 		rights os.FileMode // 0: as they are
 		groups []uint32
 		want   string
 	}{
-		{"closed", Place{Group: -1}, 0, nil, "permission denied"},
-		{"closed, rights loosened", Place{Group: -1}, 0o666, nil, "403 Forbidden"},
-		{"a group", Place{Group: 4321}, 0, []uint32{4321}, "200 OK"},
-		{"another group", Place{Group: 4321}, 0, []uint32{4322}, "permission denied"},
-		{"open", Place{Group: -1, Open: true}, 0, nil, "200 OK"},
+		{"closed", "/review", Place{Group: -1}, 0, nil, "permission denied"},
+		{"closed, rights loosened", "/review", Place{Group: -1}, 0o666, nil, "403 Forbidden"},
+		{"a group", "/review", Place{Group: 4321}, 0, []uint32{4321}, "200 OK"},
+		{"a group, of the fleet", "/fleet", Place{Group: 4321}, 0, []uint32{4321}, "200 OK"},
+		{"a group, of another host", "/fleet/web1", Place{Group: 4321}, 0, []uint32{4321}, "403 Forbidden"},
+		{"another group", "/review", Place{Group: 4321}, 0, []uint32{4322}, "permission denied"},
+		{"open", "/review", Place{Group: -1, Open: true}, 0, nil, "200 OK"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, path := serve(t, &fake{}, c.place)
@@ -72,7 +75,7 @@ func TestKernelPeers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := ask(path, c.groups...); !strings.Contains(got, c.want) {
+			if got := ask(path, c.what, c.groups...); !strings.Contains(got, c.want) {
 				t.Errorf("%s without %q", got, c.want)
 			}
 		})

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/report"
 )
 
@@ -42,12 +43,16 @@ const (
 	reviewLimit = 30 * time.Second // for making one
 )
 
-// Daemon is who answers. Its methods are called one at a time each.
+// Daemon is who answers. Its methods are called one at a time each, but where they say otherwise.
 type Daemon interface {
 	// Review is what is known now.
 	Review(ctx context.Context) (*report.Review, error)
 	// History is what was written down.
 	History(ctx context.Context, q HistoryQuery) (*report.History, error)
+	// Fleet is how the hosts of its fleet are; connwarden.ErrNotFound where it is in none. May be called concurrently.
+	Fleet(ctx context.Context) (*report.Fleet, error)
+	// Host is the review of another host of the fleet. May be called concurrently.
+	Host(ctx context.Context, name string) (*report.Review, error)
 }
 
 // HistoryQuery says which part of the history is wanted.
@@ -100,6 +105,9 @@ func Listen(ctx context.Context, place Place, d Daemon) (*Server, error) {
 	s.http = &http.Server{
 		Handler: s.routes(inner), ReadHeaderTimeout: readLimit, WriteTimeout: reviewLimit + writeLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return inner },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, ownKey{}, c.(*guest).own)
+		},
 	}
 	go func() {
 		defer close(s.done)
@@ -206,14 +214,22 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 			return
 		}
 		d, err := s.daemon.History(r.Context(), q)
-		if err != nil {
-			answer(w, nil, err)
-			return
-		}
-		text, err := json.Marshal(d)
-		answer(w, text, err)
+		document(w, d, err)
 	})
 	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /fleet", func(w http.ResponseWriter, r *http.Request) {
+		d, err := s.daemon.Fleet(r.Context())
+		document(w, d, err)
+	})
+	mux.HandleFunc("GET /fleet/{host}", func(w http.ResponseWriter, r *http.Request) {
+		// Who may ask this daemon may not for that reason ask all others.
+		if own, _ := r.Context().Value(ownKey{}).(bool); !own {
+			refuse(w, http.StatusForbidden, errors.New("only root may ask other hosts"))
+			return
+		}
+		d, err := s.daemon.Host(r.Context(), r.PathValue("host"))
+		document(w, d, err)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 { // nothing that is sent is read, so it is not waited for either
 			w.Header().Set("Connection", "close")
@@ -325,10 +341,25 @@ func refuse(w http.ResponseWriter, code int, err error) {
 	json.NewEncoder(w).Encode(refusal{report.Clean(err.Error())}) //nolint:errcheck // who left needs no answer
 }
 
+// ownKey is whether a connection is of root or of the daemon's own account.
+type ownKey struct{}
+
+func document(w http.ResponseWriter, d any, err error) {
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	text, err := json.Marshal(d)
+	answer(w, text, err)
+}
+
 func answer(w http.ResponseWriter, text []byte, err error) {
 	if err != nil {
 		code := http.StatusInternalServerError
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case errors.Is(err, connwarden.ErrNotFound):
+			code = http.StatusNotFound
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 			code = http.StatusServiceUnavailable
 		}
 		refuse(w, code, err)

@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/report"
 )
 
@@ -35,6 +36,7 @@ type fake struct {
 	asked   HistoryQuery
 	wait    chan struct{} // nil: a review is made at once
 	err     error
+	alone   bool
 }
 
 func (f *fake) Review(ctx context.Context) (*report.Review, error) {
@@ -52,6 +54,35 @@ func (f *fake) Review(ctx context.Context) (*report.Review, error) {
 func (f *fake) History(_ context.Context, q HistoryQuery) (*report.History, error) {
 	f.asked = q
 	return &report.History{Schema: report.SchemaHistory}, f.err
+}
+
+func (f *fake) Fleet(context.Context) (*report.Fleet, error) {
+	if f.alone {
+		return nil, fmt.Errorf("%w: nobody else", connwarden.ErrNotFound)
+	}
+	return &report.Fleet{Schema: report.SchemaFleet, Hosts: []report.FleetHost{{Host: "there"}}}, f.err
+}
+
+func (f *fake) Host(_ context.Context, name string) (*report.Review, error) {
+	return &report.Review{Schema: report.SchemaReview, Host: name}, f.err
+}
+
+func TestFleet(t *testing.T) {
+	f := &fake{}
+	_, path := serve(t, f, Place{Group: -1})
+	c := client(t, path)
+	if d, err := c.Fleet(t.Context()); err != nil || len(d.Hosts) != 1 || d.Hosts[0].Host != "there" {
+		t.Errorf("the fleet is %+v, %v", d, err)
+	}
+	for _, name := range []string{"web1.example.net", "a/b?c#d", "ä\x1b"} {
+		if d, err := c.FleetHost(t.Context(), name); err != nil || d.Host != name {
+			t.Errorf("the review of %q is %+v, %v", name, d, err)
+		}
+	}
+	f.alone = true
+	if _, err := c.Fleet(t.Context()); !errors.Is(err, connwarden.ErrNotFound) || !strings.Contains(err.Error(), "nobody else") {
+		t.Errorf("without a fleet: %v", err)
+	}
 }
 
 type message struct {
