@@ -61,7 +61,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 	case 'R':
 		if rest, ok := strings.CutPrefix(s, "ROOT LOGIN REFUSED FROM "); ok {
 			host, _ := withoutPort(rest)
-			return say(e, connwarden.EventNotAllowed, host, "")
+			return say(e, connwarden.EventNotAllowed, host, s[:len("ROOT")])
 		}
 		if rest, ok := strings.CutPrefix(s, "Received disconnect from "); ok {
 			return sshFarewell(rest, e)
@@ -87,7 +87,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 		// kex.c until 8.2: "Bad protocol version identification '%.200s' from %s port %d".
 		if strings.HasPrefix(s, "Bad protocol version identification '") {
 			_, host, ok := fromEnd(s)
-			return ok && say(e, connwarden.EventBadHandshake, host, "")
+			return ok && say(e, connwarden.EventBadHandshake, host, "") && detail(e, s[:len("Bad protocol version")])
 		}
 	case 'b':
 		// kex.c, sshpkt_vfatal: "banner exchange: Connection from %s port %d: invalid format".
@@ -108,7 +108,7 @@ func readSSHD(s string, e *connwarden.Event) bool {
 		for _, verb := range [...]string{"scanned from ", "probed from "} {
 			if rest, ok := strings.CutPrefix(s, verb); ok {
 				host, _ := word(rest)
-				return say(e, connwarden.EventProbe, host, "")
+				return say(e, connwarden.EventProbe, host, "") && detail(e, s[:len(verb)-len(" from ")])
 			}
 		}
 	case 'd':
