@@ -57,6 +57,7 @@ type agent struct {
 	tries   int
 	again   <-chan time.Time
 	sent    map[string]time.Time // what was written and not read back yet
+	resend  <-chan time.Time     // when it is looked at
 	minute  time.Time
 	count   int // written in that minute
 	rest    time.Time
@@ -88,8 +89,9 @@ const (
 	refusalEvery = time.Second
 	// lookEvery is how often the bucket is read without a hint, for those that got lost.
 	lookEvery = 15 * time.Second
-	// sentLimit is when what was not read back is written again: a bucket whose leader died says nothing.
-	sentLimit = 2 * time.Second
+	// sentLimit is when what was not read back is written again: a bucket whose leader died says nothing, for up to two
+	// seconds.
+	sentLimit = time.Second
 	ageEvery  = 5 * time.Second
 	// pace is what is shared in a minute: a little less than others take.
 	pace = PerMinute - 100
@@ -169,6 +171,9 @@ func Run(ctx context.Context, opt Options) error {
 		case <-a.again:
 			a.again = nil
 			a.read(ctx)
+		case <-a.resend:
+			a.resend = nil
+			a.share(ctx)
 		case err := <-a.failed:
 			a.problem(err.Error())
 		case <-opt.Nudge:
@@ -410,6 +415,9 @@ func (a *agent) turn(subject string, now time.Time) bool {
 	}
 	a.sent[subject] = now
 	a.count++
+	if a.resend == nil {
+		a.resend = time.After(sentLimit)
+	}
 	return true
 }
 

@@ -1,12 +1,16 @@
 package hub
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +94,16 @@ func TestCluster(t *testing.T) {
 	for i := range hosts {
 		hosts[i] = run(t, join(t, nodes[i], fmt.Sprint("host", i), "--operator"), nil, fleet.Policy{})
 	}
+	var d nodesDoc
+	if err := json.Unmarshal([]byte(command(t, 0, nodes[1].opt.State, "nodes", "--json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	lead := slices.IndexFunc(d.Nodes, func(n nodeRow) bool { return n.Leads })
+	if len(d.Nodes) != 3 || lead < 0 || d.Limit != maxDecisions {
+		t.Fatalf("the nodes are %+v", d)
+	}
+	lost := nodes[slices.IndexFunc(nodes, func(h *Hub) bool { return h.opt.Node == d.Nodes[lead].Node })]
+	left := nodes[slices.IndexFunc(nodes, func(h *Hub) bool { return h != lost })]
 	target := func(i, n int) string { return fmt.Sprintf("198.51.%d.%d/32", 100+i, n) }
 	const many = 60
 	for n := range many {
@@ -100,7 +114,7 @@ func TestCluster(t *testing.T) {
 			eventually(t, "the first ones are everywhere", func() bool {
 				return hosts[0].holds(target(1, n)) && hosts[1].holds(target(2, n)) && hosts[2].holds(target(0, n))
 			})
-			nodes[0].Close()
+			lost.Close() // the one that leads
 		}
 	}
 	for i, h := range hosts {
@@ -112,6 +126,11 @@ func TestCluster(t *testing.T) {
 			}
 		}
 	}
+	eventually(t, "the loss is seen at the others", func() bool {
+		var out, err bytes.Buffer
+		code := Main(t.Context(), []string{"nodes", "--state", left.opt.State}, &out, &err, func(string) string { return "" })
+		return code == 0 && regexp.MustCompile(`(?m)^`+lost.opt.Node+` +away`).Match(out.Bytes()) && strings.Contains(out.String(), "leading")
+	})
 	if err := hosts[1].id.Revoke(t.Context(), "host0"); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ const help = `connwarden-hub is the engine of a fleet of connwardens: NATS with 
                                                            print a token with which one host joins, once
   connwarden-hub hosts [--json]                            who joined, and who is gone and why
   connwarden-hub revoke HOST                               shut a host out; what it decided is void
+  connwarden-hub nodes [--json]                            which node leads, whether the others are there, how full it is
   connwarden-hub version
 
   --state DIR   where everything is kept (default $CONNWARDEN_HUB_DIR, or /var/lib/connwarden-hub)
@@ -101,6 +102,8 @@ func (p *program) do(ctx context.Context, verb string, args []string) error {
 		return p.hosts(ctx, args)
 	case "revoke":
 		return p.revoke(ctx, args)
+	case "nodes":
+		return p.nodes(ctx, args)
 	case "version", "--version":
 		fmt.Fprintf(p.out, "connwarden-hub %s (%s, %s/%s)\n", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return nil

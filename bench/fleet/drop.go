@@ -177,7 +177,7 @@ func (b *bench) time(names, attackers []string) error {
 	began := map[string]time.Time{}
 	for i, a := range attackers {
 		if *kill && i == len(attackers)/2 {
-			if err := b.hubs[0].Process.Kill(); err != nil {
+			if err := b.killNode(); err != nil {
 				return err
 			}
 		}
@@ -215,9 +215,30 @@ func (b *bench) time(names, attackers []string) error {
 		}
 		took = append(took, max(0, last[a].Sub(began[a])))
 	}
-	spread(fmt.Sprintf("from the block on a to the last packet let in by b, %d nodes, kill %v", *nodes, *kill), took)
+	spread(fmt.Sprintf("from the block on a to the last packet let in by b, %d nodes, kill %v, leader %v", *nodes, *kill, *leader), took)
 	fmt.Printf("still let in: %d of %d\n", open, len(attackers))
 	return nil
+}
+
+// killNode kills a node of the hub: the one that the hosts use, or the leader.
+func (b *bench) killNode() error {
+	if !*leader {
+		return b.hubs[0].Process.Kill()
+	}
+	out, err := in(b.ctx, b.space, *hubbin, "nodes", "--json", "--state", filepath.Join(b.dir, "hub0")).Output()
+	if err != nil {
+		return err
+	}
+	var d struct{ Nodes []struct{ Leads bool } } // by name
+	if err := json.Unmarshal(out, &d); err != nil {
+		return err
+	}
+	for i, n := range d.Nodes {
+		if n.Leads {
+			return b.hubs[i].Process.Kill()
+		}
+	}
+	return fmt.Errorf("nobody leads: %s", out)
 }
 
 // shower sends packets from each address in turn, each some thousand a second.

@@ -30,6 +30,7 @@ var (
 	blocks  = flag.Int("blocks", 100_000, "of many, in force before")
 	rounds  = flag.Int("rounds", 100, "blocks that are timed")
 	kill    = flag.Bool("kill", false, "with -nodes 3: kill a node in the middle of drop")
+	leader  = flag.Bool("leader", false, "with -kill: kill the node that leads the bucket, not the one that the hosts use")
 )
 
 func main() {
