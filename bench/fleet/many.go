@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,12 +116,16 @@ func (r *reader) read() error {
 	return errors.Join(err, sub.Unsubscribe())
 }
 
-var value = []byte(`{"v":1,"for":86400,"score":95,"by":"rule:ssh-bruteforce","why":"412 failed logins of root in 5 minutes, from one address"}`)
+// value is a decision whose reason is like no other's, as reasons are.
+func value(addr netip.Addr) []byte {
+	b := addr.As4()
+	return fmt.Appendf(nil, `{"v":1,"for":86400,"score":95,"by":"rule:ssh-bruteforce","why":"%d failed logins of root in 5 minutes, from one address"}`, binary.BigEndian.Uint32(b[:])%1_000_000)
+}
 
 // put writes a block and waits until it was stored.
 func (r *reader) put(addr netip.Addr) (seq uint64, err error) {
 	k := fleet.Key{Group: "default", Host: r.id.Host, Kind: fleet.KindBlock, Target: netip.PrefixFrom(addr, addr.BitLen())}
-	m, err := r.nc.RequestMsg(&nats.Msg{Subject: k.Subject(), Data: value, Header: nats.Header{"Nats-TTL": {"86400s"}}}, 10*time.Second)
+	m, err := r.nc.RequestMsg(&nats.Msg{Subject: k.Subject(), Data: value(addr), Header: nats.Header{"Nats-TTL": {"86400s"}}}, 10*time.Second)
 	if err != nil {
 		return 0, err
 	}
@@ -245,7 +251,9 @@ func (b *bench) newcomer(hub string) error {
 		return err
 	}
 	<-time.After(3 * time.Second)
-	fmt.Printf("a daemon without a fleet: %d MB\n", memory(cmd.Process.Pid))
+	pid := cmd.Process.Pid
+	fmt.Printf("a daemon without a fleet: %d MB\n", memory(pid, "VmRSS"))
+	before := used(pid)
 	token, err := b.token()
 	if err != nil {
 		return err
@@ -266,36 +274,55 @@ func (b *bench) newcomer(hub string) error {
 	}); err != nil {
 		return fmt.Errorf("%w: it holds %d", err, out.blocks.Load())
 	}
-	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v; daemon %d MB", first.Round(time.Millisecond), *blocks, time.Since(began).Round(time.Millisecond), memory(cmd.Process.Pid))
+	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v, of which the daemon worked %v; daemon %d MB, at most %d",
+		first.Round(time.Millisecond), *blocks, time.Since(began).Round(time.Millisecond), used(pid)-before, memory(pid, "VmRSS"), memory(pid, "VmHWM"))
 	<-time.After(30 * time.Second)
-	fmt.Printf(", half a minute later %d MB\n", memory(cmd.Process.Pid))
+	fmt.Printf(", half a minute later %d MB\n", memory(pid, "VmRSS"))
 	return nil
 }
 
-// lines counts messages.
-type lines struct{ n, blocks atomic.Int64 }
+// lines counts messages, whose ends may come later than their beginnings.
+type lines struct {
+	n, blocks atomic.Int64
+	tail      []byte // that may be a part of what is counted
+}
 
 func (l *lines) Write(b []byte) (int, error) {
+	const block = `{"type":"block"`
 	l.n.Add(int64(bytes.Count(b, []byte{'\n'})))
-	l.blocks.Add(int64(bytes.Count(b, []byte(`{"type":"block"`))))
+	l.tail = append(l.tail, b...)
+	l.blocks.Add(int64(bytes.Count(l.tail, []byte(block))))
+	l.tail = append(l.tail[:0], l.tail[max(0, len(l.tail)-len(block)+1):]...)
 	return len(b), nil
 }
 
 func (b *bench) hubMemory() (most int) {
 	for _, h := range b.hubs {
-		most = max(most, memory(h.Process.Pid))
+		most = max(most, memory(h.Process.Pid, "VmRSS"))
 	}
 	return most
 }
 
-// memory is what a process has resident, in MB.
-func memory(pid int) int {
+// memory is what a process has resident (VmRSS), or had at most (VmHWM), in MB.
+func memory(pid int, line string) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := bytes.Cut(text, []byte("VmRSS:"))
+	_, rest, _ := bytes.Cut(text, []byte(line+":"))
 	var kb int
 	_, _ = fmt.Sscan(string(rest), &kb)
 	return kb / 1024
+}
+
+// used is how long processors worked for a process, in user and kernel: fields 14 and 15 of proc(5), in hundredths of a second.
+func used(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	words := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from field 3 on
+	user, _ := strconv.Atoi(words[11])
+	system, _ := strconv.Atoi(words[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
