@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"bytes"
-	"hash/maphash"
 	"net/netip"
 	"slices"
 
@@ -30,129 +28,6 @@ type subject struct {
 	addr netip.Addr
 }
 
-// memory is what is remembered of one kind of reading.
-type memory struct {
-	p       *program
-	seed    maphash.Seed
-	slots   []int // those that any condition looks at
-	values  [texts]values
-	classes [texts]classes
-	sums    map[sumKey]*sum
-	recent  [recentSums]recentSum
-	latest  [texts]latest
-	key     sumKey // of the reading in hand
-	last    *sum   // and what it fits
-	scratch []byte
-	set     []uint64 // leaves that the text in hand fits
-	asked   []uint64 // and expressions that were tried on it
-	number  []byte
-	hits    []Hit
-	// automata try expressions, each made when it is first needed; room is for how many more states.
-	automata [texts][]*automaton
-	room     int
-	forgot   bool
-}
-
-// The bounds of what is remembered: a table a slot in which a text pushes another out, and the number of different
-// findings, which only an attacker drives up; then all is forgotten.
-const (
-	classBits  = 14
-	maxClasses = 1 << classBits
-	maxSums    = 1 << 15
-	recentBits = 11
-	recentSums = 1 << recentBits
-)
-
-// remembered is how many texts of a slot are remembered; at 8 bytes each.
-var remembered = [texts]int{
-	slotPath: 1 << 16, slotQuery: 1 << 14, slotReferer: 1 << 14, slotAgent: 1 << 13, slotSite: 1 << 12, slotUser: 1 << 12, slotMethod: 1 << 10, slotKind: 1 << 8,
-	slotHost: 1 << 8,
-}
-
-// values holds the classes of texts by the texts' hashes, four that fall into one place beside each other. A value is the
-// upper bits of a hash and the class; 0 is none. What was asked for again moves to the front, what is new begins in the
-// third place, so that a flood of texts that never come again does not push out those that do.
-type values []uint64
-
-const (
-	ways     = 4
-	newcomer = 2
-)
-
-func (v values) find(h uint64) (class uint16, known bool) {
-	set := v.set(h)
-	for i := range set {
-		if w := set[i]; (w^h)>>classBits == 0 {
-			if i > 0 {
-				set[i-1], set[i] = w, set[i-1]
-			}
-			return uint16(w & (maxClasses - 1)), true
-		}
-	}
-	return 0, false
-}
-
-func (v values) add(h uint64, class uint16) {
-	set := v.set(h)
-	at := newcomer
-	for i := range at {
-		if set[i] == 0 {
-			at = i
-			break
-		}
-	}
-	if at == newcomer {
-		set[newcomer+1] = set[newcomer]
-	}
-	set[at] = h&^(maxClasses-1) | uint64(class)
-}
-
-// set is the place of a hash: the lower bits, which are not kept, choose it.
-func (v values) set(h uint64) *[ways]uint64 {
-	at := int(h) * ways & (len(v) - 1)
-	return (*[ways]uint64)(v[at : at+ways])
-}
-
-// latest is the text of a slot that was looked up last, of the slots whose text seldom changes.
-type latest struct {
-	text  []byte
-	class uint16
-	known bool
-}
-
-// seldom are the slots whose text is mostly that of the line before.
-var seldom = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, slotKind: true, slotHost: true}
-
-// classes number the different sets of leaves that texts fit; class 0 fits none.
-type classes struct {
-	number map[string]uint16
-	sets   [][]uint64
-}
-
-// sumKey is all that a combination depends on but numbers and addresses.
-type sumKey struct {
-	class  [texts]uint16
-	status uint16
-}
-
-// sum is what a combination fits.
-type sum struct {
-	narrow, broad []candidate
-	// busy tells that a broad rule that names something may be among them.
-	busy bool
-}
-
-type recentSum struct {
-	key sumKey
-	sum *sum // nil: none
-}
-
-// candidate is a condition that a combination fits, for certain or if numbers, addresses and what waits of the query agree.
-type candidate struct {
-	condition uint16
-	late      bool
-}
-
 // NewMatcher returns a matcher of the set.
 func (s *Set) NewMatcher() *Matcher { return &Matcher{set: s} }
 
@@ -164,38 +39,6 @@ func (m *Matcher) look(l Look) *memory {
 		m.looks[l] = mem
 	}
 	return mem
-}
-
-func newMemory(p *program) *memory {
-	m := &memory{p: p, seed: maphash.MakeSeed(), room: maxStates}
-	words, asked := 0, 0
-	for slot := range p.leaves {
-		if len(p.leaves[slot]) > 0 {
-			m.slots = append(m.slots, slot)
-			m.values[slot] = make(values, remembered[slot])
-			m.automata[slot] = make([]*automaton, len(p.exprs[slot]))
-			words, asked = max(words, m.words(slot)), max(asked, (len(p.exprs[slot])+63)/64)
-		}
-	}
-	m.set, m.asked = make([]uint64, words), make([]uint64, asked)
-	m.forget()
-	return m
-}
-
-// words is how many words a set of leaves has.
-func (m *memory) words(slot int) int { return (len(m.p.leaves[slot]) + 63) / 64 }
-
-func (m *memory) forget() {
-	for _, slot := range m.slots {
-		clear(m.values[slot])
-		words := m.words(slot)
-		m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{make([]uint64, words)}}
-	}
-	m.sums = map[sumKey]*sum{}
-	clear(m.recent[:])
-	for slot := range m.latest {
-		m.latest[slot].known = false
-	}
 }
 
 // Request returns the rules that a request fits, but for broad ones. The result is valid until the next call.
@@ -300,152 +143,16 @@ func (m *Matcher) clear() *subject {
 	return &m.sub
 }
 
-// match finds what a reading fits: m.key and m.last.
-func (m *memory) match(s *subject, status uint16) {
-	key := &m.key
-	key.status = status
-	for _, slot := range m.slots {
-		key.class[slot] = m.class(slot, s.text[slot])
-	}
-	if m.forgot { // numbers given before are void
-		m.forgot = false
-		for _, slot := range m.slots {
-			key.class[slot] = m.class(slot, s.text[slot])
-		}
-	}
-	m.last = m.sum(key)
-}
-
 // fits returns those of some conditions that the reading in hand fits.
 func (m *memory) fits(list []candidate, s *subject) []Hit {
 	m.hits = m.hits[:0]
 	for _, c := range list {
 		cond := &m.p.conditions[c.condition]
-		if !c.late || m.eval(&cond.root, &m.key, s) == yes {
+		if !c.late || m.eval(&cond.root, s) == yes {
 			m.hits = append(m.hits, Hit{cond.rule, cond.pass})
 		}
 	}
 	return m.hits
-}
-
-// class returns the number of the class that a text is in.
-func (m *memory) class(slot int, t []byte) uint16 {
-	if seldom[slot] || len(t) == 0 {
-		l := &m.latest[slot]
-		if l.known && bytes.Equal(l.text, t) {
-			return l.class
-		}
-		class := m.byHash(slot, t)
-		l.text, l.class, l.known = append(l.text[:0], t...), class, true
-		return class
-	}
-	return m.byHash(slot, t)
-}
-
-func (m *memory) byHash(slot int, t []byte) uint16 {
-	h := maphash.Bytes(m.seed, t)
-	if class, known := m.values[slot].find(h); known {
-		return class
-	}
-	class := m.classify(slot, t)
-	m.values[slot].add(h, class) // after classify, which may have forgotten all
-	return class
-}
-
-func (m *memory) classify(slot int, t []byte) uint16 {
-	text, seen := normal(m.scratch, t, m.p.forms[slot])
-	m.scratch = text
-	words := m.words(slot)
-	set, asked := m.set[:words], m.asked[:(len(m.p.exprs[slot])+63)/64]
-	clear(set)
-	clear(asked)
-	try := func(n int) {
-		leaf := m.p.exprs[slot][n].leaf
-		if word, bit := leaf>>6, uint64(1)<<(leaf&63); set[word]&bit == 0 && m.matches(slot, n, text, &seen) {
-			set[word] |= bit
-		}
-	}
-	hit := func(l *literal) {
-		if l.mode != confirm {
-			set[l.leaf>>6] |= 1 << (l.leaf & 63)
-		} else if word, bit := l.expr>>6, uint64(1)<<(l.expr&63); asked[word]&bit == 0 {
-			asked[word] |= bit
-			try(l.expr)
-		}
-	}
-	m.p.literals[slot].find(text, hit)
-	m.p.shorts[slot].find(text, &seen, hit)
-	if len(text) == 0 {
-		for _, i := range m.p.empty[slot] {
-			set[i>>6] |= 1 << (i & 63)
-		}
-	}
-	for _, n := range m.p.whole[slot] {
-		try(n)
-	}
-	return m.numberOf(slot, set)
-}
-
-// numberOf returns the number of a set of leaves.
-func (m *memory) numberOf(slot int, set []uint64) uint16 {
-	any := uint64(0)
-	m.number = m.number[:0]
-	for _, w := range set {
-		any |= w
-		m.number = append(m.number, byte(w), byte(w>>8), byte(w>>16), byte(w>>24), byte(w>>32), byte(w>>40), byte(w>>48), byte(w>>56))
-	}
-	if any == 0 {
-		return 0
-	}
-	c := &m.classes[slot]
-	if n, ok := c.number[string(m.number)]; ok {
-		return n
-	}
-	if len(c.sets) >= maxClasses {
-		m.forget()
-		m.forgot = true
-		c = &m.classes[slot]
-	}
-	n := uint16(len(c.sets))
-	c.number[string(m.number)] = n
-	c.sets = append(c.sets, slices.Clone(set))
-	return n
-}
-
-// sum returns the conditions that a combination may fit.
-func (m *memory) sum(key *sumKey) *sum {
-	c := &key.class
-	h := (uint64(c[0])|uint64(c[1])<<16|uint64(c[2])<<32|uint64(c[3])<<48)*0x9e3779b97f4a7c15 ^
-		(uint64(c[4])|uint64(c[5])<<16|uint64(c[6])<<32|uint64(c[7])<<48+uint64(key.status))*0xc2b2ae3d27d4eb4f
-	r := &m.recent[(h^h>>32)*0x9e3779b97f4a7c15>>(64-recentBits)]
-	if r.key == *key && r.sum != nil {
-		return r.sum
-	}
-	found := m.sums[*key]
-	if found == nil {
-		found = &sum{}
-		for i := range m.p.conditions {
-			cond := &m.p.conditions[i]
-			truth := m.eval(&cond.root, key, nil)
-			if truth == no {
-				continue
-			}
-			one := candidate{uint16(i), truth == unsure}
-			if cond.broad {
-				found.broad = append(found.broad, one)
-				found.busy = found.busy || !cond.root.everything()
-			} else {
-				found.narrow = append(found.narrow, one)
-			}
-		}
-		found.narrow, found.broad = slices.Clip(found.narrow), slices.Clip(found.broad)
-		if len(m.sums) >= maxSums {
-			clear(m.sums)
-		}
-		m.sums[*key] = found
-	}
-	*r = recentSum{*key, found}
-	return found
 }
 
 // everything tells that a condition names nothing, so that every reading fits it.
@@ -461,12 +168,12 @@ const (
 )
 
 // eval answers a condition; without a subject numbers and addresses are unsure.
-func (m *memory) eval(n *node, key *sumKey, s *subject) truth {
+func (m *memory) eval(n *node, s *subject) truth {
 	switch n.op {
 	case opEvery:
 		answer := yes
 		for i := range n.kids {
-			if answer = min(answer, m.eval(&n.kids[i], key, s)); answer == no {
+			if answer = min(answer, m.eval(&n.kids[i], s)); answer == no {
 				break
 			}
 		}
@@ -474,18 +181,18 @@ func (m *memory) eval(n *node, key *sumKey, s *subject) truth {
 	case opSome:
 		answer := no
 		for i := range n.kids {
-			if answer = max(answer, m.eval(&n.kids[i], key, s)); answer == yes {
+			if answer = max(answer, m.eval(&n.kids[i], s)); answer == yes {
 				break
 			}
 		}
 		return answer
 	case opNot:
-		return yes - m.eval(&n.kids[0], key, s)
+		return yes - m.eval(&n.kids[0], s)
 	case opText:
-		set := m.classes[n.slot].sets[key.class[n.slot]]
+		set := m.classes[n.slot].sets[m.class[n.slot]]
 		return sure(set[n.leaf>>6]&(1<<(n.leaf&63)) != 0)
 	case opQuery:
-		if set := m.classes[n.slot].sets[key.class[n.slot]]; set[n.leaf>>6]&(1<<(n.leaf&63)) != 0 {
+		if set := m.classes[n.slot].sets[m.class[n.slot]]; set[n.leaf>>6]&(1<<(n.leaf&63)) != 0 {
 			return yes
 		}
 		if s == nil {
@@ -493,7 +200,7 @@ func (m *memory) eval(n *node, key *sumKey, s *subject) truth {
 		}
 		return sure(m.tries(n, s.text[n.slot]))
 	case opStatus:
-		return sure(key.status > 0 && int64(key.status) >= n.late.from && int64(key.status) <= n.late.to)
+		return sure(m.status > 0 && int64(m.status) >= n.late.from && int64(m.status) <= n.late.to)
 	default:
 		if s == nil {
 			return unsure

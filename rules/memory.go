@@ -1,0 +1,323 @@
+package rules
+
+import (
+	"bytes"
+	"hash/maphash"
+	"slices"
+)
+
+// memory is what is remembered of one kind of reading.
+type memory struct {
+	p    *program
+	seed maphash.Seed
+	// The slots that any condition looks at: those whose text is another in most readings, and those whose text is mostly
+	// that of the reading before.
+	often, seldom []int
+	values        [texts]values
+	latest        [texts]latest // of those that seldom change
+	empty         [texts]uint16 // classes of empty texts
+	classes       [texts]classes
+	// The reading in hand.
+	class  [texts]uint16
+	status uint16
+	same   uint64 // classes of the texts that change seldom
+	last   *sum   // what it fits
+	sums   map[sumKey]*sum
+	recent [recentSums]recentSum
+
+	scratch []byte
+	set     []uint64 // leaves that the text in hand fits
+	asked   []uint64 // and expressions that were tried on it
+	number  []byte
+	hits    []Hit
+	// automata try expressions, each made when it is first needed; room is for how many more states.
+	automata [texts][]*automaton
+	room     int
+	full     bool // there are more classes than can be numbered
+}
+
+// The bounds of what is remembered: a table a slot in which a text pushes another out, and the number of different
+// findings, which only an attacker drives up; then all is forgotten.
+const (
+	classBits  = 12 // five of them and a status fit into a word
+	maxClasses = 1 << classBits
+	maxSums    = 1 << 15
+	recentBits = 11
+	recentSums = 1 << recentBits
+)
+
+// remembered is how many texts of a slot are remembered; at 8 bytes each.
+var remembered = [texts]int{
+	slotPath: 1 << 16, slotQuery: 1 << 14, slotReferer: 1 << 15, slotAgent: 1 << 13, slotSite: 1 << 12, slotUser: 1 << 12, slotMethod: 1 << 10, slotKind: 1 << 8,
+	slotHost: 1 << 8,
+}
+
+// values holds the classes of texts by the texts' hashes, four that fall into one place beside each other. A value is the
+// upper bits of a hash and the class; 0 is none. What was asked for again moves to the front, what is new begins in the
+// third place, so that a flood of texts that never come again does not push out those that do.
+type values []uint64
+
+const (
+	ways     = 4
+	newcomer = 2
+)
+
+func (v values) find(h uint64) (class uint16, known bool) {
+	set := v.set(h)
+	for i := range set {
+		if w := set[i]; (w^h)>>classBits == 0 {
+			if i > 0 {
+				set[i-1], set[i] = w, set[i-1]
+			}
+			return uint16(w & (maxClasses - 1)), true
+		}
+	}
+	return 0, false
+}
+
+func (v values) add(h uint64, class uint16) {
+	set := v.set(h)
+	at := newcomer
+	for i := range at {
+		if set[i] == 0 {
+			at = i
+			break
+		}
+	}
+	if at == newcomer {
+		set[newcomer+1] = set[newcomer]
+	}
+	set[at] = h&^(maxClasses-1) | uint64(class)
+}
+
+// set is the place of a hash: the lower bits, which are not kept, choose it.
+func (v values) set(h uint64) *[ways]uint64 {
+	at := int(h) * ways & (len(v) - 1)
+	return (*[ways]uint64)(v[at : at+ways])
+}
+
+// latest is the text of a slot that was looked up last, of the slots whose text seldom changes.
+type latest struct {
+	text  []byte
+	known bool
+}
+
+// unchanging are the slots whose text is mostly that of the reading before.
+var unchanging = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, slotKind: true, slotHost: true}
+
+// classes number the different sets of leaves that texts fit; class 0 fits none.
+type classes struct {
+	number map[string]uint16
+	sets   [][]uint64
+}
+
+// sumKey is all that a combination depends on but numbers and addresses: the classes of the texts that change often with the
+// status, and those of the others.
+type sumKey struct{ often, seldom uint64 }
+
+// sum is what a combination fits.
+type sum struct {
+	narrow, broad []candidate
+	// busy tells that a broad rule that names something may be among them.
+	busy bool
+}
+
+type recentSum struct {
+	key sumKey
+	sum *sum // nil: none
+}
+
+// candidate is a condition that a combination fits, for certain or if numbers, addresses and what waits of the query agree.
+type candidate struct {
+	condition uint16
+	late      bool
+}
+
+func newMemory(p *program) *memory {
+	m := &memory{p: p, seed: maphash.MakeSeed(), room: maxStates}
+	words, asked := 0, 0
+	for slot := range p.leaves {
+		if len(p.leaves[slot]) == 0 {
+			continue
+		}
+		if unchanging[slot] {
+			m.seldom = append(m.seldom, slot)
+		} else {
+			m.often = append(m.often, slot)
+		}
+		m.values[slot] = make(values, remembered[slot])
+		m.automata[slot] = make([]*automaton, len(p.exprs[slot]))
+		words, asked = max(words, m.words(slot)), max(asked, (len(p.exprs[slot])+63)/64)
+	}
+	m.set, m.asked = make([]uint64, words), make([]uint64, asked)
+	m.forget()
+	return m
+}
+
+// words is how many words a set of leaves has.
+func (m *memory) words(slot int) int { return (len(m.p.leaves[slot]) + 63) / 64 }
+
+func (m *memory) forget() {
+	m.full = false
+	m.sums = map[sumKey]*sum{}
+	clear(m.recent[:])
+	for slot := range m.p.leaves {
+		if words := m.words(slot); words > 0 {
+			clear(m.values[slot])
+			m.latest[slot].known = false
+			m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{make([]uint64, words)}}
+			m.empty[slot] = m.classify(slot, nil)
+		}
+	}
+}
+
+// match finds what a reading fits: m.last.
+func (m *memory) match(s *subject, status uint16) {
+	m.status = status
+	m.look(s)
+	if m.full { // numbers given before are void
+		m.forget()
+		m.look(s)
+	}
+}
+
+func (m *memory) look(s *subject) {
+	var hashes [texts]uint64
+	for _, slot := range m.often { // all at first, so that the waits for memory below pass together
+		if t := s.text[slot]; len(t) > 0 {
+			hashes[slot] = maphash.Bytes(m.seed, t)
+		}
+	}
+	key := sumKey{often: uint64(m.status)}
+	for _, slot := range m.often {
+		class := m.empty[slot]
+		if t := s.text[slot]; len(t) > 0 {
+			class = m.byHash(slot, t, hashes[slot])
+		}
+		m.class[slot] = class
+		key.often = key.often<<classBits | uint64(class)
+	}
+	for _, slot := range m.seldom {
+		if l := &m.latest[slot]; !l.known || !bytes.Equal(l.text, s.text[slot]) {
+			m.changed(slot, s.text[slot])
+		}
+	}
+	key.seldom = m.same
+	r := &m.recent[(key.often*0x9e3779b97f4a7c15^key.seldom*0xc2b2ae3d27d4eb4f)>>(64-recentBits)]
+	if r.key != key || r.sum == nil {
+		*r = recentSum{key, m.sum(key)}
+	}
+	m.last = r.sum
+}
+
+// byHash returns the class of a text that has a hash.
+func (m *memory) byHash(slot int, t []byte, h uint64) uint16 {
+	class, known := m.values[slot].find(h)
+	if !known {
+		class = m.classify(slot, t)
+		m.values[slot].add(h, class)
+	}
+	return class
+}
+
+// changed takes note of another text of a slot whose text changes seldom.
+func (m *memory) changed(slot int, t []byte) {
+	class := m.empty[slot]
+	if len(t) > 0 {
+		class = m.byHash(slot, t, maphash.Bytes(m.seed, t))
+	}
+	l := &m.latest[slot]
+	l.text, l.known = append(l.text[:0], t...), true
+	m.class[slot] = class
+	m.same = 0
+	for _, one := range m.seldom {
+		m.same = m.same<<classBits | uint64(m.class[one])
+	}
+}
+
+func (m *memory) classify(slot int, t []byte) uint16 {
+	text, seen := normal(m.scratch, t, m.p.forms[slot])
+	m.scratch = text
+	words := m.words(slot)
+	set, asked := m.set[:words], m.asked[:(len(m.p.exprs[slot])+63)/64]
+	clear(set)
+	clear(asked)
+	try := func(n int) {
+		leaf := m.p.exprs[slot][n].leaf
+		if word, bit := leaf>>6, uint64(1)<<(leaf&63); set[word]&bit == 0 && m.matches(slot, n, text, &seen) {
+			set[word] |= bit
+		}
+	}
+	hit := func(l *literal) {
+		if l.mode != confirm {
+			set[l.leaf>>6] |= 1 << (l.leaf & 63)
+		} else if word, bit := l.expr>>6, uint64(1)<<(l.expr&63); asked[word]&bit == 0 {
+			asked[word] |= bit
+			try(l.expr)
+		}
+	}
+	m.p.literals[slot].find(text, hit)
+	m.p.shorts[slot].find(text, &seen, hit)
+	if len(text) == 0 {
+		for _, i := range m.p.empty[slot] {
+			set[i>>6] |= 1 << (i & 63)
+		}
+	}
+	for _, n := range m.p.whole[slot] {
+		try(n)
+	}
+	return m.numberOf(slot, set)
+}
+
+// numberOf returns the number of a set of leaves.
+func (m *memory) numberOf(slot int, set []uint64) uint16 {
+	any := uint64(0)
+	m.number = m.number[:0]
+	for _, w := range set {
+		any |= w
+		m.number = append(m.number, byte(w), byte(w>>8), byte(w>>16), byte(w>>24), byte(w>>32), byte(w>>40), byte(w>>48), byte(w>>56))
+	}
+	if any == 0 {
+		return 0
+	}
+	c := &m.classes[slot]
+	if n, ok := c.number[string(m.number)]; ok {
+		return n
+	}
+	if len(c.sets) >= maxClasses {
+		m.full = true
+		return 0
+	}
+	n := uint16(len(c.sets))
+	c.number[string(m.number)] = n
+	c.sets = append(c.sets, slices.Clone(set))
+	return n
+}
+
+// sum returns what the combination in hand may fit.
+func (m *memory) sum(key sumKey) *sum {
+	if found := m.sums[key]; found != nil {
+		return found
+	}
+	found := &sum{}
+	for i := range m.p.conditions {
+		cond := &m.p.conditions[i]
+		truth := m.eval(&cond.root, nil)
+		if truth == no {
+			continue
+		}
+		one := candidate{uint16(i), truth == unsure}
+		if cond.broad {
+			found.broad = append(found.broad, one)
+			found.busy = found.busy || !cond.root.everything()
+		} else {
+			found.narrow = append(found.narrow, one)
+		}
+	}
+	found.narrow, found.broad = slices.Clip(found.narrow), slices.Clip(found.broad)
+	if len(m.sums) >= maxSums {
+		clear(m.sums)
+	}
+	m.sums[key] = found
+	return found
+}
