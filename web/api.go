@@ -57,6 +57,8 @@ func (s *Server) routes() {
 		return &Past{History: d, Timeline: paper.PastTimeline(d)}, nil
 	}))
 	s.mux.HandleFunc("GET /api/allowed", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Allowed(r.Context()) }))
+	s.mux.HandleFunc("GET /api/fleet", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.Fleet(r.Context()) }))
+	s.mux.HandleFunc("GET /api/fleet/{host}", s.asked(func(r *http.Request) (any, error) { return s.opt.Desk.FleetHost(r.Context(), r.PathValue("host")) }))
 	s.actRoutes()
 }
 

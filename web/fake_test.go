@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ type fakeDesk struct {
 	hold    chan struct{} // reviews wait until it is closed
 	blocks  []report.Block
 	change  int64
+	fleet   *report.Fleet // nil: this host is in none
 }
 
 func (d *fakeDesk) Review(ctx context.Context, _ string) (*report.Review, error) {
@@ -171,6 +173,50 @@ func (d *fakeDesk) History(_ context.Context, q report.HistoryQuery) (*report.Hi
 		h.Rates = nil
 	}
 	return h, nil
+}
+
+func (d *fakeDesk) Fleet(context.Context) (*report.Fleet, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fleet == nil {
+		return nil, fmt.Errorf("%w: this host is in no fleet", connwarden.ErrNotFound)
+	}
+	return d.fleet, nil
+}
+
+func (d *fakeDesk) FleetHost(_ context.Context, host string) (*report.Review, error) {
+	switch host {
+	case "silent":
+		return nil, errors.New("it does not answer" + text)
+	case "bare": // says next to nothing, as who is stolen may
+		return &report.Review{Host: host, Time: noon, Pages: &report.Pages{}, Errors: &report.Errors{}, Conns: &report.Conns{}, Peers: []report.Peer{{Addr: "10.0.0.9", Verdict: "malicious"}}}, nil
+	}
+	r := *d.latest()
+	r.Host = host
+	return &r, nil
+}
+
+// manyHosts is a fleet of so many, whose first says all that it may.
+func manyHosts(n int) *report.Fleet {
+	end := noon.Add(time.Hour)
+	d := &report.Fleet{
+		Schema: report.SchemaFleet, Host: "web3", Group: "web", Operator: true, Time: noon, Hosts: []report.FleetHost{}, Rest: 1234,
+		Blocked:  []report.FleetBlock{{Target: "10.0.0.0/32", Scope: "all" + text, Hosts: []string{"web1", "web2", "web3", "web4", "web5" + text}, Score: 97, Until: &end, Why: "guesses passwords" + text}, {Target: "2001:db8:1111:2222:3333:4444:5555:6666/128", Hosts: []string{"web1"}}},
+		Problems: []report.Problem{{What: "fleet", Why: text}},
+	}
+	for i := range n {
+		h := report.FleetHost{
+			Host: fmt.Sprintf("web%d.example.net", i), Group: []string{"web", "mail"}[i%2], Health: []string{"ok", "ok", "warning", "ok", "stopped"}[i%5], Seen: noon.Add(-time.Duration(i%10) * time.Second), Version: "0.1.0", Load: float64(i%17) / 4, Cores: 4,
+			Open: i % 700, Requests: uint64(i * 13 % 5000), Errors: uint64(i % 7), Findings: i % 5 % 3, Blocks: 20, Held: 12, Recent: []report.FleetRefusal{},
+		}
+		if i == 0 {
+			h.Host, h.Group, h.Version, h.Health, h.Clock = strings.Repeat("long-", 50)+text, text, text, "critical"+text, 7200
+			h.Recent = append(h.Recent, report.FleetRefusal{Kind: "block" + text, Target: text, From: text, Why: "it is the gateway" + text, Time: noon})
+		}
+		d.Hosts = append(d.Hosts, h)
+	}
+	d.Hosts = append(d.Hosts, report.FleetHost{Host: "silent", Health: "silent", Seen: noon.Add(-time.Hour), Recent: []report.FleetRefusal{}}, report.FleetHost{Host: "bare", Health: "ok", Seen: noon, Recent: []report.FleetRefusal{}})
+	return d
 }
 
 func (d *fakeDesk) Undo(_ context.Context, change int64, dry bool) (*report.Blocks, error) {

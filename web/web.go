@@ -56,6 +56,10 @@ type Desk interface {
 	Allowed(ctx context.Context) (*report.AllowedList, error)
 	// History is what a daemon wrote down; empty with a problem where none did.
 	History(ctx context.Context, q report.HistoryQuery) (*report.History, error)
+	// Fleet is how the hosts of this one's fleet are; connwarden.ErrNotFound where it is in none.
+	Fleet(ctx context.Context) (*report.Fleet, error)
+	// FleetHost asks another host for its review. All in it is that host's word.
+	FleetHost(ctx context.Context, host string) (*report.Review, error)
 
 	Block(ctx context.Context, r BlockRequest) (*report.Blocks, error)
 	Unblock(ctx context.Context, target string, dryRun bool) (*report.Blocks, error)

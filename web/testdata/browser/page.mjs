@@ -234,6 +234,94 @@ const modes = {
     await elsewhere(job.origin, job.other)
   },
 
+  // A fleet of a thousand hosts, the first of which is hostile.
+  async fleet() {
+    const harmless = async () => {
+      want((await page.evaluate(() => document.querySelectorAll('main img, main script').length)) === 0, 'it made markup of it')
+      want((await page.evaluate(() => window.hacked)) === undefined, 'it ran it')
+      want(!(await words()).includes('49'.repeat(3)), 'it computed it')
+    }
+    const hosts = page.locator('table.hosts tbody tr')
+    await look('shows nothing of a fleet where there is none', async () => {
+      await page.goto(job.alone)
+      await page.waitForSelector('.findings')
+      want((await page.locator('nav a[href="#/fleet"]').count()) === 0, 'an empty view is offered')
+      quiet()
+    })
+    await look('shows the hosts, the worst first', async () => {
+      await page.goto(job.url)
+      await page.locator('nav a[href="#/fleet"]').click()
+      await page.getByText('hosts need you').waitFor()
+      await hosts.first().waitFor()
+      want((await hosts.first().innerText()).includes('silent'), await hosts.first().innerText())
+      want((await hosts.count()) === 200, `${await hosts.count()} rows`)
+      await page.getByRole('button', { name: 'All 1,002 hosts' }).click()
+      want((await hosts.count()) === 1002, `${await hosts.count()} rows`)
+      want((await words()).includes('<img src=x'), 'what is hostile is not shown as text')
+      await page.getByText('and 2 more').waitFor() // an attacker of five hosts is one line
+      await page.getByText('1,234 more are not listed').waitFor()
+      await harmless()
+      quiet()
+    })
+    await look('sorts and filters them', async () => {
+      await page.getByRole('button', { name: 'Req/min' }).click()
+      const figures = async () => (await hosts.locator('td:nth-child(5)').allInnerTexts()).slice(0, 5).map((t) => Number(t.replaceAll(',', '')))
+      const [most, next] = await figures()
+      want(most >= next && most > 4900, `${most}, ${next}`)
+      await page.locator('#filter').fill('web9.example')
+      await page.waitForFunction(() => document.querySelectorAll('table.hosts tbody tr').length === 1)
+      await page.locator('#filter').fill('')
+      await page.getByRole('group', { name: 'Health' }).getByRole('button', { name: 'warning' }).click()
+      await page.waitForFunction(() => document.querySelectorAll('table.hosts tbody tr').length === 200)
+      await page.getByRole('group', { name: 'Health' }).getByRole('button', { name: 'warning' }).click()
+      quiet()
+    })
+    await look("asks a host for its review", async () => {
+      await go('#/fleet/web2.example.net')
+      await page.getByText('This is what web2.example.net said of itself').waitFor()
+      const said = await words()
+      for (const part of ['Guesses passwords.', 'group web', '12 held for others', 'ACCUSED']) want(said.includes(part), `no ${part} in ${said}`)
+      want(!said.includes('connwarden block'), 'it has us type something')
+      want((await page.locator('main').getByRole('button', { name: /Block/ }).count()) === 0, 'it has us press something')
+      await harmless()
+      await page.getByRole('button', { name: 'Ask again' }).click()
+      await page.getByText('This is what web2.example.net said of itself').waitFor()
+      quiet()
+    })
+    await look('a host that says next to nothing', async () => {
+      await go('#/fleet/bare')
+      await page.getByText('This is what bare said of itself').waitFor()
+      await page.getByRole('link', { name: '10.0.0.9' }).waitFor()
+      quiet()
+    })
+    await look('a host that does not answer', async () => {
+      await go('#/fleet/silent')
+      await page.getByText('It does not answer').waitFor()
+      await harmless()
+      complaints.splice(0) // the browser notes the refusal
+    })
+    for (const scheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme: scheme })
+      for (const view of ['fleet', 'fleet/web2.example.net']) {
+        await go(`#/${view}`)
+        await page.getByText(view === 'fleet' ? 'Blocked by the fleet' : 'said of itself').waitFor()
+        await accessible(`${view}, ${scheme}`)
+        if (job.screens) await page.screenshot({ path: `${job.screens}/${view.replace('/', '-')}-hostile-${scheme}.png` })
+      }
+    }
+    await look('fits a phone', async () => {
+      await page.setViewportSize({ width: 390, height: 844 })
+      for (const view of ['fleet', 'fleet/web2.example.net']) {
+        await go(`#/${view}`)
+        await page.getByText(view === 'fleet' ? 'Blocked by the fleet' : 'said of itself').waitFor()
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        const over = await page.evaluate(() => [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > 391 && !e.closest('.wide-table, nav')).map((e) => `${e.tagName}.${e.className}`))
+        want(wide <= 390, `${view} is ${wide} wide: ${over}`)
+        if (job.screens) await page.screenshot({ path: `${job.screens}/${view.replace('/', '-')}-hostile-phone.png` })
+      }
+    })
+  },
+
   // The password of a page that is served elsewhere.
   async door() {
     await look('the password opens the page', async () => {

@@ -9,6 +9,8 @@ export const live = $state({
   paused: false,
   blocks: null, // the document of blocks
   blocksProblem: '',
+  fleet: null, // the document of the fleet, once it was looked at
+  fleetProblem: '',
   route: read(),
   said: null, // what the last change did: {text, refused, undo}
   dialog: null, // {act, target}: the change that is being confirmed
