@@ -31,6 +31,7 @@ const (
 	byMinute
 	byHour
 	byDay
+	several // of these
 )
 
 // kinds holds the words of CLI.md and the parts of a request that each reads.
@@ -240,10 +241,16 @@ func (p *packer) pack(r *connwarden.Request) []byte {
 	return p.buf
 }
 
+// dash is an empty text as a key.
+var dash = []byte("-")
+
 // borrow returns a key that stands in the request as it is.
 func (p *packer) borrow(k kind, r *connwarden.Request) ([]byte, bool) {
 	text, ok := part(k, r)
-	return text, ok && len(text) > 0 && len(text) <= maxText
+	if ok && len(text) == 0 {
+		return dash, true
+	}
+	return text, ok && len(text) <= maxText
 }
 
 // part returns the text of a kind that is a part of the request.

@@ -24,12 +24,14 @@ const arenaPerKey = 64
 // however many there are. What was dropped was counted at most Missed times, so a key that comes (back) later starts with
 // that error, and no key with more requests than Missed is ever missing. Of N requests Missed is at most 2N/bound.
 type Pages struct {
-	keys  Keys
-	pack  packer
-	bound int
-	table table
-	timed bool // keys come in their order, so that the next is mostly the last
-	queue queue
+	keys   Keys
+	pack   packer
+	bound  int
+	table  table
+	groups []*Pages // of Also: what was handed over so far
+	only   kind     // the key; several when there are more
+	timed  bool     // keys come in their order, so that the next is mostly the last
+	queue  queue
 	// The entry that was counted last, but for those that waited; nil when entries have moved.
 	recent    *entry
 	recentKey []byte
@@ -41,6 +43,7 @@ type Pages struct {
 	bytes       uint64
 	first, last time.Time
 	time        time.Time // of the last request: most lines share it with the line before
+	status      uint16    // of the last request
 }
 
 // PageRow is what was counted of one key.
@@ -60,8 +63,15 @@ func NewPages(keys Keys, bound int) *Pages {
 	if bound <= 0 {
 		bound = DefaultBound
 	}
-	return &Pages{keys: keys, pack: packer{keys: keys}, bound: bound, timed: keys.Timed()}
+	p := &Pages{keys: keys, pack: packer{keys: keys}, bound: bound, only: several, timed: keys.Timed()}
+	if len(keys.kinds) == 1 {
+		p.only = keys.kinds[0]
+	}
+	return p
 }
+
+// Keys are those that p counts by.
+func (p *Pages) Keys() Keys { return p.keys }
 
 // Request counts one request.
 func (p *Pages) Request(r *connwarden.Request) {
@@ -72,8 +82,17 @@ func (p *Pages) Request(r *connwarden.Request) {
 	size := uint64(max(r.Size, 0))
 	p.class[class]++
 	p.bytes += size
-	if r.Time != p.time {
+	moved := r.Time != p.time
+	if moved {
 		p.when(r.Time)
+	}
+	// Times and statuses often repeat those of the line before.
+	again := p.only == byStatus && r.Status == p.status || p.timed && p.only != several && !moved
+	p.status = r.Status
+	if e := p.recent; e != nil && again {
+		e.class[class]++
+		e.bytes += size
+		return
 	}
 	key := p.pack.pack(r)
 	if p.table.n >= queueFrom && !p.timed {
@@ -83,7 +102,6 @@ func (p *Pages) Request(r *connwarden.Request) {
 		}
 		return
 	}
-	// Times, sites and statuses often repeat those of the line before.
 	if p.recent != nil && string(p.recentKey) == string(key) {
 		p.recent.class[class]++
 		p.recent.bytes += size
@@ -153,7 +171,13 @@ func (p *Pages) evict() {
 		// At least half of the keys stand at the median or above it and lose what it rises by, so it cannot rise by more
 		// than two shares of what was counted: 2N/bound.
 		p.missed = p.median()
-		t.filter(func(i int) bool { return p.upper(i) > p.missed })
+		t.filter(func(i int) bool {
+			if p.upper(i) > p.missed {
+				return true
+			}
+			p.hand(i)
+			return false
+		})
 	}
 }
 
@@ -202,10 +226,11 @@ func (p *Pages) median() uint64 {
 	}
 }
 
-// Merge adds what o has counted, by the same keys, to p. o must not be used afterwards.
+// Merge adds what o has counted, by the same keys and with the same calls of Also, to p. o must not be used afterwards.
 func (p *Pages) Merge(o *Pages) {
 	p.flush()
 	o.flush()
+	p.recent = nil // p.time will be that of another request
 	for c, n := range o.class {
 		p.class[c] += n
 	}
@@ -225,22 +250,31 @@ func (p *Pages) Merge(o *Pages) {
 			*t.err(i) += o.missed
 		}
 	}
+	for i, g := range o.groups {
+		p.groups[i].Merge(g)
+	}
 	for j := range o.table.n {
 		e := o.table.at(j)
-		i := t.find(e.hash)
-		if i < 0 {
-			i = p.take(o.table.keyOf(j), e.hash)
-		}
-		mine := t.at(i)
-		for c, n := range e.class {
-			mine.class[c] += n
-		}
-		mine.bytes += e.bytes
+		i := p.absorb(o.table.keyOf(j), e.hash, e)
 		if p.missed > 0 {
 			*t.err(i) += o.table.errOf(j) - o.missed
 		}
 	}
 	*o = Pages{}
+}
+
+// absorb adds what e counts to the key, and returns its entry.
+func (p *Pages) absorb(key []byte, h uint64, e *entry) int {
+	i := p.table.find(h)
+	if i < 0 {
+		i = p.take(key, h)
+	}
+	mine := p.table.at(i)
+	for c, n := range e.class {
+		mine.class[c] += n
+	}
+	mine.bytes += e.bytes
+	return i
 }
 
 // Lines is the number of requests.

@@ -308,7 +308,7 @@ func TestPagesOrder(t *testing.T) {
 // Two halves of a log add up to the whole, wherever it is cut.
 func TestMergeEveryCut(t *testing.T) {
 	list := made(200, 30, 2)
-	for _, by := range []string{"path", "ip,status", "hour,path"} {
+	for _, by := range []string{"path", "ip,status", "hour,path", "minute", "status", "site"} {
 		k := keys(t, by)
 		want := ask(countAll(k, 200, list))
 		if !want.Exact || want.Missed > 0 {
@@ -321,6 +321,21 @@ func TestMergeEveryCut(t *testing.T) {
 				t.Fatalf("%s cut at %d:\ngot  %+v\nwant %+v", by, cut, got, want)
 			}
 		}
+	}
+}
+
+// A table goes on counting after it has taken in another, whose last request was of another minute.
+func TestMergeThenCount(t *testing.T) {
+	list := made(4, 1, 2)
+	for i := range list {
+		list[i].Time = epoch.Add([...]time.Duration{1, 0, 1, 1}[i] * time.Minute)
+	}
+	k := keys(t, "minute")
+	p := countAll(k, 0, list[:2])
+	p.Merge(countAll(k, 0, list[2:3]))
+	p.Request(&list[3])
+	if got, want := ask(p), ask(countAll(k, 0, list)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 

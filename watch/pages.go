@@ -37,7 +37,7 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	keys := opt.By.In(opt.Zone)
 	needed := keys.Fields() | opt.Where.Fields() | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize
 	folds, files, err := s.read(ctx, needed, func() *fold {
-		return &fold{where: opt.Where, pages: tally.NewPages(keys, 0)}
+		return &fold{where: opt.Where, pages: pagesTable(keys)}
 	}, opt.Progress, &p)
 	if err != nil {
 		return nil, false, err
@@ -46,8 +46,18 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	for _, f := range folds[1:] {
 		sum.Merge(f.pages)
 	}
+	var addresses *tally.Pages
+	if keys.OfAddress() {
+		addresses, sum = sum, sum.Groups()[0]
+	}
 	d, rows := pagesDocument(sum, keys, opt.Top, files, opt.Zone)
-	if !opt.NoIPs {
+	switch {
+	case opt.NoIPs:
+	case addresses != nil && addresses.Missed() == 0:
+		for i, n := range addresses.Clients(keys, rows) {
+			d.Rows[i].IPs = &n
+		}
+	default:
 		if err := s.clients(ctx, keys, rows, opt.Where, d); err != nil {
 			return nil, false, err
 		}
@@ -57,6 +67,21 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	}
 	d.Problems = told(p)
 	return d, p.Missed(), nil
+}
+
+// addressesKept is how many addresses a worker keeps when it counts by what follows from them. They and the groups of a flood stay below
+// the memory of one table with long keys.
+const addressesKept = 250_000
+
+// pagesTable returns a table by keys; where they follow from the address, one by address that also counts by them: a country is looked up
+// once an address then, and the distinct clients of a row need no second look while no address was dropped.
+func pagesTable(keys tally.Keys) *tally.Pages {
+	if !keys.OfAddress() {
+		return tally.NewPages(keys, 0)
+	}
+	p := tally.NewPages(keys.Addresses(), addressesKept)
+	p.Also(keys, 0)
+	return p
 }
 
 // pagesDocument makes a table into a document and returns the table's own keys of the rows beside it. The distinct

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,37 @@ func shipped() (*rules.Set, error) {
 	return rules.Compile(list)
 }
 
+// tables makes a table for each word; where there is one of addresses, it counts besides what follows from them.
+func tables(words []string) (list []*tally.Pages, err error) {
+	var addresses *tally.Pages
+	var groups []tally.Keys
+	for _, w := range words {
+		keys, err := tally.ParseKeys(w)
+		if err != nil {
+			return nil, err
+		}
+		if keys.OfAddress() && slices.Contains(words, "ip") {
+			groups = append(groups, keys)
+			continue
+		}
+		list = append(list, tally.NewPages(keys, 0))
+		if w == "ip" {
+			addresses = list[len(list)-1]
+		}
+	}
+	for _, keys := range groups {
+		addresses.Also(keys, 0)
+	}
+	return list, nil
+}
+
+func show(t *tally.Pages) {
+	distinct, _ := t.Distinct()
+	for _, top := range t.Top(1) {
+		fmt.Printf("%-8s %9d different, most: %7d %s\n", t.Keys(), distinct, top.Count, top.Key)
+	}
+}
+
 func run(name string, words []string, judging bool) error {
 	file, err := tail.Open(name, tail.Options{})
 	if err != nil {
@@ -97,12 +129,8 @@ func run(name string, words []string, judging bool) error {
 		if judging {
 			folds[i].judged = judge.New(opt)
 		}
-		for _, w := range words {
-			keys, err := tally.ParseKeys(w)
-			if err != nil {
-				return err
-			}
-			folds[i].tables = append(folds[i].tables, tally.NewPages(keys, 0))
+		if folds[i].tables, err = tables(words); err != nil {
+			return err
 		}
 	}
 	results := tail.Scan(context.Background(), []tail.Job{{File: file, Carry: format.Carry()}}, tail.ScanOptions{Workers: len(folds)}, func(worker int, b *tail.Block) {
@@ -112,15 +140,16 @@ func run(name string, words []string, judging bool) error {
 	if results[0].Err != nil {
 		return results[0].Err
 	}
-	for i, w := range words {
-		sum := folds[0].tables[i]
+	sums := folds[0].tables
+	for i, sum := range sums {
 		for _, f := range folds[1:] {
 			sum.Merge(f.tables[i])
 		}
-		distinct, _ := sum.Distinct()
-		top := sum.Top(1)
-		if len(top) > 0 {
-			fmt.Printf("%-8s %9d different, most: %7d %s\n", w, distinct, top[0].Count, top[0].Key)
+	}
+	for _, sum := range sums {
+		show(sum)
+		for _, group := range sum.Groups() {
+			show(group)
 		}
 	}
 	if judging {
