@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -10,12 +9,6 @@ import (
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/internal/netnstest"
-)
-
-// The ways to the scene's host: its own service and the container's published port, by both families.
-var (
-	fromAttacker = []string{"198.51.100.1:80", "[2001:db8:a::1]:80", "198.51.100.1:8080", "[2001:db8:a::1]:8080"}
-	fromCustomer = []string{"203.0.113.1:80", "[2001:db8:c::1]:80", "203.0.113.1:8080", "[2001:db8:c::1]:8080"}
 )
 
 // hits is how many packets the entries have refused, summed.
@@ -40,17 +33,16 @@ func TestKernelBlock(t *testing.T) {
 		{"198.51.100.0/30", "2001:db8:a::/47"},
 	} {
 		t.Run(strings.ReplaceAll(strings.Join(targets, " "), "/", "-"), func(t *testing.T) {
-			s := newScene(t)
-			d := s.driver(t)
-			reaches(t, s.attacker, "tcp", fromAttacker...)
-			reaches(t, s.customer, "tcp", fromCustomer...)
+			s, d := newScene(t)
+			s.Reaches(s.Attacker, netnstest.Attackers, published...)
+			s.Reaches(s.Customer, netnstest.Customers, published...)
 
 			entries := []block.Entry{entry(targets[0], all), entry(targets[1], all)}
 			if err := d.Apply(t.Context(), entries, nil); err != nil {
 				t.Fatal(err)
 			}
-			blocked(t, s.attacker, "tcp", fromAttacker...)
-			reaches(t, s.customer, "tcp", fromCustomer...)
+			s.Fails(s.Attacker, netnstest.Attackers, published...)
+			s.Reaches(s.Customer, netnstest.Customers, published...)
 			for _, e := range entries {
 				seen, err := d.Prove(t.Context(), e)
 				if err != nil || strings.Contains(seen, "; 0 packets") {
@@ -65,10 +57,11 @@ func TestKernelBlock(t *testing.T) {
 			if err := d.Apply(t.Context(), entries, nil); err != nil {
 				t.Fatal(err)
 			}
-			for _, to := range fromAttacker {
-				until(t, s.attacker, to)
+			for _, from := range netnstest.Attackers {
+				s.Until(s.Attacker, from, published[0])
 			}
-			reaches(t, s.customer, "tcp", fromCustomer...)
+			s.Reaches(s.Attacker, netnstest.Attackers, published...)
+			s.Reaches(s.Customer, netnstest.Customers, published...)
 			if list, err := d.List(t.Context()); err != nil || len(list) != 0 {
 				t.Errorf("listed after the end: %v, %v", list, err)
 			}
@@ -79,32 +72,36 @@ func TestKernelBlock(t *testing.T) {
 // TestKernelEstablished cuts connections that were there before the block, to the host and to the container, and leaves the
 // customer's. When the block is lifted they go on.
 func TestKernelEstablished(t *testing.T) {
-	s := newScene(t)
-	d := s.driver(t)
-	open := func(ns string, to []string) (list []net.Conn) {
-		for _, addr := range to {
-			c, err := talk(t, ns, "tcp", addr, patience)
-			if err != nil {
-				t.Fatalf("%s: %v", addr, err)
+	s, d := newScene(t)
+	open := func(ns string, from []string) (list []net.Conn) {
+		for _, addr := range from {
+			for _, port := range published {
+				c, err := s.Dial(ns, addr, port, netnstest.Certain)
+				if err != nil {
+					t.Fatalf("%s to port %d: %v", addr, port, err)
+				}
+				t.Cleanup(func() { c.Close() })
+				if !netnstest.Answers(c, netnstest.Certain) {
+					t.Fatalf("port %d does not answer %s", port, addr)
+				}
+				list = append(list, c)
 			}
-			list = append(list, c)
 		}
 		return list
 	}
-	bad, good := open(s.attacker, fromAttacker), open(s.customer, fromCustomer)
+	bad, good := open(s.Attacker, netnstest.Attackers), open(s.Customer, netnstest.Customers)
 	entries := []block.Entry{entry("198.51.100.2/32", all), entry("2001:db8:a::/64", all)}
 	if err := d.Apply(t.Context(), entries, nil); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range bad {
-		var late net.Error
-		if err := echo(c, brief); !errors.As(err, &late) || !late.Timeout() {
-			t.Errorf("an established connection to %s: %v; want silence", fromAttacker[i], err)
+	for _, c := range bad {
+		if netnstest.Answers(c, netnstest.Silence) {
+			t.Errorf("the attacker's connection to %s goes on", c.RemoteAddr())
 		}
 	}
-	for i, c := range good {
-		if err := echo(c, patience); err != nil {
-			t.Errorf("the customer's connection to %s: %v", fromCustomer[i], err)
+	for _, c := range good {
+		if !netnstest.Answers(c, netnstest.Certain) {
+			t.Errorf("the customer's connection to %s fell silent", c.RemoteAddr())
 		}
 	}
 	if n := hits(t, d); n < uint64(len(bad)) {
@@ -113,80 +110,98 @@ func TestKernelEstablished(t *testing.T) {
 	if err := d.Apply(t.Context(), nil, entries); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range bad {
-		if err := echo(c, patience); err != nil {
-			t.Errorf("lifted, and the connection to %s: %v", fromAttacker[i], err)
+	for _, c := range bad {
+		if !netnstest.Answers(c, netnstest.Certain) {
+			t.Errorf("lifted, and the connection to %s stays silent", c.RemoteAddr())
 		}
 	}
 }
 
 // TestKernelPorts denies some ports, of TCP and UDP, and no other. The published port is the host's.
 func TestKernelPorts(t *testing.T) {
-	s := newScene(t)
-	d := s.driver(t)
+	s, d := newScene(t)
 	for _, tt := range []struct {
-		ports          []uint16
-		denied, tcp    []string
-		deniesDatagram bool
+		ports        []uint16
+		denied, open []int
+		datagrams    bool // UDP port 80 still answers
 	}{
-		{[]uint16{80}, []string{"198.51.100.1:80", "[2001:db8:a::1]:80"},
-			[]string{"198.51.100.1:81", "[2001:db8:a::1]:81", "198.51.100.1:8080", "[2001:db8:a::1]:8080"}, true},
-		{[]uint16{81, 8080}, []string{"198.51.100.1:81", "[2001:db8:a::1]:81", "198.51.100.1:8080", "[2001:db8:a::1]:8080"},
-			[]string{"198.51.100.1:80", "[2001:db8:a::1]:80"}, false},
+		{[]uint16{80}, []int{80}, []int{22, 8080}, false},
+		{[]uint16{22, 8080}, []int{22, 8080}, []int{80}, true},
 	} {
 		entries := []block.Entry{entry("198.51.100.2/32", connwarden.Ports(tt.ports...)), entry("2001:db8:a::/64", connwarden.Ports(tt.ports...))}
 		if err := d.Apply(t.Context(), entries, nil); err != nil {
 			t.Fatal(err)
 		}
-		blocked(t, s.attacker, "tcp", tt.denied...)
-		reaches(t, s.attacker, "tcp", tt.tcp...)
-		reaches(t, s.customer, "tcp", fromCustomer...)
-		datagrams := reaches
-		if tt.deniesDatagram {
-			datagrams = blocked
+		s.Fails(s.Attacker, netnstest.Attackers, tt.denied...)
+		s.Reaches(s.Attacker, netnstest.Attackers, tt.open...)
+		s.Reaches(s.Customer, netnstest.Customers, published...)
+		for _, from := range netnstest.Attackers {
+			wait := netnstest.Silence
+			if tt.datagrams {
+				wait = netnstest.Certain
+			}
+			if got := s.Datagram(s.Attacker, from, wait); got != tt.datagrams {
+				t.Errorf("ports %v denied: datagrams of %s are answered: %t", tt.ports, from, got)
+			}
 		}
-		datagrams(t, s.attacker, "udp", "198.51.100.1:80", "[2001:db8:a::1]:80")
 		if err := d.Apply(t.Context(), nil, entries); err != nil {
 			t.Fatal(err)
 		}
-		reaches(t, s.attacker, "tcp", tt.denied...)
+		s.Reaches(s.Attacker, netnstest.Attackers, tt.denied...)
 	}
 }
 
 // TestKernelReload has the firewall beside us reload itself, as firewalld and Docker do: their tables go and come, and the
 // block holds throughout, whatever they accept.
 func TestKernelReload(t *testing.T) {
-	s := newScene(t)
-	d := s.driver(t)
+	s, d := newScene(t)
 	if err := d.Apply(t.Context(), []block.Entry{entry("198.51.100.2/32", all)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.load(t, `
+	load(t, s, `
 delete table inet filter
 table inet filter {
 	chain early { type filter hook prerouting priority -400; policy accept; ip saddr 198.51.100.2 accept; }
 	chain input { type filter hook input priority filter; policy accept; ip saddr 198.51.100.2 accept; }
 }`)
-	blocked(t, s.attacker, "tcp", "198.51.100.1:80", "198.51.100.1:8080")
-	reaches(t, s.customer, "tcp", fromCustomer...)
-	reaches(t, s.attacker, "tcp", "[2001:db8:a::1]:80")
+	s.Fails(s.Attacker, netnstest.Attackers[:1], published...)
+	s.Reaches(s.Customer, netnstest.Customers, published...)
+	s.Reaches(s.Attacker, netnstest.Attackers[1:], published...)
 }
 
 // TestKernelOutgoing leaves what goes out alone, and with it no answers: a block is of both directions in effect.
 func TestKernelOutgoing(t *testing.T) {
-	s := newScene(t)
-	d := s.driver(t)
+	s, d := newScene(t)
 	var there net.Listener
-	netnstest.In(t, s.attacker, func() (err error) {
+	netnstest.In(t, s.Attacker, func() (err error) {
 		there, err = net.Listen("tcp", ":25")
 		return err
 	})
 	defer there.Close()
-	go accept(there)
-	reaches(t, s.host, "tcp", host(attacker4, 25), host(attacker6, 25))
-	if err := d.Apply(t.Context(), []block.Entry{entry(attacker4+"/32", all)}, nil); err != nil {
+	go netnstest.Echo(there)
+	reaches := func(to string, wait time.Duration) (yes bool) {
+		netnstest.In(t, s.Server, func() error {
+			c, err := net.DialTimeout("tcp", net.JoinHostPort(to, "25"), wait)
+			if err == nil {
+				yes = netnstest.Answers(c, wait)
+				c.Close()
+			}
+			return nil
+		})
+		return yes
+	}
+	for _, to := range netnstest.Attackers {
+		if !reaches(to, netnstest.Certain) {
+			t.Errorf("not blocked, and %s is not reached", to)
+		}
+	}
+	if err := d.Apply(t.Context(), []block.Entry{entry(netnstest.Attackers[0]+"/32", all)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	blocked(t, s.host, "tcp", host(attacker4, 25))
-	reaches(t, s.host, "tcp", host(attacker6, 25))
+	if reaches(netnstest.Attackers[0], netnstest.Silence) {
+		t.Error("blocked, and its answers come in")
+	}
+	if !reaches(netnstest.Attackers[1], netnstest.Certain) {
+		t.Error("not blocked, and its answers do not come in")
+	}
 }

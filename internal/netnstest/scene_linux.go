@@ -45,8 +45,8 @@ func NewScene(t *testing.T) *Scene {
 	s.listen(s.Server)
 	s.listen(s.Container)
 	for i := range 2 {
-		s.settle(func() (net.Conn, error) { return s.Dial(s.Attacker, Attackers[i], 22, Silence) })
-		s.settle(func() (net.Conn, error) { return s.Dial(s.Customer, Customers[i], 22, Silence) })
+		s.Until(s.Attacker, Attackers[i], 22)
+		s.Until(s.Customer, Customers[i], 22)
 		s.settle(func() (c net.Conn, err error) {
 			In(t, s.Server, func() error {
 				c, err = net.DialTimeout("tcp", []string{"172.31.0.2:22", "[fd00::2]:22"}[i], Silence)
@@ -71,6 +71,12 @@ func (s *Scene) settle(dial func() (net.Conn, error)) {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// Until waits until an address of a namespace reaches a port.
+func (s *Scene) Until(ns, from string, port int) {
+	s.t.Helper()
+	s.settle(func() (net.Conn, error) { return s.Dial(ns, from, port, Silence) })
 }
 
 // Publish makes the container's port 80 the server's 8080.
@@ -109,13 +115,23 @@ func (s *Scene) listen(ns string) {
 				return err
 			}
 			s.t.Cleanup(func() { l.Close() })
-			go echo(l)
+			go Echo(l)
 			return nil
 		})
 	}
+	In(s.t, ns, func() error {
+		c, err := net.ListenPacket("udp", "[::]:80")
+		if err != nil {
+			return err
+		}
+		s.t.Cleanup(func() { c.Close() })
+		go echoDatagrams(c)
+		return nil
+	})
 }
 
-func echo(l net.Listener) {
+// Echo answers everybody who connects with what he says, until the listener is closed.
+func Echo(l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -128,6 +144,17 @@ func echo(l net.Listener) {
 	}
 }
 
+func echoDatagrams(c net.PacketConn) {
+	word := make([]byte, 64)
+	for {
+		n, from, err := c.ReadFrom(word)
+		if err != nil {
+			return
+		}
+		_, _ = c.WriteTo(word[:n], from)
+	}
+}
+
 // How long is waited.
 const (
 	Certain = 20 * time.Second       // what must come, comes in this time on the slowest machine
@@ -135,7 +162,24 @@ const (
 )
 
 // Dial connects from a namespace to the server, from an address there.
-func (s *Scene) Dial(ns, from string, port int, wait time.Duration) (conn net.Conn, err error) {
+func (s *Scene) Dial(ns, from string, port int, wait time.Duration) (net.Conn, error) {
+	return s.dial(net.Dialer{Timeout: wait, LocalAddr: net.TCPAddrFromAddrPort(there(from))}, "tcp", ns, from, port)
+}
+
+// Datagram tells whether the server's UDP port 80 answers an address of a namespace.
+func (s *Scene) Datagram(ns, from string, wait time.Duration) bool {
+	c, err := s.dial(net.Dialer{Timeout: wait, LocalAddr: net.UDPAddrFromAddrPort(there(from))}, "udp", ns, from, 80)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	return Answers(c, wait)
+}
+
+// there is an address with any port.
+func there(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(addr), 0) }
+
+func (s *Scene) dial(d net.Dialer, network, ns, from string, port int) (conn net.Conn, err error) {
 	to := "198.51.100.1"
 	if ns == s.Customer {
 		to = "203.0.113.1"
@@ -143,9 +187,8 @@ func (s *Scene) Dial(ns, from string, port int, wait time.Duration) (conn net.Co
 	if strings.Contains(from, ":") {
 		to = strings.TrimSuffix(from, "2") + "1"
 	}
-	d := net.Dialer{Timeout: wait, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 	In(s.t, ns, func() error {
-		conn, err = d.Dial("tcp", net.JoinHostPort(to, fmt.Sprint(port)))
+		conn, err = d.Dial(network, net.JoinHostPort(to, fmt.Sprint(port)))
 		return nil
 	})
 	return conn, err
