@@ -9,16 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 )
 
-// few is up to how many targets are asked for one by one; of more, all rows are read and compared, while there are no more
-// than readEach for each target: asking for one takes as long as reading some ten rows.
-const (
-	few      = 64
-	readEach = 10
-)
+// readEach is up to how many rows for each target all rows are read and compared instead of asking for each.
+const readEach = 10
 
 // worth tells whether reading all rows of a table is less work than asking for each of so many targets.
 func (s *Store) worth(ctx context.Context, table string, targets int) (worth bool, err error) {
@@ -61,33 +60,6 @@ func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql
 	return p.Stmt.QueryContext(ctx, args...)
 }
 
-// Wishes returns the wishes that share addresses with one of the targets, or all.
-func (s *Store) Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]block.Wish, error) {
-	const all = "SELECT " + wishColumns + " FROM wish"
-	const order = " ORDER BY first, bits, scope, driver"
-	whole := len(overlapping) == 0
-	if len(overlapping) > few {
-		var err error
-		if whole, err = s.worth(ctx, "wish", len(overlapping)); err != nil {
-			return nil, s.wrap("read", err)
-		}
-	}
-	if whole {
-		list, err := collect(ctx, s.db, scanWish, all+order)
-		if len(overlapping) > 0 {
-			asked := newAsked(overlapping)
-			list = slices.DeleteFunc(list, func(w block.Wish) bool { return !asked.overlap(w.Target) })
-		}
-		return list, s.wrap("read", err)
-	}
-	var list []block.Wish
-	if err := each(ctx, s, scanWish, all, "", overlapping, func(_ netip.Prefix, part []block.Wish) { list = append(list, part...) }); err != nil {
-		return nil, s.wrap("read", err)
-	}
-	slices.SortFunc(list, func(a, b block.Wish) int { return a.BlockKey.Compare(b.BlockKey) })
-	return slices.CompactFunc(list, func(a, b block.Wish) bool { return a.BlockKey == b.BlockKey }), nil
-}
-
 // overlap is the condition for rows that share addresses with p: those that begin in it, and those whose target is one
 // of the prefixes above it.
 func overlap(p netip.Prefix) (where string, args []any) {
@@ -109,32 +81,6 @@ func overlap(p netip.Prefix) (where string, args []any) {
 	return b.String(), args
 }
 
-// asked are many targets, to be compared with many rows.
-type asked struct {
-	set     map[netip.Prefix]bool
-	lengths map[int]bool
-	sorted  []netip.Prefix
-}
-
-func newAsked(targets []netip.Prefix) asked {
-	a := asked{make(map[netip.Prefix]bool, len(targets)), map[int]bool{}, slices.Clone(targets)}
-	for _, p := range targets {
-		a.set[p], a.lengths[p.Bits()] = true, true
-	}
-	slices.SortFunc(a.sorted, netip.Prefix.Compare)
-	return a
-}
-
-func (a *asked) overlap(p netip.Prefix) bool {
-	for bits := range a.lengths {
-		if bits <= p.Bits() && a.set[netip.PrefixFrom(p.Addr(), bits).Masked()] {
-			return true
-		}
-	}
-	i, _ := slices.BinarySearchFunc(a.sorted, p, netip.Prefix.Compare)
-	return i < len(a.sorted) && p.Contains(a.sorted[i].Addr())
-}
-
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
@@ -153,7 +99,7 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 			return nil, err
 		}
 		if len(list) == cap(list) {
-			list = slices.Grow(list, len(list)+few) // by twice: rows are large, and may be many
+			list = slices.Grow(list, len(list)+64) // by twice: rows are large, and may be many
 		}
 		list = append(list, v)
 	}
@@ -257,40 +203,104 @@ func (s *Store) Record(ctx context.Context, c *block.Change) error {
 	}))
 }
 
+// rowsAtOnce is how many wishes one statement writes: more are hardly faster.
+const rowsAtOnce = 32
+
+// recordWishes writes what is new many at a time, which costs a third; where something stands there, one by one.
 func recordWishes(ctx context.Context, tx *sql.Tx, c *block.Change) error {
-	const key = " WHERE first = ? AND bits = ? AND scope = ? AND driver = ?"
-	var kept [3]*sql.Stmt
-	for i, text := range []string{
-		"UPDATE wish SET state = 2, revision = ?" + key,
-		bury + key + " AND (state = 2 OR until <> 0 AND until <= ?)",
-		"INSERT OR REPLACE INTO wish (" + wishColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	} {
-		stmt, err := tx.PrepareContext(ctx, text)
-		if err != nil {
-			return err
-		}
-		defer stmt.Close()
-		kept[i] = stmt
-	}
-	at := milli(c.At)
+	w := writer{ctx: ctx, tx: tx, at: milli(c.At), number: c.Number}
+	defer w.close()
+	var fresh []*block.Wish
 	for _, s := range c.Wishes {
-		k := block.WishKey(s)
-		row := []any{first(k.Target.Addr()), k.Target.Bits(), k.Scope.String(), k.Driver}
-		if s.After == nil {
-			if _, err := kept[0].ExecContext(ctx, append([]any{c.Number}, row...)...); err != nil {
+		if s.After != nil {
+			s.After.Revision = c.Number
+		}
+		if s.After == nil || s.Before != nil {
+			if err := w.replace(s); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := kept[1].ExecContext(ctx, append(append([]any{at, at}, row...), at)...); err != nil {
+		if len(fresh) == rowsAtOnce {
+			if err := w.insert(fresh); err != nil {
+				return err
+			}
+			fresh = fresh[:0]
+		}
+		fresh = append(fresh, s.After)
+	}
+	return w.insert(fresh)
+}
+
+// writer brings the wishes of one change about.
+type writer struct {
+	ctx        context.Context
+	tx         *sql.Tx
+	at, number int64
+	kept       map[string]*sql.Stmt
+}
+
+func (w *writer) exec(text string, args ...any) error {
+	stmt := w.kept[text]
+	if stmt == nil {
+		var err error
+		if stmt, err = w.tx.PrepareContext(w.ctx, text); err != nil {
 			return err
 		}
-		s.After.Revision = c.Number
-		if _, err := kept[2].ExecContext(ctx, wishValues(s.After)...); err != nil {
+		if w.kept == nil {
+			w.kept = map[string]*sql.Stmt{}
+		}
+		w.kept[text] = stmt
+	}
+	_, err := stmt.ExecContext(w.ctx, args...)
+	return err
+}
+
+func (w *writer) close() {
+	for _, stmt := range w.kept {
+		stmt.Close()
+	}
+}
+
+const (
+	putWish = " INTO wish (" + wishColumns + ") VALUES "
+	wishRow = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	theWish = " WHERE first = ? AND bits = ? AND scope = ? AND driver = ?"
+)
+
+// insert writes wishes where nothing stands. A statement that fails did nothing; then they are put one by one.
+func (w *writer) insert(fresh []*block.Wish) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	args := make([]any, 0, len(fresh)*strings.Count(wishRow, "?"))
+	for _, one := range fresh {
+		args = append(args, wishValues(one)...)
+	}
+	err := w.exec("INSERT"+putWish+wishRow+strings.Repeat(", "+wishRow, len(fresh)-1), args...)
+	var e *sqlite.Error
+	if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_CONSTRAINT {
+		return err
+	}
+	for _, one := range fresh {
+		if err := w.replace(block.Swap[block.Wish]{After: one}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replace lifts what stands at a key, or puts something in its place.
+func (w *writer) replace(s block.Swap[block.Wish]) error {
+	k := block.WishKey(s)
+	row := []any{first(k.Target.Addr()), k.Target.Bits(), k.Scope.String(), k.Driver}
+	if s.After == nil {
+		return w.exec("UPDATE wish SET state = 2, revision = ?"+theWish, append([]any{w.number}, row...)...)
+	}
+	if err := w.exec(bury+theWish+" AND (state = 2 OR until <> 0 AND until <= ?)", append(append([]any{w.at, w.at}, row...), w.at)...); err != nil {
+		return err
+	}
+	return w.exec("INSERT OR REPLACE"+putWish+wishRow, wishValues(s.After)...)
 }
 
 func recordLists(ctx context.Context, tx *sql.Tx, c *block.Change) error {
@@ -375,11 +385,18 @@ func (s *Store) Settle(ctx context.Context, st block.Settlement) error {
 	}
 	const gone = " AND (state = 2 OR until <> 0 AND until <= ?)"
 	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...); err != nil {
+		buried, err := tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...); err != nil {
+		n, err := buried.RowsAffected()
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE wish SET state = 1"+ours+" AND state = 0", args...); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -91,6 +92,75 @@ func TestPasts(t *testing.T) {
 		}
 		if len(found[targets[1]]) != min(round+1, 10) || len(found[targets[2]]) != 0 {
 			t.Errorf("round %d: %d and %d", round, len(found[targets[1]]), len(found[targets[2]]))
+		}
+	}
+}
+
+// TestMany does to a journal of thousands what is done to its model, and asks both for many targets: some stand there already,
+// lifted or over, ranges lie around and below.
+func TestMany(t *testing.T) {
+	s, model := open(t, t.TempDir()), &block.MemoryJournal{}
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	target := func(i int) netip.Prefix {
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 7})
+		switch i % 10 {
+		case 0:
+			return netip.PrefixFrom(a, 20).Masked()
+		case 1:
+			return netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x::/64", i))
+		default:
+			return netip.PrefixFrom(a, 32-8*(i%10/9)).Masked()
+		}
+	}
+	both := func(act func(j block.Journal) error) {
+		t.Helper()
+		if err := errors.Join(act(s), act(model)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for round := range 3 {
+		both(func(j block.Journal) error {
+			c := &block.Change{At: at, Verb: "block"}
+			for i := range 1500 {
+				w := &block.Wish{State: block.StateInForce}
+				w.BlockKey = connwarden.BlockKey{Target: target(i / (round + 1)), Driver: fmt.Sprint("fw", i%(round+1))}
+				w.Since, w.Until, w.Why = at, at.Add(time.Duration(1+i%3)*time.Minute), fmt.Sprint(i)
+				if !slices.ContainsFunc(c.Wishes, func(o block.Swap[block.Wish]) bool { return o.After.BlockKey == w.BlockKey }) {
+					c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+				}
+			}
+			c.Wishes = append(c.Wishes, block.Swap[block.Wish]{Before: c.Wishes[7].After})
+			return j.Record(t.Context(), c)
+		})
+		at = at.Add(90 * time.Second)
+		both(func(j block.Journal) error {
+			return j.Settle(t.Context(), block.Settlement{Driver: "fw1", Now: at})
+		})
+		var asked []netip.Prefix
+		for i := range 700 {
+			asked = append(asked, target(i*3), netip.MustParsePrefix(fmt.Sprintf("10.%d.%d.7/32", i%6, i%256)))
+		}
+		for _, targets := range [][]netip.Prefix{nil, asked, asked[:1], {netip.MustParsePrefix("10.0.0.0/16")}, {netip.MustParsePrefix("2001:db8::1/128")}} {
+			got, err := s.Wishes(t.Context(), targets...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _ := model.Wishes(t.Context(), targets...)
+			if len(got) != len(want) || len(targets) != 1 && len(want) < 100 {
+				t.Fatalf("round %d: %d wishes near %d targets, want %d", round, len(got), len(targets), len(want))
+			}
+			for i := range want {
+				if got[i] != want[i] {
+					t.Fatalf("round %d: %+v, want %+v", round, got[i], want[i])
+				}
+			}
+		}
+		for _, p := range asked[:50] {
+			got, err := s.Past(t.Context(), p, 1000)
+			want, _ := model.Past(t.Context(), p, 1000)
+			if err != nil || len(got) != len(want) {
+				t.Fatalf("round %d: %d past of %v, want %d; %v", round, len(got), p, len(want), err)
+			}
 		}
 	}
 }
@@ -234,8 +304,12 @@ func BenchmarkWishes(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Logf("recorded 50,000 in %v", time.Since(start))
+	var many []netip.Prefix
+	for i := range 4096 {
+		many = append(many, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32))
+	}
 	for name, targets := range map[string][]netip.Prefix{
-		"all": nil, "one": {netip.MustParsePrefix("10.0.0.7/32")}, "one of IPv6": {netip.MustParsePrefix("2001:db8::7/128")},
+		"all": nil, "many": many, "one": {netip.MustParsePrefix("10.0.0.7/32")}, "one of IPv6": {netip.MustParsePrefix("2001:db8::7/128")},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
