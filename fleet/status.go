@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	statusVersion = 1
 	maxRecent     = 10
 	maxStatus     = 16 << 10
+	maxProgram    = 64 // bytes of a version
 )
 
 // Status is how a host is, as it says itself. Text in it is hostile: the host may be stolen.
@@ -93,6 +95,10 @@ func decodeStatus(m *Message) (*Status, error) {
 		return nil, fmt.Errorf("it has the version %d", s.Version)
 	}
 	s.Group, s.Host, s.Time = words[0], Name(words[1]), m.Time
+	s.Program = clip(s.Program, maxProgram)
+	if !slices.Contains([]string{HealthOK, HealthWarning, HealthCritical, HealthStopped}, s.Health) {
+		s.Health = HealthUnknown
+	}
 	s.Fleet.Recent = s.Fleet.Recent[:min(len(s.Fleet.Recent), maxRecent)]
 	return s, nil
 }

@@ -42,6 +42,9 @@ func (s *screen) key(msg tea.KeyPressMsg) tea.Cmd {
 	case " ", "space":
 		s.frozen, s.frozenAt = !s.frozen, s.now
 	case "r":
+		if s.sheet != nil && s.sheet.host != "" {
+			return s.visit(s.sheet.host)
+		}
 		if !s.busy["review"] {
 			s.frozen = false
 			return s.look()
@@ -53,18 +56,20 @@ func (s *screen) key(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return s.wonder(&question{verb: undo, change: change})
 	case "tab", "right", "l":
-		s.turn((s.tab + 1) % len(tabs))
+		s.turn((s.tab + 1) % s.shownTabs())
 	case "shift+tab", "left", "h":
-		s.turn((s.tab + len(tabs) - 1) % len(tabs))
-	case "1", "2", "3", "4", "5", "6":
-		s.turn(int(name[0] - '1'))
+		s.turn((s.tab + s.shownTabs() - 1) % s.shownTabs())
+	case "1", "2", "3", "4", "5", "6", "7":
+		if tab := int(name[0] - '1'); tab < s.shownTabs() {
+			s.turn(tab)
+		}
 	default:
 		if s.sheet != nil {
 			return s.onSheet(name)
 		}
 		return s.onTab(name)
 	}
-	return s.duePages()
+	return tea.Batch(s.duePages(), s.dueFleet())
 }
 
 // turn shows a tab.
@@ -174,6 +179,8 @@ func (s *screen) enter() tea.Cmd {
 	case e.explain != nil:
 		s.sheet = &sheet{explain: e.explain}
 		return nil
+	case e.host != "":
+		return s.visit(e.host)
 	case e.target == "":
 		return nil
 	default:
@@ -193,6 +200,7 @@ func (s *screen) click(msg tea.MouseClickMsg) tea.Cmd {
 		switch at := s.place(); {
 		case h.tab >= 0:
 			s.turn(h.tab)
+			return tea.Batch(s.duePages(), s.dueFleet())
 		case h.title != "":
 			at.order = order{title: h.title, up: at.order.title == h.title && !at.order.up}
 		case h.entry >= 0:

@@ -49,6 +49,9 @@ type screen struct {
 	asked     *report.Pages // what was asked for, while a daemon is followed
 	paging    Pace          // of that
 	questions int           // asked so far; an answer to an older one is late
+
+	fleet   *report.Fleet
+	fleetAt time.Time // when it was asked for
 }
 
 // Messages that the desk's answers come back as.
@@ -113,7 +116,9 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case reviewMsg:
 		if s.answered("review", msg.err) && !s.frozen {
-			s.review = msg.doc
+			if s.review = msg.doc; s.tab >= s.shownTabs() {
+				s.turn(tabFindings) // it has left the fleet
+			}
 		}
 		s.pace.Reviewed(msg.begin, msg.end)
 	case changeMsg:
@@ -127,6 +132,14 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case blocksMsg:
 		if s.answered("blocks", msg.err) {
 			s.blocks = msg.doc
+		}
+	case fleetMsg:
+		if s.answered("fleet", msg.err) && !s.frozen {
+			s.fleet = msg.doc
+		}
+	case hostMsg:
+		if s.sheet != nil && s.sheet.host == msg.host {
+			s.sheet.review, s.sheet.err = msg.doc, msg.err
 		}
 	case dossierMsg:
 		if s.sheet != nil && s.sheet.target == msg.target {
@@ -173,7 +186,7 @@ func (s *screen) pulse() tea.Cmd {
 	if !s.busy["review"] && s.pace.ReviewDue(s.now) {
 		cmds = append(cmds, s.look())
 	}
-	cmds = append(cmds, s.duePages())
+	cmds = append(cmds, s.duePages(), s.dueFleet())
 	if !s.busy["blocks"] && s.now.Sub(s.seen["blocks"]) >= blocksPause {
 		cmds = append(cmds, s.listBlocks())
 	}

@@ -65,6 +65,7 @@ type stand struct {
 	read    int // how often the access logs were
 	refuse  string
 	failing error
+	fleet   *report.Fleet
 }
 
 func (d *stand) Review(context.Context, string) (*report.Review, error) { return d.review, d.failing }
@@ -97,6 +98,26 @@ func (d *stand) Minutes(context.Context, string, string) (*report.Pages, error) 
 
 func (d *stand) Blocks(context.Context) (*report.Blocks, error) {
 	return &report.Blocks{Time: d.clock.now, Blocks: d.blocks}, nil
+}
+
+func (d *stand) Fleet(context.Context) (*report.Fleet, error) {
+	if d.fleet == nil {
+		return nil, errors.New("the hub does not answer")
+	}
+	return d.fleet, nil
+}
+
+func (d *stand) FleetHost(_ context.Context, host string) (*report.Review, error) {
+	d.did = append(d.did, "visit "+host)
+	if host == "web4.example.net" {
+		return nil, errors.New("web4.example.net does not answer: its daemon does not run, or is not connected")
+	}
+	r := *saved[report.Review](d.t, "review.json")
+	r.Host = host
+	for i := range r.Findings {
+		r.Findings[i].Next = nil
+	}
+	return &r, nil
 }
 
 func (d *stand) Block(_ context.Context, target, span string, dry bool) (*report.Blocks, error) {

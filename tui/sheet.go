@@ -19,6 +19,8 @@ type sheet struct {
 	minutes *report.Pages
 	err     error
 	explain func(width int) []string // of other sheets
+	host    string                   // another host of the fleet; "" is none
+	review  *report.Review           // what it said
 	top     int
 }
 
@@ -73,6 +75,9 @@ func (s *screen) onSheet(name string) tea.Cmd {
 }
 
 func (h *sheet) keys() []string {
+	if h.host != "" {
+		return []string{"esc", "back", "r", "ask again", "up/down", "scroll", "q", "quit"}
+	}
 	if h.target == "" {
 		return []string{"esc", "back", "up/down", "scroll", "q", "quit"}
 	}
@@ -80,8 +85,11 @@ func (h *sheet) keys() []string {
 }
 
 func (h *sheet) lines(s *screen) []string {
-	if h.explain != nil {
+	switch {
+	case h.explain != nil:
 		return h.explain(s.width)
+	case h.host != "":
+		return s.visited(h)
 	}
 	doc := h.dossier
 	if doc == nil {
@@ -323,7 +331,7 @@ func (s *screen) line(l *report.Sample, width int) []string {
 // help lists the keys and the marks.
 func (s *screen) help(width int) []string {
 	pairs := []string{
-		"1 to 6, tab", "findings, peers, connections, pages, errors, blocks",
+		"1 to 7, tab", "findings, peers, connections, pages, errors, blocks, and the fleet where there is one",
 		"up, down, j, k", "select; page up and down, home and end go farther",
 		"enter", "look into the row: evidence, lines, connections, timeline",
 		"esc", "back; in a tab: show all rows again",

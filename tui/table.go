@@ -38,6 +38,7 @@ type entry struct {
 	cells   []cell
 	lines   [][]span // of a finding; a table makes its own
 	explain func(width int) []string
+	host    string // another host of the fleet; "" none
 }
 
 // text is what a filter looks in.

@@ -10,8 +10,8 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-// tabs are the names of what is shown, in the order of their keys 1 to 6.
-var tabs = [...]string{"Findings", "Peers", "Connections", "Pages", "Errors", "Blocks"}
+// tabs are the names of what is shown, in the order of their keys 1 to 7.
+var tabs = [...]string{"Findings", "Peers", "Connections", "Pages", "Errors", "Blocks", "Fleet"}
 
 const (
 	tabFindings = iota
@@ -20,11 +20,12 @@ const (
 	tabPages
 	tabErrors
 	tabBlocks
+	tabFleet
 )
 
 // table is what a tab holds now, filtered and sorted.
 func (s *screen) table() *table {
-	t := [...]func() *table{s.findings, s.peers, s.conns, s.pages, s.errors, s.blocked}[s.tab]()
+	t := [...]func() *table{s.findings, s.peers, s.conns, s.pages, s.errors, s.blocked, s.hosts}[s.tab]()
 	t.filter(s.filter)
 	t.sort(s.places[s.tab].order)
 	if s.filter != "" && len(t.entries) == 0 {
@@ -57,6 +58,9 @@ func (s *screen) waiting(what string) []string {
 	}
 	if what == "review" {
 		return []string{"Reading the logs of this machine for the first time."}
+	}
+	if what == "fleet" {
+		return []string{"Asking the hub how the hosts of the fleet are."}
 	}
 	return []string{"Asking for the first time."}
 }

@@ -1,4 +1,4 @@
-// Package tui is the live screen of a terminal: the documents of the room report, sampled again and again, in six tabs,
+// Package tui is the live screen of a terminal: the documents of the room report, sampled again and again, in six tabs, and a seventh for the fleet,
 // with a sheet for whatever is looked into and a question before anything is changed.
 //
 // It knows no log, socket or firewall and decides nothing about a peer: it asks a [Desk], and the words, marks and order are
@@ -34,6 +34,10 @@ type Desk interface {
 	// Minutes counts the requests of a target, minute by minute.
 	Minutes(ctx context.Context, target, since string) (*report.Pages, error)
 	Blocks(ctx context.Context) (*report.Blocks, error)
+	// Fleet is how the hosts of this one's fleet are, and FleetHost what another says of itself. Asked for only where the
+	// review says that there is one.
+	Fleet(ctx context.Context) (*report.Fleet, error)
+	FleetHost(ctx context.Context, host string) (*report.Review, error)
 
 	// Block denies a target for a span, "" until it is lifted.
 	Block(ctx context.Context, target, span string, dryRun bool) (*report.Blocks, error)

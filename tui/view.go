@@ -142,9 +142,9 @@ func (s *screen) figures() string {
 
 // tabLine shows the tabs with their figures where there is room, and on a narrow screen the name of one.
 func (s *screen) tabLine(f *frame) {
-	names := make([]string, len(tabs))
-	total := 0
-	for i, name := range tabs {
+	names := make([]string, s.shownTabs())
+	total := -1 // nothing follows the last one
+	for i, name := range tabs[:len(names)] {
 		names[i] = fmt.Sprintf("%d %s", i+1, name)
 		if n, ok := s.held(i); ok {
 			names[i] += " (" + report.Thousands(n) + ")"
@@ -152,8 +152,8 @@ func (s *screen) tabLine(f *frame) {
 		total += columns(names[i]) + 3
 	}
 	if total > s.width {
-		total = 0
-		for i, name := range tabs {
+		total = -1
+		for i, name := range tabs[:len(names)] {
 			names[i] = fmt.Sprintf("%d %s", i+1, name)
 			total += columns(names[i]) + 3
 		}
@@ -184,6 +184,8 @@ func (s *screen) held(tab int) (uint64, bool) {
 		return s.live.Total, true
 	case tab == tabBlocks && s.blocks != nil:
 		return uint64(len(s.blocks.Blocks)), true
+	case tab == tabFleet && s.fleet != nil:
+		return uint64(len(s.fleet.Hosts)), true
 	case s.review == nil:
 	case tab == tabFindings:
 		n := uint64(0)
@@ -375,7 +377,7 @@ func (s *screen) tabKeys() string {
 		if e.target != "" && s.tab == tabBlocks {
 			pairs = append(pairs, "x", "unblock")
 		}
-		if e.target != "" || e.explain != nil {
+		if e.target != "" || e.explain != nil || e.host != "" {
 			pairs = append(pairs, "enter", "look into")
 		}
 	}
