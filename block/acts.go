@@ -22,7 +22,7 @@ func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []st
 	if err != nil {
 		return nil, err
 	}
-	held, err := k.held(ctx, targets)
+	held, err := k.held(ctx, &b, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (k *Keeper) Allow(ctx context.Context, targets []netip.Prefix, by connwarde
 	if err != nil {
 		return nil, err
 	}
-	held, err := k.held(ctx, targets)
+	held, err := k.held(ctx, &b, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (k *Keeper) Undo(ctx context.Context, n int64, by connwarden.Origin) (*Outc
 		c.Allows = append(c.Allows, back)
 		rules.allow(swapAllow(rules.allows, back))
 	}
-	if err := k.undoWishes(ctx, old, c, b, &rules, out); err != nil {
+	if err := k.undoWishes(ctx, old, c, &b, &rules, out); err != nil {
 		return nil, err
 	}
 	for _, s := range old.Pardons {
@@ -234,12 +234,12 @@ func or[T any](a, b *T) *T {
 	return b
 }
 
-func (k *Keeper) undoWishes(ctx context.Context, old, c *Change, b book, rules *Rules, out *Outcome) error {
+func (k *Keeper) undoWishes(ctx context.Context, old, c *Change, b *book, rules *Rules, out *Outcome) error {
 	targets := make([]netip.Prefix, len(old.Wishes))
 	for i, s := range old.Wishes {
 		targets[i] = WishKey(s).Target
 	}
-	held, err := k.held(ctx, targets)
+	held, err := k.held(ctx, b, targets)
 	if err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (k *Keeper) undoWishes(ctx context.Context, old, c *Change, b book, rules *
 		} else if there {
 			out.Lifted = append(out.Lifted, now)
 			if now.By.Kind != connwarden.ByOperator {
-				c.Pardons = append(c.Pardons, k.forgive(key.Target, c.By, b))
+				c.Pardons = append(c.Pardons, k.forgive(key.Target, c.By, *b))
 			}
 		}
 		if back.Before != nil || back.After != nil {

@@ -93,7 +93,7 @@ func (k *Keeper) Prove(ctx context.Context, w *Wish) (seen []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	around, err := k.region(ctx, &Change{Wishes: []Swap[Wish]{{After: w}}})
+	around, err := k.region(ctx, &Change{Wishes: []Swap[Wish]{{After: w}}}, &book{})
 	if err != nil {
 		return nil, err
 	}

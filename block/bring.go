@@ -97,7 +97,7 @@ func reversed[T any](s Swap[T]) Swap[T] {
 
 // deltas computes what a change means to each driver: of the entries about its targets what they are before and after.
 func (k *Keeper) deltas(ctx context.Context, c *Change, b book, out *Outcome) ([]delta, error) {
-	before, err := k.region(ctx, c)
+	before, err := k.region(ctx, c, &b)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func again(want []Entry, d *delta, c *Change) []Entry {
 
 // region returns the wishes that a change has to do with: all below its targets, and what a range above them has to do
 // with. Where a driver has few places its entries may be merged across all of them, and so all wishes are returned.
-func (k *Keeper) region(ctx context.Context, c *Change) ([]Wish, error) {
+func (k *Keeper) region(ctx context.Context, c *Change, b *book) ([]Wish, error) {
 	var targets []netip.Prefix
 	names := map[string]bool{}
 	for _, s := range c.Wishes {
@@ -228,7 +228,7 @@ func (k *Keeper) region(ctx context.Context, c *Change) ([]Wish, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	list, err := k.Journal.Wishes(ctx, targets...)
+	list, err := k.wishes(ctx, b, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (k *Keeper) region(ctx context.Context, c *Change) ([]Wish, error) {
 		}
 	}
 	if tops := coverOf(above); wider(tops, targets) {
-		return k.Journal.Wishes(ctx, tops...)
+		return k.wishes(ctx, b, tops)
 	}
 	return list, nil
 }

@@ -142,18 +142,22 @@ func (r *Rules) part(p netip.Prefix) string {
 	return r.exempt(p)
 }
 
-// maxAsked bounds how many answers of Exempt are remembered.
-const maxAsked = 200_000
+// maxAsked bounds how many answers of Exempt are remembered: those of one act that is not the largest.
+const maxAsked = 10_000
 
-// exempt asks Exempt once about each prefix: a restore checks each entry twice, when it is wanted and when it is handed over.
+// exempt asks Exempt once about each prefix of an act, which checks each twice and more: when it is asked for, when it is wanted
+// and when it is handed over.
 func (r *Rules) exempt(p netip.Prefix) string {
 	if r.limits.Exempt == nil {
 		return ""
 	}
 	why, known := r.asked[p]
 	if !known {
-		if r.asked == nil || len(r.asked) >= maxAsked {
+		if r.asked == nil {
 			r.asked = map[netip.Prefix]string{}
+		}
+		if len(r.asked) >= maxAsked {
+			clear(r.asked)
 		}
 		why = r.limits.Exempt(p)
 		r.asked[p] = why

@@ -142,6 +142,8 @@ type book struct {
 	pardons []Pardon
 	past    map[netip.Prefix][]Past // of those that verdicts accuse
 	told    []connwarden.Problem
+	about   cover  // targets of which
+	near    []Wish // all wishes that share addresses with them were read
 }
 
 // outcome begins the outcome of an act.
@@ -184,9 +186,11 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 	}
 	targets := make([]netip.Prefix, len(requests))
 	for i, r := range requests {
-		targets[i] = r.Target
+		if targets[i] = r.Target; r.By.Kind != connwarden.ByOperator {
+			targets[i] = Automatic(r.Target)
+		}
 	}
-	held, err := k.held(ctx, targets)
+	held, err := k.held(ctx, &b, targets)
 	if err != nil {
 		return nil, err
 	}
@@ -238,8 +242,8 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 	return out, k.bring(ctx, c, b, out)
 }
 
-// held are the wishes that share addresses with targets, by key.
-func (k *Keeper) held(ctx context.Context, targets []netip.Prefix) (map[connwarden.BlockKey]Wish, error) {
+// held are the wishes that share addresses with targets, by key. The book keeps them for what comes of the act.
+func (k *Keeper) held(ctx context.Context, b *book, targets []netip.Prefix) (map[connwarden.BlockKey]Wish, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
@@ -247,11 +251,24 @@ func (k *Keeper) held(ctx context.Context, targets []netip.Prefix) (map[connward
 	if err != nil {
 		return nil, err
 	}
+	b.about, b.near = coverOf(targets), list
 	held := make(map[connwarden.BlockKey]Wish, len(list))
 	for _, w := range list {
 		held[w.BlockKey] = w
 	}
 	return held, nil
+}
+
+// wishes are those that share addresses with targets, of the book if it has them.
+func (k *Keeper) wishes(ctx context.Context, b *book, targets []netip.Prefix) ([]Wish, error) {
+	if slices.ContainsFunc(targets, func(t netip.Prefix) bool { return len(Subtract(t, b.about.overlapping(t))) > 0 }) {
+		return k.Journal.Wishes(ctx, targets...)
+	}
+	if len(b.near) == 0 {
+		return nil, nil
+	}
+	c := coverOf(targets)
+	return slices.DeleteFunc(slices.Clone(b.near), func(w Wish) bool { return len(c.overlapping(w.Target)) == 0 }), nil
 }
 
 // wish is what a request makes of what is wanted of one driver already.

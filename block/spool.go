@@ -94,7 +94,7 @@ func (k *Keeper) takeIn(ctx context.Context, b book) (told []connwarden.Problem,
 	}
 	for _, n := range notes {
 		c := &Change{At: n.At, By: connwarden.ParseOrigin(n.By), Verb: n.Verb}
-		held, err := k.held(ctx, []netip.Prefix{n.Target})
+		held, err := k.held(ctx, &b, []netip.Prefix{n.Target})
 		if err != nil {
 			return told, err
 		}
