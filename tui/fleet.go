@@ -71,7 +71,7 @@ func health(word string) cell {
 // hosts are those of the fleet, the worst first, and beneath them whom they decided against and what they did not take.
 func (s *screen) hosts() *table {
 	t := &table{cols: []column{
-		{title: "HEALTH", worth: true}, {title: "HOST", least: 12}, {title: "LOAD", right: true, drop: 4}, {title: "OPEN", right: true, drop: 1}, {title: "REQ/MIN", right: true},
+		{title: "HEALTH", worth: true}, {title: "HOST", least: 20}, {title: "LOAD", right: true, drop: 4}, {title: "OPEN", right: true, drop: 1}, {title: "REQ/MIN", right: true},
 		{title: "ERR/MIN", right: true, drop: 2}, {title: "FINDINGS", right: true, drop: 3}, {title: "BLOCKS", right: true, drop: 5}, {title: "REFUSED", right: true, drop: 7},
 		{title: "SEEN", right: true, drop: 6}, {title: "VERSION", least: 8, drop: 8}, {title: "GROUP", least: 6, drop: 9},
 	}}

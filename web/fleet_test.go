@@ -1,9 +1,15 @@
 package web
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,4 +51,88 @@ func TestRealFleetPage(t *testing.T) {
 		}
 	}
 	browse(t, map[string]any{"mode": "fleet", "url": h.URL + "/?token=the-token", "alone": alone.URL + "/?token=the-token", "screens": to})
+}
+
+// TestRealFleetPrograms has the page of one host beside a hub and another host that is attacked, all real.
+func TestRealFleetPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the programs")
+	}
+	dir, err := os.MkdirTemp("", "fleet") //nolint:usetesting // the name of a socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	name, _ := program(t, dir)
+	hub := filepath.Join(dir, "connwarden-hub")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", hub, "github.com/connwarden/connwarden/cmd/connwarden-hub").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	log := filepath.Join(dir, "live.log")
+	for file, text := range map[string]string{log: "", filepath.Join(dir, "config.toml"): "[block]\ndrivers = [\"null\"]\n[actions]\nmode = \"enforce\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := func(state, in, program string, args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Dir, cmd.Stdin, cmd.Stderr = dir, strings.NewReader(in), os.Stderr
+		cmd.Env = append(os.Environ(), "CONNWARDEN_STATE_DIR="+filepath.Join(dir, state), "CONNWARDEN_HUB_DIR="+filepath.Join(dir, "hub"))
+		return cmd
+	}
+	run := func(state, in, program string, args ...string) string {
+		t.Helper()
+		out, err := command(state, in, program, args...).Output()
+		if err != nil {
+			t.Fatalf("%s %v: %v", program, args, err)
+		}
+		return string(out)
+	}
+	// start returns the first line that a program prints, which goes on.
+	start := func(state, program string, args ...string) (*exec.Cmd, string) {
+		t.Helper()
+		cmd := command(state, "", program, args...)
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(out)
+		first, err := r.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		drained := make(chan struct{})
+		go func() { defer close(drained); io.Copy(io.Discard, r) }() //nolint:errcheck // it ends with the program
+		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
+		return cmd, strings.TrimSpace(first)
+	}
+	start("", hub, "run", "--listen", "127.0.0.1:0", "--name", "127.0.0.1")
+	at, err := os.ReadFile(filepath.Join(dir, "hub", "listens"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimSpace(string(at))
+	run("a", run("", "", hub, "token", "--operator", "--group", "web"), name, "join", address, "--name", "web1.example.net")
+	run("b", run("", "", hub, "token", "--group", "web"), name, "join", address, "--name", "web2.example.net")
+	empty := filepath.Join(dir, "empty.log")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start("a", name, "watch", "--no-dns", "--config", "config.toml", empty)
+	attacked, _ := start("b", name, "watch", "--no-dns", "--config", "config.toml", log)
+	_, page := start("a", name, "web", "--no-dns", "--config", "config.toml", "--listen", "127.0.0.1:0")
+	var more strings.Builder
+	for range 60 {
+		fmt.Fprintf(&more, "5.188.10.99 - - [%s] \"POST /wp-login.php HTTP/1.1\" 200 7301 \"-\" \"python-requests/2.31\"\n", time.Now().Format("02/Jan/2006:15:04:05 -0700"))
+	}
+	to := ""
+	if *screens != "" {
+		if to, err = filepath.Abs(*screens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browse(t, map[string]any{"mode": "hosts", "url": page, "log": log, "more": more.String(), "attacker": "5.188.10.99", "daemon": attacked.Process.Pid, "screens": to})
 }

@@ -322,6 +322,42 @@ const modes = {
     })
   },
 
+  // The real page of one host of a real fleet, while another is attacked.
+  async hosts() {
+    const row = (host) => page.locator('table.hosts tbody tr').filter({ hasText: host })
+    await look('shows the hosts of the fleet', async () => {
+      await page.goto(job.url)
+      await page.locator('nav a[href="#/fleet"]').click({ timeout: 30000 })
+      for (const host of ['web1.example.net', 'web2.example.net']) await row(host).waitFor({ timeout: 30000 })
+      await page.getByText('Nobody is.').waitFor()
+      quiet()
+    })
+    await look('shows whom another host blocks', async () => {
+      appendFileSync(job.log, job.more)
+      const attacker = page.locator('section[aria-label="Blocked by the fleet"] tr').filter({ hasText: job.attacker })
+      await attacker.waitFor({ timeout: 30000 })
+      want((await attacker.innerText()).includes('web2.example.net'), await attacker.innerText())
+      if (job.screens) await page.screenshot({ path: `${job.screens}/fleet-real.png` })
+      quiet()
+    })
+    await look('asks that host for its review', async () => {
+      await row('web2.example.net').getByRole('link').click()
+      await page.getByText('This is what web2.example.net said of itself').waitFor()
+      await page.locator(`.findings .title:has-text("${job.attacker}")`).waitFor()
+      await page.locator('section[aria-label=Accused]').getByText(job.attacker).waitFor()
+      if (job.screens) await page.screenshot({ path: `${job.screens}/fleet-host-real.png` })
+      quiet()
+    })
+    await look('says that its daemon was stopped', async () => {
+      process.kill(job.daemon, 'SIGTERM')
+      await page.getByRole('link', { name: 'All hosts' }).click()
+      await row('web2.example.net').filter({ hasText: 'stopped' }).waitFor({ timeout: 30000 })
+      await row('web2.example.net').getByRole('link').click()
+      await page.getByText('does not answer').waitFor({ timeout: 30000 })
+      complaints.splice(0) // the browser notes the refusal
+    })
+  },
+
   // The password of a page that is served elsewhere.
   async door() {
     await look('the password opens the page', async () => {
