@@ -181,9 +181,8 @@ func (w *warden) discover(ctx context.Context) {
 	}
 }
 
-// piece parses what was appended to a log.
-func (w *warden) piece(p *tail.Piece) {
-	f := w.feeds[p.Log]
+// ready sees to it that a log has a parser that knows what it must know at a piece.
+func (w *warden) ready(f *feed, p *tail.Piece) {
 	if f.parser == nil {
 		if !f.source.Known {
 			w.recognise(f)
@@ -202,16 +201,7 @@ func (w *warden) piece(p *tail.Piece) {
 		f.dated = w.now
 		f.parser.Near(w.now)
 	}
-	w.changed, f.used = true, true
-	if p.Last {
-		f.parser.Flush(w.sink)
-		return
-	}
-	stats := f.parser.Parse(connwarden.Source{Name: f.source.Log.Shown, Offset: p.Offset}, p.Data, w.sink)
-	f.parser.Flush(w.sink) // who writes an entry of several lines writes it at once
-	w.lines += uint64(stats.Lines)
-	w.bad += uint64(stats.Unparsed)
-	w.metrics.read(formatName(f.parser.Format()), stats, len(p.Data))
+	f.used = true
 }
 
 // How far before its place is looked for what a log's next lines need, in bytes: parts of one line of 1 MiB, with what is written around

@@ -1,7 +1,8 @@
 // Package live is the daemon's pipeline: it follows the logs and the journal, looks at the connections, judges while it
 // reads, and tells or acts.
 //
-// One goroutine reads, parses and judges: nothing that comes from a log crosses a channel. Accusations go to a second one,
+// A few workers read and parse, each log one at a time, and one goroutine judges what they hand over in batches; it waits until all that was
+// read was judged before it looks at anything else, so that places and counts agree. Accusations go to another one,
 // the actor, which owns the firewalls; name servers are asked beside it. Neither waits for who is told. What was
 // read is remembered by place, so that after a stop or a crash no line is missed and none counts twice; what was
 // read before is read again for the longest window, muted.
@@ -92,12 +93,16 @@ const (
 	sayAgain = 10 * time.Minute
 )
 
-// warden is a run of the pipeline. All fields belong to the goroutine that judges.
+// warden is a run of the pipeline. All fields belong to the goroutine that judges; while it reads, workers look at them, and it changes
+// none that they need.
 type warden struct {
 	opt     Options
 	table   *judge.Table
 	claims  bots.Claims
 	tail    *tail.Follower
+	workers []*worker
+	visits  []func(*tail.Piece) // theirs
+	batches chan *batch
 	feeds   []*feed
 	byPath  map[string]*feed
 	byName  map[string]int    // numbers of feeds, by the names that readings bear
@@ -158,6 +163,7 @@ func Run(ctx context.Context, opt Options) error {
 	w.table = w.newTable()
 	w.meter = newMeter(w.table, &w.now, w.opt.Zone)
 	w.sink = &counter{w.meter, w.metrics}
+	w.employ()
 	actors := w.opt // a reload changes each by its own goroutine
 	w.actor = newActor(&actors, &w.claims)
 	var err error
@@ -279,11 +285,6 @@ func (w *warden) loop(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// read hands a turn of each log that has something to its parser.
-func (w *warden) read() (more bool) {
-	return w.tail.Read(w.now, w.piece)
 }
 
 func (w *warden) ease() {

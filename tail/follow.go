@@ -9,11 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Follower hands out what is appended to any number of logs, through rotation by renaming, copying and truncating,
-// compressing or deletion, and through names that come and go. It has one goroutine and one buffer for all of them; a
+// compressing or deletion, and through names that come and go. It has no goroutine and no buffer for each of them; a
 // log costs a descriptor and some hundred bytes.
 //
 // Where the system tells of changes (inotify) it is told; file systems that others change too (NFS, CIFS, FUSE), and all
@@ -23,15 +24,23 @@ import (
 type Follower struct {
 	opt    FollowOptions
 	trails []*trail
-	buf    []byte
+	eyes   []*eye
 	ready  chan struct{}
 	notice *notices // nil: the system tells of nothing
 	round  int      // where the slow round stands
 	strays bool
-	again  []*trail // have more than one turn reads
 
 	mu    sync.Mutex // guards dirty, the marks of trails, and nothing else
-	dirty []*trail
+	dirty []*trail   // to be looked at, each once, in this order
+}
+
+// eye is with what one goroutine looks at logs.
+type eye struct {
+	*Follower
+	now   time.Time
+	visit func(*Piece)
+	buf   []byte
+	left  int // of the turn of the log in hand, in bytes
 }
 
 // FollowOptions tune a Follower. The zero value is right.
@@ -43,14 +52,19 @@ type FollowOptions struct {
 	Linger time.Duration
 	// Blind asks the system for no notices.
 	Blind bool
-	// Trouble is told, from Read and Tick, why a log cannot be read, once for each reason, and nil when it can again.
+	// Trouble is told, from Read, why a log cannot be read, once for each reason, and nil when it can again. It is called by
+	// several goroutines at once if Read is given several functions.
 	Trouble func(log int, err error)
 
-	turn int // bytes that one log may hand out before the next has its turn; tests lower it
+	turn int // bytes that one log may hand out before the next has its turn; tests lower it, and
+	all  int // bytes after which a Read begins no more turns
 }
 
-// turnBytes is how much of one log is handed out before the others have their turn: some 5,000 lines, 3 ms of judging.
-const turnBytes = 1 << 20
+// Bounds of what is handed out at a time, in bytes.
+const (
+	turnBytes = 1 << 20  // of one log, before the others have their turn: some 5,000 lines, 3 ms of judging
+	readBytes = 16 << 20 // of all, before Read returns
+)
 
 // Place is how far a log was read. It is kept while nobody follows, and finds the place again in a log that was rotated
 // meanwhile, by its first bytes: the first line of a log has its time in it. Device and inode would not do, since copies
@@ -111,8 +125,8 @@ type trail struct {
 // NewFollower returns a Follower of no log. Close it.
 func NewFollower(opt FollowOptions) (*Follower, error) {
 	opt.Round, opt.Linger = cmp.Or(opt.Round, time.Minute), cmp.Or(opt.Linger, time.Minute)
-	opt.turn = cmp.Or(opt.turn, turnBytes)
-	f := &Follower{opt: opt, ready: make(chan struct{}, 1), buf: make([]byte, usual.block)}
+	opt.turn, opt.all = cmp.Or(opt.turn, turnBytes), cmp.Or(opt.all, readBytes)
+	f := &Follower{opt: opt, ready: make(chan struct{}, 1)}
 	if opt.Blind {
 		return f, nil
 	}
@@ -239,45 +253,88 @@ func (f *Follower) markLocked(t *trail, moved bool) {
 	}
 }
 
-// Read hands out what the logs hold that changed, a turn of each, and returns. more tells that there is more at once.
-func (f *Follower) Read(now time.Time, visit func(*Piece)) (more bool) {
+// Read hands out what the logs hold that changed, a turn of each, and returns. Each of visits is called by one goroutine, and all may be
+// called at once; the pieces of one log come in order, to one of them. more tells that there is more at once.
+func (f *Follower) Read(now time.Time, visits ...func(*Piece)) (more bool) {
 	f.notice.take()
 	f.mu.Lock()
-	list := append(f.dirty, f.again...)
-	f.dirty, f.again = nil, nil
+	list := f.dirty
+	f.dirty = nil
 	f.mu.Unlock()
-	for _, t := range list {
-		f.mu.Lock()
-		moved := t.moved
-		t.marked, t.moved = false, false
-		f.mu.Unlock()
-		if !t.gone && f.look(t, moved, now, visit) {
-			f.again = append(f.again, t)
+	r := round{f: f, list: list}
+	r.left.Store(int64(f.opt.all))
+	var others sync.WaitGroup
+	for i, visit := range visits[:max(1, min(len(visits), len(list)))] {
+		if i == len(f.eyes) {
+			f.eyes = append(f.eyes, &eye{Follower: f, buf: make([]byte, usual.block)})
+		}
+		e := f.eyes[i]
+		e.now, e.visit = now, visit
+		if i > 0 {
+			others.Go(func() { r.look(e) })
 		}
 	}
-	if len(f.again) > 0 {
+	r.look(f.eyes[0])
+	others.Wait()
+	if rest := list[min(int(r.next.Load()), len(list)):]; len(rest) > 0 {
+		f.mu.Lock()
+		f.dirty = append(slices.Clone(rest), f.dirty...)
+		f.mu.Unlock()
 		f.signal()
+		return true
 	}
-	return len(f.again) > 0
+	return r.more.Load()
+}
+
+// round is one Read.
+type round struct {
+	f    *Follower
+	list []*trail
+	next atomic.Int64 // of list
+	left atomic.Int64 // bytes
+	more atomic.Bool
+}
+
+// look looks at one log after the other.
+func (r *round) look(e *eye) {
+	for r.left.Load() > 0 {
+		i := int(r.next.Add(1)) - 1
+		if i >= len(r.list) {
+			return
+		}
+		t := r.list[i]
+		r.f.mu.Lock()
+		moved := t.moved
+		t.marked, t.moved = false, false
+		r.f.mu.Unlock()
+		if t.gone {
+			continue
+		}
+		e.left = r.f.opt.turn
+		if e.look(t, moved) {
+			r.more.Store(true)
+			r.f.mark(t, false)
+		}
+		r.left.Add(int64(e.left - r.f.opt.turn))
+	}
 }
 
 // look reads a turn of one log; more tells that it has more.
-func (f *Follower) look(t *trail, moved bool, now time.Time, visit func(*Piece)) (more bool) {
+func (e *eye) look(t *trail, moved bool) (more bool) {
 	if moved || t.cur == nil {
-		f.settle(t, now, visit)
+		e.settle(t)
 	}
-	left := f.opt.turn
 	for i := 0; i < len(t.old); i++ {
 		g := t.old[i]
-		if f.grow(t, g, &left, now, visit) {
+		if e.grow(t, g) {
 			more = true
-		} else if now.Sub(g.grew) >= f.opt.Linger {
-			f.end(t, g, visit)
+		} else if e.now.Sub(g.grew) >= e.opt.Linger {
+			e.end(t, g)
 			t.old = slices.Delete(t.old, i, i+1)
 			i--
 		}
 	}
-	if t.cur != nil && f.grow(t, t.cur, &left, now, visit) {
+	if t.cur != nil && e.grow(t, t.cur) {
 		more = true
 	}
 	return more
@@ -299,28 +356,28 @@ func (f *Follower) trouble(t *trail, err error) {
 }
 
 // settle finds which file has the log's name now, and opens it if it is another than before.
-func (f *Follower) settle(t *trail, now time.Time, visit func(*Piece)) {
-	f.notice.folders(t)
+func (e *eye) settle(t *trail) {
+	e.notice.folders(t)
 	g, err := openGeneration(t.name, t.opt)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// Between renaming and making anew there is no file of the name; the old one is read on.
-		f.trouble(t, nil)
+		e.trouble(t, nil)
 		if t.known.Offset < 0 || t.known == (Place{}) {
-			t.known = Place{At: now} // what comes is new from its start
+			t.known = Place{At: e.now} // what comes is new from its start
 		}
-		f.abandon(t, now, visit)
+		e.abandon(t)
 		return
 	case err != nil:
-		f.trouble(t, fault(t.name, err))
+		e.trouble(t, fault(t.name, err))
 		return
 	}
-	f.trouble(t, nil)
+	e.trouble(t, nil)
 	if t.cur != nil && t.cur.same(g) {
 		g.f.Close()
 		return
 	}
-	f.adopt(t, g, now, visit)
+	e.adopt(t, g)
 }
 
 // goneRest is for how long a file that has lost its name is read on after it last grew: whoever deletes a log does not hide what
@@ -328,9 +385,9 @@ func (f *Follower) settle(t *trail, now time.Time, visit func(*Piece)) {
 const goneRest = time.Hour
 
 // abandon lets a file go that has had no name for long. What comes under its name begins where it ended.
-func (f *Follower) abandon(t *trail, now time.Time, visit func(*Piece)) {
+func (e *eye) abandon(t *trail) {
 	g := t.cur
-	if g == nil || now.Sub(g.grew) < goneRest {
+	if g == nil || e.now.Sub(g.grew) < goneRest {
 		return
 	}
 	if info, err := g.f.Stat(); err == nil && info.Size() > g.offset+g.known {
@@ -338,7 +395,7 @@ func (f *Follower) abandon(t *trail, now time.Time, visit func(*Piece)) {
 	}
 	t.leave(g)
 	t.known = g.place()
-	f.end(t, g, visit)
+	e.end(t, g)
 	t.cur = nil
 }
 

@@ -124,19 +124,19 @@ func (g *generation) seekEnd() {
 }
 
 // grow hands out what was appended, up to what is left of the turn; more tells that there is more.
-func (f *Follower) grow(t *trail, g *generation, left *int, now time.Time, visit func(*Piece)) (more bool) {
-	g.seen = now
+func (e *eye) grow(t *trail, g *generation) (more bool) {
+	g.seen = e.now
 	older := len(t.old)
 	for {
 		info, err := g.f.Stat()
 		if err != nil {
-			f.trouble(t, fault(t.name, err))
+			e.trouble(t, fault(t.name, err))
 			return false
 		}
 		g.info = info
 		size := info.Size()
 		if size < g.offset {
-			f.rewritten(t, g, now, visit)
+			e.rewritten(t, g)
 		}
 		if len(t.old) > older { // what was written before comes first
 			g.behind = true
@@ -144,59 +144,59 @@ func (f *Follower) grow(t *trail, g *generation, left *int, now time.Time, visit
 		}
 		if size <= g.offset+g.known {
 			if !g.intact() { // written anew, and as long as it was
-				f.rewritten(t, g, now, visit)
+				e.rewritten(t, g)
 				continue
 			}
 			g.behind = false
 			return false
 		}
-		if *left <= 0 {
+		if e.left <= 0 {
 			g.behind = true
 			return true
 		}
-		n, err := f.fill(g, size)
+		n, err := e.fill(g, size)
 		if err != nil {
-			f.trouble(t, fault(t.name, err))
+			e.trouble(t, fault(t.name, err))
 			return false
 		}
 		// The file may have been truncated, and have grown beyond where it was, before it was read or just now. What was
 		// read while its beginning is the same afterwards is what was appended.
 		switch {
 		case !g.intact():
-			f.rewritten(t, g, now, visit)
+			e.rewritten(t, g)
 			continue
-		case g.offset == 0 && g == t.cur && t.emptied && n > 0 && !f.filled(t, f.buf[:min(n, headBytes)], now, visit):
+		case g.offset == 0 && g == t.cur && t.emptied && n > 0 && !e.filled(t, e.buf[:min(n, headBytes)]):
 			continue
 		}
 		if n == 0 {
 			return false
 		}
-		*left -= n
-		g.grew = now
-		f.emit(t, g, f.buf[:n], visit)
-		g.remember(f.buf[:n])
+		e.left -= n
+		g.grew = e.now
+		e.emit(t, g, e.buf[:n])
+		g.remember(e.buf[:n])
 	}
 }
 
 // fill reads from the next line on. Of a line that is long and grows slowly only what is new is looked at.
-func (f *Follower) fill(g *generation, size int64) (int, error) {
+func (e *eye) fill(g *generation, size int64) (int, error) {
 	if g.known >= longLine {
-		n, err := g.f.ReadAt(f.buf[:min(len(f.buf), usual.step)], g.offset+g.known)
+		n, err := g.f.ReadAt(e.buf[:min(len(e.buf), usual.step)], g.offset+g.known)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
-		if bytes.IndexByte(f.buf[:n], '\n') < 0 && g.known+int64(n) < int64(usual.line) {
+		if bytes.IndexByte(e.buf[:n], '\n') < 0 && g.known+int64(n) < int64(usual.line) {
 			g.known += int64(n)
 			return n, nil
 		}
 	}
-	want := int64(len(f.buf))
+	want := int64(len(e.buf))
 	if g.known > 0 {
-		if want = max(want, g.known+int64(usual.block)); want > int64(len(f.buf)) {
-			f.buf = make([]byte, want)
+		if want = max(want, g.known+int64(usual.block)); want > int64(len(e.buf)) {
+			e.buf = make([]byte, want)
 		}
 	}
-	n, err := g.f.ReadAt(f.buf[:min(want, size-g.offset)], g.offset)
+	n, err := g.f.ReadAt(e.buf[:min(want, size-g.offset)], g.offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
@@ -205,7 +205,7 @@ func (f *Follower) fill(g *generation, size int64) (int, error) {
 }
 
 // emit hands out the whole lines of data, which begins where the next line does.
-func (f *Follower) emit(t *trail, g *generation, data []byte, visit func(*Piece)) {
+func (e *eye) emit(t *trail, g *generation, data []byte) {
 	if g.known > 0 {
 		return // fill looked ahead: there is no line yet
 	}
@@ -229,19 +229,19 @@ func (f *Follower) emit(t *trail, g *generation, data []byte, visit func(*Piece)
 	}
 	p := Piece{Log: t.number, Offset: g.offset, Data: data[:end], Older: g != t.cur, file: g.f}
 	g.offset += int64(end)
-	visit(&p)
+	e.visit(&p)
 }
 
 // end closes a file that was rotated. What stands behind its last line end is a line too: nobody will end it.
-func (f *Follower) end(t *trail, g *generation, visit func(*Piece)) {
+func (e *eye) end(t *trail, g *generation) {
 	if g.known > 0 && !g.skip {
 		buf := make([]byte, min(g.known, int64(usual.line)))
 		if n, _ := g.f.ReadAt(buf, g.offset); n > 0 {
-			visit(&Piece{Log: t.number, Offset: g.offset, Data: buf[:n], Older: true, file: g.f})
+			e.visit(&Piece{Log: t.number, Offset: g.offset, Data: buf[:n], Older: true, file: g.f})
 		}
 	}
-	visit(&Piece{Log: t.number, Offset: g.offset + g.known, Older: true, Last: true})
-	f.drop(g)
+	e.visit(&Piece{Log: t.number, Offset: g.offset + g.known, Older: true, Last: true})
+	e.drop(g)
 }
 
 func (f *Follower) drop(g *generation) {

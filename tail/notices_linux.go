@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,11 +20,13 @@ import (
 // One goroutine waits for the descriptor; the events are read by [Follower.Read], so that they join in the kernel while
 // lines are judged.
 type notices struct {
-	f      *Follower
-	in     *os.File
-	ack    chan struct{}
-	done   chan struct{}
-	buf    []byte
+	f    *Follower
+	in   *os.File
+	ack  chan struct{}
+	done chan struct{}
+	buf  []byte
+
+	mu     sync.Mutex // guards the rest while logs are looked at
 	files  map[int32]*trail
 	dirs   map[int32]string
 	names  map[string]*trail // whole path, of what is followed and of what links lead to
@@ -87,7 +90,7 @@ func (n *notices) take() {
 		if err := raw.Control(func(fd uintptr) { size, _ = unix.Read(int(fd), n.buf) }); err != nil || size <= 0 {
 			break
 		}
-		n.f.mu.Lock()
+		n.f.mu.Lock() // nobody looks at logs now
 		for b := n.buf[:size]; len(b) >= unix.SizeofInotifyEvent; {
 			end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:]))
 			n.event(int32(binary.NativeEndian.Uint32(b)), binary.NativeEndian.Uint32(b[4:]), b[unix.SizeofInotifyEvent:end])
@@ -153,6 +156,8 @@ func (n *notices) folders(t *trail) {
 
 func (n *notices) enter(t *trail, name string) {
 	name = filepath.Clean(name)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.names[name] = t
 	dir := filepath.Dir(name)
 	if _, ok := n.folder[dir]; ok {
@@ -187,7 +192,9 @@ func (n *notices) watch(t *trail, g *generation) {
 	t.polled = err != nil || foreign(g.f)
 	if err == nil {
 		g.watch = wd
+		n.mu.Lock()
 		n.files[wd] = t
+		n.mu.Unlock()
 	}
 	n.f.mark(t, false) // what came before the watch
 }
@@ -196,6 +203,8 @@ func (n *notices) unwatch(g *generation) {
 	if n == nil || g.watch < 0 {
 		return
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	delete(n.files, g.watch)
 	raw, err := n.in.SyscallConn()
 	if err == nil {

@@ -23,18 +23,18 @@ const pastKept = 4
 const clockSlack = 2 * time.Second
 
 // adopt takes a file that has the log's name now, after what is left of those that had it before.
-func (f *Follower) adopt(t *trail, g *generation, now time.Time, visit func(*Piece)) {
+func (e *eye) adopt(t *trail, g *generation) {
 	known, was := t.known, t.cur
 	t.known, t.cur = Place{}, g
-	g.grew, g.seen = now, now
-	f.notice.watch(t, g)
+	g.grew, g.seen = e.now, e.now
+	e.notice.watch(t, g)
 	t.emptied = g.info.Size() == 0
 	switch {
 	case was != nil:
-		was.grew = now
+		was.grew = e.now
 		t.leave(was)
 		t.old = append(t.old, was)
-		f.between(t, was.place(), now, visit)
+		e.between(t, was.place())
 	case known.Offset < 0:
 		g.seekEnd()
 	case known == Place{}:
@@ -42,19 +42,19 @@ func (f *Follower) adopt(t *trail, g *generation, now time.Time, visit func(*Pie
 		g.offset = known.Offset
 		g.begin()
 	default:
-		f.between(t, known, now, visit)
+		e.between(t, known)
 	}
 }
 
 // rewritten begins a file anew that was truncated, or written over in its place. What of its old text was not read yet is
 // in the copy that was made before, if one was.
-func (f *Follower) rewritten(t *trail, g *generation, now time.Time, visit func(*Piece)) {
+func (e *eye) rewritten(t *trail, g *generation) {
 	if g == t.cur {
-		f.between(t, g.place(), now, visit)
+		e.between(t, g.place())
 		t.leave(g)
 		t.emptied = true
 	}
-	visit(&Piece{Log: t.number, Offset: g.offset, Older: g != t.cur, Last: true})
+	e.visit(&Piece{Log: t.number, Offset: g.offset, Older: g != t.cur, Last: true})
 	// A writer that does not append goes on where it was, behind a hole.
 	g.offset = nextData(g.f, 0, g.info.Size())
 	if g.offset >= g.info.Size() {
@@ -67,13 +67,13 @@ func (f *Follower) rewritten(t *trail, g *generation, now time.Time, visit func(
 // filled is asked when a file that was empty has text again, of which data is the beginning: it may have been filled,
 // copied and emptied before anyone looked. It tells that all was read that came before data; else there is more now, or
 // the file is another by now.
-func (f *Follower) filled(t *trail, data []byte, now time.Time, visit func(*Piece)) bool {
+func (e *eye) filled(t *trail, data []byte) bool {
 	known := Place{At: t.cur.grew}
 	if n := len(t.past); n > 0 {
 		known = t.past[n-1]
 	}
 	before := len(t.old)
-	f.between(t, known, now, visit)
+	e.between(t, known)
 	head := t.cur.beginning()
 	t.emptied = len(t.old) > before || !bytes.HasPrefix(head, data[:min(len(data), len(head))])
 	return !t.emptied
@@ -107,7 +107,7 @@ func (t *trail) wasRead(head []byte) bool {
 
 // between reads what was written after a place and before the log's present file: the rest of the piece that the place is
 // in, unless it is open still, and pieces that came and went unseen. Archives are read at once, others join the old ones.
-func (f *Follower) between(t *trail, known Place, now time.Time, visit func(*Piece)) {
+func (e *eye) between(t *trail, known Place) {
 	var list []older
 	for range steadyTries {
 		var steady bool
@@ -123,13 +123,13 @@ func (f *Follower) between(t *trail, known Place, now time.Time, visit func(*Pie
 	}
 	for _, o := range slices.Backward(list) {
 		if o.file != nil {
-			f.unpack(t, o.file, o.from, visit)
-			t.remember(Place{Head: sumOf(o.head), Len: len(o.head), At: now})
+			e.unpack(t, o.file, o.from)
+			t.remember(Place{Head: sumOf(o.head), Len: len(o.head), At: e.now})
 			continue
 		}
-		o.g.grew, o.g.seen, o.g.behind = now, now, true
+		o.g.grew, o.g.seen, o.g.behind = e.now, e.now, true
 		t.old = append(t.old, o.g)
-		f.notice.watch(t, o.g)
+		e.notice.watch(t, o.g)
 	}
 }
 
@@ -206,13 +206,13 @@ func (t *trail) open(known *Place) bool {
 }
 
 // unpack reads an archive, once: nobody appends to it.
-func (f *Follower) unpack(t *trail, file *File, from int64, visit func(*Piece)) {
+func (e *eye) unpack(t *trail, file *File, from int64) {
 	defer file.Close()
 	results := Scan(context.Background(), []Job{{File: file, From: from, Whole: true}}, ScanOptions{Workers: 1}, func(_ int, b *Block) {
-		visit(&Piece{Log: t.number, Offset: b.Offset, Data: b.Data, Older: true, Last: b.Last})
+		e.visit(&Piece{Log: t.number, Offset: b.Offset, Data: b.Data, Older: true, Last: b.Last})
 	})
 	if err := results[0].Err; err != nil {
-		f.trouble(t, err)
+		e.trouble(t, err)
 	}
 }
 
