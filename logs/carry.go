@@ -27,23 +27,55 @@ func (p *Parser) Resume(before []byte) {
 	p.parts[0], p.parts[1] = p.parts[0][:0], p.parts[1][:0]
 	switch {
 	case len(before) == 0:
-		p.columns, p.directed = p.home.columns, false
-	case before[0] == markDirective:
-		p.direct(before[1:])
+		p.columns, p.directed, p.date = p.home.columns, false, p.date[:0]
+	case before[0] == markDirective, before[0] == markDate:
+		names, date, _ := bytes.Cut(before[1:], lineEnd)
+		p.date = append(p.date[:0], date...)
+		if before[0] == markDirective {
+			p.direct(names, date)
+		} else {
+			p.columns, p.directed = p.home.columns, false
+		}
 	default:
 		p.parts = appendParts(p.parts, before)
 	}
 }
 
-// What Carry's function returns begins with a directive's mark and has the names behind it, or is a list of parts: each its
+// What Carry's function returns begins with a directive's mark and has names and a date behind it, or is a list of parts: each its
 // stream, its length in four bytes, and its text.
-const markDirective = '#'
+const (
+	markDirective = '#'
+	markDate      = '@' // a date, but no names yet
+)
 
-// carryDirective hands on the names that the last directive among the lines gives.
+// carryDirective hands on the names that the last directive among the lines gives, if there was one, and behind an end of line the last date.
 func carryDirective(before, lines []byte) []byte {
+	names, date := lastDirective(lines, fieldsDirective), lastDirective(lines, dateDirective)
+	if names == nil && date == nil {
+		return before
+	}
+	if len(before) > 0 {
+		was, on, _ := bytes.Cut(before[1:], lineEnd)
+		if names == nil && before[0] == markDirective {
+			names = was
+		}
+		if date == nil {
+			date = on
+		}
+	}
+	mark := byte(markDirective)
+	if names == nil {
+		mark = markDate
+	}
+	out := append(append(make([]byte, 0, 2+len(names)+len(date)), mark), names...)
+	return append(append(out, '\n'), date...)
+}
+
+// lastDirective is the text behind the last of the lines that begins with mark, nil when none does.
+func lastDirective(lines, mark []byte) []byte {
 	var last []byte
 	for at := 0; ; {
-		n := bytes.Index(lines[at:], fieldsDirective)
+		n := bytes.Index(lines[at:], mark)
 		if n < 0 {
 			break
 		}
@@ -52,7 +84,7 @@ func carryDirective(before, lines []byte) []byte {
 		for start > 0 && lines[start-1] == 0 { // a hole in front
 			start--
 		}
-		at += len(fieldsDirective)
+		at += len(mark)
 		if start > 0 && lines[start-1] != '\n' {
 			continue
 		}
@@ -62,10 +94,9 @@ func carryDirective(before, lines []byte) []byte {
 		}
 	}
 	if last == nil {
-		return before
+		return nil
 	}
-	names := directiveNames(last)
-	return append(append(make([]byte, 0, 1+len(names)), markDirective), names...)
+	return append(make([]byte, 0, len(last)), directiveNames(last)...) // empty, but there
 }
 
 // directiveNames are the names behind "#Fields:".

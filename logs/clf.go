@@ -51,12 +51,15 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 
 // bare takes off what is written around a line. Docker Compose writes the service in front, "web-1  | ". LiteSpeed writes the
 // quotes of its own configuration, of which a format without an end lacks the last, and in a log that sites share the
-// site in front, as in ["www.example.com"].
+// site in front, as in ["www.example.com"]. Python's logging writes level and name.
 func (p *Parser) bare(line []byte) []byte {
 	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
 		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
 			line = line[n+2:]
 		}
+	}
+	if n := levelName(line); n > 0 {
+		line = line[n:]
 	}
 	if starts(line, `["`) {
 		n := bytes.Index(line[:min(len(line), 300)], []byte(`"] `))
@@ -88,6 +91,24 @@ func (p *Parser) bare(line []byte) []byte {
 		line = line[:last] // behind the size
 	}
 	return line
+}
+
+// levelName tells how many bytes "INFO:aiohttp.access:" takes, which Python's logging writes in front where nobody configures it.
+func levelName(b []byte) int {
+	n := bytes.IndexByte(b[:min(len(b), len("WARNING:"))], ':')
+	if n < len("INFO") || month(b) > 0 {
+		return 0
+	}
+	for _, c := range b[:n] {
+		if c < 'A' || c > 'Z' {
+			return 0
+		}
+	}
+	m := bytes.IndexByte(b[n+1:min(len(b), 64)], ':')
+	if m <= 0 || !isName(b[n+1:n+1+m]) {
+		return 0
+	}
+	return n + 1 + m + 1
 }
 
 // clfPlain reads "192.0.2.7 - - [17/May/2015:10:05:03 +0000", with which nearly all lines begin, and returns where it ends;
@@ -155,6 +176,9 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 			return false
 		}
 		client, _ := word(rest)
+		if _, ok := parseAddr(host); ok && len(client) == 1 && client[0] == '-' && bytes.Count(rest, space) == 1 {
+			return false // a client with its port: Hypercorn, Daphne
+		}
 		if !isSite(host) {
 			// Without a port in front only an address behind, or a word too many, tells that this is a host.
 			if _, ok := parseAddr(bytes.Trim(client, `",`)); !ok && (!bytes.HasSuffix(lead, noUser) || len(client) <= 1 ||
@@ -190,13 +214,29 @@ func (p *Parser) clfOpen(line []byte) (open, end int) {
 			break
 		}
 		open = from + n
-		if t, used := p.stamps.any(line[open+1:]); used > 0 && closesTime(line, open+1+used) {
-			p.req.Time = t
-			return open, open + 1 + used
+		if t, used := p.stamps.any(line[open+1:]); used > 0 {
+			end := open + 1 + used
+			if end += zoneName(line[end:]); closesTime(line, end) {
+				p.req.Time = t
+				return open, end
+			}
 		}
 		from = open + 1
 	}
 	return -1, 0
+}
+
+// zoneName tells how many bytes a zone's name takes that b begins with, " CEST", as WEBrick writes it. Which zone that is, no name tells for
+// certain: the time is read as one without.
+func zoneName(b []byte) int {
+	n := 1
+	for n < len(b) && n < 6 && b[n] >= 'A' && b[n] <= 'Z' {
+		n++
+	}
+	if n < 4 || b[0] != ' ' {
+		return 0
+	}
+	return n
 }
 
 // closesTime tells whether "]" and a request, or the end of a line that was cut off, follow at at.

@@ -20,8 +20,11 @@ import (
 var kernelLog = &Format{Name: "kernel", Kind: Error, Whole: true, fits: fitsKernel}
 
 func fitsKernel(line []byte) bool {
-	if dmesgLen(line) > 0 {
-		return true
+	if n := dmesgLen(line); n > 0 {
+		// The server of PHP's command line puts the peer behind the same time.
+		peer, _ := word(line[n:])
+		_, ok := parseAddr(peer)
+		return !ok
 	}
 	rest, ok := syslogRest(line)
 	if !ok {

@@ -16,6 +16,13 @@ var (
 		took(time.Second), f(partStatus, " "), f(partToken, " "), f(partToken, " "), f(partSize, " "), f(partRequest, ` "`), f(partAgent, `" "`),
 		f(partCipher, `" `), f(partToken, " "))
 
+	// docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-access-logs.html: connections with TLS, no requests. Client and
+	// target have their ports; behind them the connection's and the handshake's milliseconds, then bytes received and sent.
+	awsNLB = fixed("aws_nlb", 18,
+		f(partTLS, ""), f(partToken, " "), f(partTime, " "), f(partToken, " "), f(partToken, " "), f(partClient, " "), f(partToken, " "),
+		took(time.Millisecond), f(partNumber, " "), f(partNumber, " "), f(partSize, " "), f(partToken, " "), f(partToken, " "), f(partToken, " "), f(partToken, " "),
+		f(partToken, " "), f(partToken, " "), f(partHost, " "), f(partToken, " "))
+
 	// docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html: owner, bucket, time, client, requester, request id,
 	// operation, key, request, status, error, bytes, object size, total time, turn-around, referer, agent, version
 	awsS3 = unquoted(fixed("aws_s3", 17,
@@ -33,12 +40,16 @@ var (
 		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partNumber, " "), f(partSize, " "), took(time.Millisecond),
 		f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`), f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`))
 
-	// istio.io/latest/docs/tasks/observability/logs/access-log: Envoy's with more fields in the middle and at the end
-	istio = fixed("istio", 16,
-		f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partToken, " "), f(partToken, " "), f(partSkip, ` "`),
-		f(partNumber, `" `), f(partSize, " "), took(time.Millisecond), f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`),
+	// istio.io/latest/docs/tasks/observability/logs/access-log: Envoy's with more fields in the middle and at the end. Until 1.8 the details of
+	// the response and of the connection's end were one word in quotes, the status of the mixer.
+	istio    = &Format{Name: "istio", read: readIstio}
+	istioNew = fixed("istio", 16, append([]step{f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partToken, " "), f(partToken, " "),
+		f(partSkip, ` "`), f(partNumber, `" `)}, istioEnd...)...)
+	istioOld = fixed("istio", 15, append([]step{f(partTime, "["), f(partRequest, `] "`), f(partStatus, `" `), f(partFlags, " "), f(partSkip, ` "`),
+		f(partSkip, `" "`), f(partNumber, `" `)}, istioEnd...)...)
+	istioEnd = []step{f(partSize, " "), took(time.Millisecond), f(partNumber, " "), f(partForward, ` "`), f(partAgent, `" "`),
 		f(partSkip, `" "`), f(partHost, `" "`), f(partSkip, `" "`), f(partToken, `" `), f(partToken, " "), f(partToken, " "), f(partClient, " "),
-		f(partToken, " "))
+		f(partToken, " ")}
 
 	// Nginx Proxy Manager's log_formats "proxy" and "standard" (its docker/rootfs/etc/nginx/conf.d/include/log-proxy.conf): cache's and
 	// upstream's status, status; method, scheme, host and target; client, size and more in brackets
@@ -54,6 +65,16 @@ var (
 	sslRequest = fixed("apache_ssl_request", 6,
 		f(partTime, "["), f(partClient, "] "), f(partToken, " "), f(partToken, " "), f(partRequest, ` "`), f(partSize, `" `))
 )
+
+func readIstio(p *Parser, line []byte) grade {
+	if g := istioNew.read(p, line); g == complete {
+		return g
+	}
+	if g := istioOld.read(p, line); g == complete {
+		return g
+	}
+	return istioNew.read(p, line)
+}
 
 func f(what part, lead string) step { return step{what: what, lead: []byte(lead)} }
 

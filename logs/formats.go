@@ -10,8 +10,9 @@ import (
 // Detect takes the earlier.
 var accessFormats = []*Format{
 	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, cloudFrontLive, iis, w3cExtended,
-	awsALB, awsELB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest, npmProxy, npmOther,
-	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog,
+	awsALB, awsELB, awsNLB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest, npmProxy, npmOther,
+	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog, iisNative,
+	uwsgiLog, uvicornLog, sanicLog, tornadoLog, djangoLog, phpServer, railsLog, giteaLog, morgan, koaLog, fiberLog,
 }
 
 // aliases are other names that people and daemons give a format.
@@ -34,6 +35,13 @@ var aliases = map[string]string{
 	"haproxy":        "haproxy_http",
 	"w3c":            "w3c_extended",
 	"elb":            "aws_elb",
+	"nlb":            "aws_nlb",
+	"gunicorn":       "apache_combined",
+	"flask":          "apache_common",
+	"werkzeug":       "apache_common",
+	"jupyter":        "tornado",
+	"forgejo":        "gitea",
+	"express":        "morgan",
 	"alb":            "aws_alb",
 	"s3":             "aws_s3",
 	"caddy":          "caddy_json",

@@ -150,6 +150,8 @@ type Parser struct {
 
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
+	date      []byte   // the last "#Date:"
+	dated     []byte   // the one that columns have
 	directed  bool     // there was one
 	scratch   scratch
 	guest     *Format // that read the line in hand, when it is not the log's own

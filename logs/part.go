@@ -37,6 +37,7 @@ const (
 	partOperation // of S3: "REST.GET.OBJECT", "BATCH.DELETE.OBJECT"
 	partToken     // anything without a space or a quote
 	partCipher    // of TLS, or "-"
+	partTLS       // the word "tls"
 )
 
 // Bits of Parser.seen.
@@ -138,6 +139,8 @@ func (p *Parser) set(what part, unit time.Duration, b []byte) bool {
 				return false
 			}
 		}
+	case partTLS:
+		return string(b) == "tls"
 	case partOperation:
 		return bytes.Count(b, []byte(".")) >= 2
 	}

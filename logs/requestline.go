@@ -24,6 +24,9 @@ func (p *Parser) requestLine(text []byte) {
 		}
 	}
 	r.Method, r.Query, r.Proto = nil, nil, nil
+	if len(text) > 0 && text[0] == 0x1b { // Werkzeug's, for a terminal
+		text = colourless(text)
+	}
 	n := bytes.IndexByte(text, ' ')
 	if n <= 0 {
 		r.Kind, r.Path = oddKind(text), text
@@ -35,6 +38,14 @@ func (p *Parser) requestLine(text []byte) {
 		target, proto = target[:m], target[m+1:]
 	} else if m := bytes.LastIndexByte(target, ' '); m >= 0 && isHTTP(target[m+1:]) {
 		target, proto = target[:m], target[m+1:]
+	}
+	if proto == nil && knownMethod(method) {
+		// Hypercorn leaves out what all versions have in common.
+		if cut := len(target) - len(" 1.1"); cut > 0 && target[0] == '/' && (string(target[cut:]) == " 1.1" || string(target[cut:]) == " 1.0") {
+			target, proto = target[:cut], target[cut+1:]
+		} else if cut += len(".1"); cut > 0 && target[0] == '/' && string(target[cut:]) == " 2" {
+			target, proto = target[:cut], target[cut+1:]
+		}
 	}
 	if !isMethod(method) || proto == nil && (!knownMethod(method) || otherProto(target)) {
 		r.Kind, r.Path = oddKind(text), text
@@ -149,7 +160,8 @@ func knownMethod(b []byte) bool {
 		"COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "BAN", "MKCALENDAR", "ACL", "CHECKOUT", "CHECKIN",
 		"MERGE", "MKACTIVITY", "VERSION-CONTROL", "LABEL", "UPDATE", "UNCHECKOUT", "MKWORKSPACE", "BASELINE-CONTROL",
 		"ORDERPATCH", "LINK", "UNLINK", "TRACK", "DEBUG", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "POLL", "BCOPY", "BMOVE",
-		"BDELETE", "BPROPFIND", "BPROPPATCH", "RPC_IN_DATA", "RPC_OUT_DATA", "QUERY":
+		"BDELETE", "BPROPFIND", "BPROPPATCH", "RPC_IN_DATA", "RPC_OUT_DATA", "QUERY",
+		"WSCONNECTING", "WSCONNECT", "WSDISCONNECT", "WSREJECT": // Daphne's, of WebSockets
 		return true
 	}
 	return false

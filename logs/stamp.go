@@ -82,7 +82,7 @@ func (s *stamps) clfUnix(b []byte) (int64, bool) {
 		}
 		d, ok1 := digits(b[0:2])
 		y, ok2 := digits(b[7:11])
-		m := month(b[3:6])
+		m := monthOf(b[3:6])
 		if !ok1 || !ok2 || m == 0 || d < 1 || d > daysIn(y, m) {
 			return 0, false
 		}
@@ -155,6 +155,37 @@ func digits(b []byte) (int, bool) {
 		n = n*10 + int(c-'0')
 	}
 	return n, len(b) > 0 && len(b) < 10
+}
+
+// monthOf reads also the months that other languages write with three letters, each of one month alone: servers in Java and strftime follow the
+// machine's locale.
+func monthOf(b []byte) int {
+	if m := month(b); m > 0 || len(b) < 3 {
+		return m
+	}
+	switch string([]byte{b[0] | 0x20, b[1] | 0x20, b[2] | 0x20}) {
+	case "ene", "gen":
+		return 1
+	case "fev":
+		return 2
+	case "abr", "avr":
+		return 4
+	case "mai", "mag", "mei":
+		return 5
+	case "giu":
+		return 6
+	case "lug":
+		return 7
+	case "ago":
+		return 8
+	case "set":
+		return 9
+	case "okt", "out", "ott":
+		return 10
+	case "dez", "dic":
+		return 12
+	}
+	return 0
 }
 
 // month reads "Jan" to "Dec" in any case; 0 for anything else.

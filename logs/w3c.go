@@ -25,6 +25,13 @@ type columns struct {
 	// encoded: CloudFront writes all but letters, digits and a few signs of an agent as "%20".
 	encoded bool
 	name    string // of the format that this is of
+	// Of lines with a time of day alone, what "#Date:" says: the day's midnight and the time of day at which it was written, both in UTC. A line
+	// before that time is of the next day. valid tells that there was one.
+	dated struct {
+		day   int64
+		clock time.Duration
+		valid bool
+	}
 }
 
 // What the two servers write by themselves; a file that is read from its middle, without its head, is understood by
@@ -96,7 +103,21 @@ var w3cParts = map[string]meaning{
 	"cs(x-real-ip)":        {what: partReal, rank: 1},
 }
 
-var fieldsDirective = []byte("#Fields:")
+var fieldsDirective, dateDirective = []byte("#Fields:"), []byte("#Date:")
+
+// onDay sets what "#Date:" says: "2001-05-02 17:42:15", in the draft itself "02-May-2001 17:42:15".
+func (c *columns) onDay(text []byte) {
+	var s stamps
+	text = bytes.TrimSpace(text)
+	t, n := s.any(text)
+	if n == 0 {
+		t, n = s.odd(text)
+	}
+	if n > 0 {
+		c.dated.day, c.dated.valid = t.Unix()-t.Unix()%86400, true
+		c.dated.clock = time.Duration(t.Unix()%86400) * time.Second
+	}
+}
 
 // parseColumns reads the names behind "#Fields:".
 func parseColumns(names []byte) *columns {
@@ -139,6 +160,7 @@ func parseColumns(names []byte) *columns {
 
 // bindColumns binds the columns that the first directive of a head names.
 func bindColumns(f *Format, head []byte) *Format {
+	var date []byte
 	for len(head) > 0 {
 		line := head
 		if n := bytes.IndexByte(head, '\n'); n >= 0 {
@@ -154,9 +176,13 @@ func bindColumns(f *Format, head []byte) *Format {
 			if len(c.parts) == 0 {
 				continue
 			}
+			c.onDay(date)
 			bound := *f
 			bound.columns, bound.Name = c, c.name
 			return &bound
+		}
+		if bytes.HasPrefix(line, dateDirective) {
+			date = line[len(dateDirective):]
 		}
 		if len(line) > 0 && line[0] != '#' {
 			break
@@ -168,9 +194,7 @@ func bindColumns(f *Format, head []byte) *Format {
 // readW3C reads a line, or takes the columns from a directive for the lines behind it.
 func readW3C(p *Parser, line []byte) grade {
 	if line[0] == '#' {
-		if bytes.HasPrefix(line, fieldsDirective) {
-			p.direct(directiveNames(line[len(fieldsDirective):]))
-		}
+		p.directs(line)
 		return aside
 	}
 	g := misfit
@@ -223,20 +247,34 @@ func (f *Format) Directed() bool { return f.directed }
 
 // turns takes the directives with which a log becomes one of the W3C's.
 func (p *Parser) turns(line []byte) bool {
-	if bytes.HasPrefix(line, fieldsDirective) {
-		p.direct(directiveNames(line[len(fieldsDirective):]))
-		return true
-	}
-	return starts(line, "#Version: ") || starts(line, "#Software: ") || starts(line, "#Date: ")
+	return p.directs(line) || starts(line, "#Version: ") || starts(line, "#Software: ")
 }
 
-// direct takes the columns that a directive names. Directives are rare: that they allocate costs nothing that counts, and equal
-// ones, which IIS writes at each start, are not read twice.
-func (p *Parser) direct(names []byte) {
-	if !p.directed || !bytes.Equal(names, p.directive) {
-		p.directed, p.directive = true, append(p.directive[:0], names...)
-		p.columns = parseColumns(names)
+// directs takes a directive that says something of the lines behind it.
+func (p *Parser) directs(line []byte) bool {
+	switch {
+	case bytes.HasPrefix(line, fieldsDirective):
+		p.direct(directiveNames(line[len(fieldsDirective):]), p.date)
+	case bytes.HasPrefix(line, dateDirective):
+		p.date = append(p.date[:0], directiveNames(line[len(dateDirective):])...)
+		if p.directed {
+			p.direct(p.directive, p.date)
+		}
+	default:
+		return false
 	}
+	return true
+}
+
+// direct takes the columns that a directive names, and the day of another. Directives are rare: that they allocate costs nothing that counts, and
+// equal ones, which IIS writes at each start, are not read twice.
+func (p *Parser) direct(names, date []byte) {
+	if p.directed && bytes.Equal(names, p.directive) && bytes.Equal(date, p.dated) {
+		return
+	}
+	p.directed, p.directive, p.dated = true, append(p.directive[:0], names...), append(p.dated[:0], date...)
+	p.columns = parseColumns(p.directive)
+	p.columns.onDay(date)
 }
 
 // readColumns reads a line of the columns c.
@@ -299,6 +337,12 @@ func (p *Parser) readColumns(c *columns, line []byte) grade {
 
 // settleColumns completes a line of which got columns were there. Its times are in UTC, whatever Options.Zone.
 func (p *Parser) settleColumns(got, want int) grade {
+	if c := p.columns; p.seen&(sawDate|sawClock) == sawClock && c != nil && c.dated.valid {
+		p.day, p.seen = c.dated.day, p.seen|sawDate
+		if p.clock < c.dated.clock {
+			p.day += 86400
+		}
+	}
 	if p.seen&(sawDate|sawClock) == sawDate|sawClock {
 		p.req.Time = time.Unix(p.day, 0).UTC().Add(p.clock)
 		p.seen = p.seen&^(sawDate|sawClock) | sawTime

@@ -9,6 +9,7 @@ import (
 // begins with none. The forms:
 //
 //	17/May/2015:10:05:03[.123][ +0000]     the common log format, HAProxy; with a space Python's http.server
+//	7/May/2015:10:05:03, 17/May/15:10:05:03   the same of who counts the day's or the year's digits otherwise
 //	06/10/2021:11:19:31 -0000              cPanel's own server: month first
 //	2015-05-17T10:05:03[.123][Z|+00:00]    RFC 3339, with T or a space; "/" for "-" as nginx's error log
 //	Sun[,] [17 ]May 17 10:05:03[.123] [+0000|UTC ]2015   ctime and its kin
@@ -43,6 +44,8 @@ func (s *stamps) form(b []byte) (time.Time, int) {
 			return time.Time{}, 0
 		}
 		return s.finish(sec, b, 20)
+	case len(b) >= 18 && (b[1] == '/' && b[5] == '/' || b[2] == '/' && b[6] == '/'):
+		return s.shortDay(b)
 	case len(b) >= 19 && b[2] == '/' && b[5] == '/' && (b[10] == ':' || b[10] == ' '):
 		m, ok1 := digits(b[0:2])
 		d, ok2 := digits(b[3:5])
@@ -77,6 +80,27 @@ func (s *stamps) form(b []byte) (time.Time, int) {
 		return time.Time{}, 0
 	}
 	return s.epoch(b)
+}
+
+// shortDay reads "7/May/2015:10:05:03" and "17/May/15:10:05:03".
+func (s *stamps) shortDay(b []byte) (time.Time, int) {
+	n := bytes.IndexByte(b, '/')
+	d, ok1 := digits(b[:n])
+	m := monthOf(b[n+1:])
+	year := b[n+5:]
+	end := bytes.IndexAny(year[:min(len(year), 5)], ": ")
+	if end != 2 && end != 4 || len(year) < end+9 {
+		return time.Time{}, 0
+	}
+	y, ok2 := digits(year[:end])
+	clock, ok3 := hms(year[end+1:])
+	if end == 2 {
+		y += 2000
+	}
+	if !ok1 || !ok2 || !ok3 || !isDate(y, m, d) {
+		return time.Time{}, 0
+	}
+	return s.finish(unixDay(y, m, d)+int64(clock), b, n+5+end+9)
 }
 
 func isDate(y, m, d int) bool { return m >= 1 && m <= 12 && d >= 1 && d <= daysIn(y, m) }
@@ -225,8 +249,17 @@ func (s *stamps) named(b []byte) (time.Time, int) {
 	n := at + end + 9
 	nsec, used := decimals(b[n:])
 	n += used
+	off, zoned := 0, false
+	if tail := b[n:]; at > 0 && len(tail) >= 11 && tail[0] == ' ' && tail[6] == ' ' {
+		if off, zoned = offset(tail[1:6]); zoned { // "+0100 2015", as Ruby writes it
+			n += 6
+		}
+	}
 	if tail := b[n:]; len(tail) >= 5 && tail[0] == ' ' {
 		if y, ok := digits(tail[1:5]); ok && isDate(y, m, d) && (len(tail) == 5 || tail[5] == ' ' || tail[5] == ']' || tail[5] == ',') {
+			if zoned {
+				return s.at(unixDay(y, m, d)+int64(clock)-int64(off), nsec, off), n + 5
+			}
 			return s.local(unixDay(y, m, d)+int64(clock), nsec), n + 5
 		}
 	}
