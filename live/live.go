@@ -135,6 +135,9 @@ type warden struct {
 	again     bool // another reload is asked for
 	renewals  int
 	filling   bool // backfill reads
+
+	rested   time.Time        // from when on it may judge again
+	unjudged <-chan time.Time // comes then; nil: all was judged
 }
 
 // said is what was told of an address or group.
@@ -231,19 +234,26 @@ func (w *warden) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			if w.unjudged != nil {
+				w.judge()
+			}
 			return
 		case <-w.tail.Ready():
 			w.now = w.opt.Clock()
 			w.read()
-			w.judge()
+			w.judgeSoon()
 		case b := <-w.journal:
 			w.now = w.opt.Clock()
 			w.entries(b)
-			w.judge()
+			w.judgeSoon()
 		case s := <-w.conns:
 			w.now = w.opt.Clock()
 			w.fold(s)
-			w.judge()
+			w.judgeSoon()
+		case <-w.unjudged:
+			w.now = w.opt.Clock()
+			w.unjudged = nil
+			w.judgeSoon()
 		case to := <-w.opt.Asks:
 			w.now = w.opt.Clock()
 			to <- w.present()
@@ -325,6 +335,25 @@ func (w *warden) settled(a netip.Addr) bool {
 	s, ok := w.said[a]
 	return ok && s.word == connwarden.VerdictMalicious && s.proved && w.now.Sub(s.at) < sayAgain
 }
+
+// judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. Of
+// this goroutine's time it takes a fifth at most, and nobody waits for a verdict more than four times as long as it took to find.
+func (w *warden) judgeSoon() {
+	began := time.Now()
+	if wait := w.rested.Sub(began); wait > 0 {
+		if w.unjudged == nil {
+			w.unjudged = time.After(wait)
+		}
+		return
+	}
+	w.unjudged = nil
+	w.judge()
+	now := time.Now()
+	w.rested = now.Add(judgeRest * now.Sub(began))
+}
+
+// judgeRest is how many times as long as it judged it reads before it judges again.
+const judgeRest = 4
 
 // judge accuses whom the rules speak against since it last did.
 func (w *warden) judge() {

@@ -275,10 +275,15 @@ type Exposition struct {
 // String returns the page.
 func (e *Exposition) String() string { return e.b.String() }
 
+var (
+	helpEscapes  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+)
+
 // Family begins a family: counter, gauge or histogram.
 func (e *Exposition) Family(name, kind, help string) {
 	e.name = name
-	e.b.WriteString("# HELP " + name + " " + strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(help) + "\n# TYPE " + name + " " + kind + "\n")
+	e.b.WriteString("# HELP " + name + " " + helpEscapes.Replace(help) + "\n# TYPE " + name + " " + kind + "\n")
 }
 
 // Sample adds a sample to the family; labels are names and values in turn.
@@ -313,7 +318,7 @@ func (e *Exposition) sample(name string, value float64, labels []string) {
 		if i == 0 {
 			mark = "{"
 		}
-		e.b.WriteString(mark + labels[i] + `="` + strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(labels[i+1], "\uFFFD")) + `"`)
+		e.b.WriteString(mark + labels[i] + `="` + labelEscapes.Replace(strings.ToValidUTF8(labels[i+1], "\uFFFD")) + `"`)
 	}
 	if len(labels) > 0 {
 		e.b.WriteByte('}')
