@@ -41,6 +41,28 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
+// Lines without a day have that of the last "#Date:", wherever a log is cut; it may stand before the names, behind them, or come again.
+func TestDatedDirectives(t *testing.T) {
+	text := "#Version: 1.0\n#Date: 2001-05-02 17:42:15\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n" +
+		"17:42:16 192.0.2.1 GET /1 200\n" + "00:10:02 192.0.2.2 GET /2 200\n" +
+		"#Date: 2001-05-04 00:00:01\n" + "00:10:02 192.0.2.3 GET /3 200\n" +
+		"#Fields: time c-ip cs-uri-stem\n" + "00:10:03 192.0.2.4 /4\n" +
+		"#Date: nonsense\n" + "00:10:03 192.0.2.4 /5\n"
+	f := Detect("x.log", []byte(text))
+	if f == nil || f.Name != "w3c_extended" {
+		t.Fatalf("read as %v", f)
+	}
+	var got []string
+	f.NewParser(Options{}).Parse(connwarden.Source{}, []byte(text), &each{f: func(r *connwarden.Request) { got = append(got, r.Time.Format("2 15:04:05")) }})
+	if want := []string{"2 17:42:16", "3 00:10:02", "4 00:10:02", "4 00:10:03"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, auto := range []bool{false, true} {
+		checkCuts(t, f, []byte(text), Options{Auto: auto})
+		checkCuts(t, w3cExtended, []byte(text[len("#Version: 1.0\n"):]), Options{Auto: auto})
+	}
+}
+
 // quoted is a line as a container's runtime writes it.
 func inDocker(text, stream string) string {
 	return fmt.Sprintf(`{"log":%q,"stream":"%s","time":"2026-11-22T14:03:07.1Z"}`+"\n", text, stream)

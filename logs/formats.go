@@ -9,7 +9,7 @@ import (
 // accessFormats lists the formats of access logs, most particular first: of two formats that fit a log equally well
 // Detect takes the earlier.
 var accessFormats = []*Format{
-	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, cloudFrontLive, iis, w3cExtended,
+	caddyJSON, traefikJSON, anyJSON, gcs, cloudFront, cloudFrontLive, iis, w3cExtended, zeekHTTP,
 	awsALB, awsELB, awsNLB, awsS3, haproxyHTTP, haproxyTCP, squid, envoy, istio, sslRequest, npmProxy, npmOther,
 	traefikCLF, vhost, vhostCommon, combined, common, labelled, logfmt, ginLog, iisNative,
 	uwsgiLog, uvicornLog, sanicLog, tornadoLog, djangoLog, phpServer, railsLog, giteaLog, morgan, koaLog, fiberLog,
@@ -39,6 +39,7 @@ var aliases = map[string]string{
 	"gunicorn":       "apache_combined",
 	"flask":          "apache_common",
 	"werkzeug":       "apache_common",
+	"zeek":           "zeek_http",
 	"jupyter":        "tornado",
 	"forgejo":        "gitea",
 	"express":        "morgan",

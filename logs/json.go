@@ -100,6 +100,10 @@ func (p *Parser) settleKeys(whole bool) grade {
 			p.req.Client, p.req.Host, p.seen = a, nil, p.seen|sawClient
 		}
 	}
+	if p.seen&(sawTime|sawStatus) == sawStatus && (p.seen&sawRequest != 0 || len(p.req.Method) > 0) {
+		// Of a framework that leaves the time to who takes its lines, as Lograge does, whose durations are in a unit of its own.
+		p.seen, p.req.Took = p.seen|sawTime, -1
+	}
 	g := p.settle(whole)
 	if !target || p.seen&(sawClient|sawStatus) == 0 {
 		return misfit
@@ -300,6 +304,9 @@ func (p *Parser) setLoose(f meaning, value []byte) bool {
 		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' { // Logstash leaves the line's quotes
 			value = value[1 : n-1]
 		}
+		if string(p.scratch.path) == "ua" && bytes.IndexByte(value, '%') >= 0 && bytes.IndexByte(value, ' ') < 0 { // Akamai's
+			value = p.scratch.query(value)
+		}
 	case partTime, partDate, partClock:
 		return len(value) > 1 && p.set(f.what, 0, value)
 	}
@@ -388,6 +395,23 @@ func (s *scratch) undo(b []byte) []byte {
 			continue
 		default:
 			s.text = append(s.text, '\\')
+		}
+		s.text = append(s.text, c)
+	}
+	return s.text[start:len(s.text):len(s.text)]
+}
+
+// query undoes "%20" and "+" into memory of the parser's own, valid until the next line.
+func (s *scratch) query(b []byte) []byte {
+	start := len(s.text)
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(b) && hexDigit(b[i+1]) >= 0 && hexDigit(b[i+2]) >= 0:
+			c = byte(hexDigit(b[i+1])<<4 | hexDigit(b[i+2]))
+			i += 2
 		}
 		s.text = append(s.text, c)
 	}

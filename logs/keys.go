@@ -11,7 +11,7 @@ const auto time.Duration = 0
 // Traefik (doc.traefik.io/traefik/observability/access-logs), the Elastic Common Schema
 // (elastic.co/guide/en/ecs/current), Google's LogEntry.httpRequest, HAProxy's and Envoy's documented JSON formats, and of
 // the loggers of the common web frameworks. Of clouds and CDNs: Azure's Application Gateway and Front Door, AWS's API Gateway and WAF,
-// Cloudflare's Logpush, Fastly.
+// Cloudflare's Logpush, Fastly, Akamai's DataStream.
 var keys = map[string]meaning{
 	"time":        {what: partTime, rank: 2},
 	"timestamp":   {what: partTime, rank: 3},
@@ -244,6 +244,11 @@ var keys = map[string]meaning{
 	"properties.referer":                    {what: partReferer, rank: 4},
 	"properties.httpversion":                {what: partProto, rank: 2},
 	"resourcepath":                          {what: partURI, rank: 1},
+	"cliip":                                 {what: partClient, rank: 5},
+	"reqtimesec":                            {what: partTime, rank: 3},
+	"reqhost":                               {what: partHost, rank: 5},
+	"reqpath":                               {what: partURI, rank: 5},
+	"querystr":                              {what: partQuery, rank: 2},
 	"clientrequesturi":                      {what: partURI, rank: 6},
 	"clientrequestpath":                     {what: partURI, rank: 5},
 	"clientrequestmethod":                   {what: partMethod, rank: 5},

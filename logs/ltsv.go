@@ -1,6 +1,9 @@
 package logs
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // labelled is the format of ltsv.org: labels and values with a colon between, parted by tabs.
 var labelled = &Format{Name: "ltsv", read: readLTSV}
@@ -67,6 +70,11 @@ func readLogfmt(p *Parser, line []byte) grade {
 	if t, n := p.stamps.any(line); n > 0 {
 		p.req.Time, p.seen = t, sawTime
 		line = line[n:]
+	} else if n := bytes.IndexByte(line[:min(len(line), maxLogger)], '='); n > len("I, [2026-11-22T14:03:07") {
+		// A logger's own.
+		if p.timeIn(line[:n]); p.req.Time.IsZero() {
+			p.seen = 0
+		}
 	}
 	pairs := 0
 	for at := 0; at < len(line); {
@@ -114,8 +122,11 @@ func readLogfmt(p *Parser, line []byte) grade {
 	return p.settleKeys(true)
 }
 
-// logfmtKeys are the keys of Heroku's router (devcenter.heroku.com/articles/http-routing, "Heroku router log format").
+// logfmtKeys are the keys of Heroku's router (devcenter.heroku.com/articles/http-routing, "Heroku router log format") and of others that mean
+// something of their own in such lines.
 var logfmtKeys = map[string]meaning{
 	"fwd":     {what: partForward, rank: 1},
 	"service": {what: partTook, unit: auto, rank: 1},
+	// Lograge's, of Rails; others write a suffix.
+	"duration": {what: partTook, unit: time.Millisecond, rank: 6},
 }

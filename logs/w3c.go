@@ -101,6 +101,18 @@ var w3cParts = map[string]meaning{
 	"cs(true-client-ip)":   {what: partReal, rank: 2},
 	"cs(cf-connecting-ip)": {what: partReal, rank: 3},
 	"cs(x-real-ip)":        {what: partReal, rank: 1},
+
+	// Zeek's http.log (docs.zeek.org/en/current/logs/http.html).
+	"ts":                {what: partTime},
+	"id.orig_h":         {what: partClient, rank: 3},
+	"method":            {what: partMethod},
+	"host":              {what: partHost, rank: 1},
+	"uri":               {what: partURI, rank: 1},
+	"referrer":          {what: partReferer},
+	"user_agent":        {what: partAgent},
+	"response_body_len": {what: partSize, rank: 1},
+	"status_code":       {what: partStatus},
+	"username":          {what: partUser},
 }
 
 var fieldsDirective, dateDirective = []byte("#Fields:"), []byte("#Date:")
