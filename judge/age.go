@@ -68,26 +68,21 @@ func (t *Table) Follow() {
 }
 
 // broadly counts a request for the broad rules, if its address or network is busy enough for any.
-func (t *Table) broadly(r *connwarden.Request, l *ledger, addr *[16]byte) {
+func (t *Table) broadly(got *reading, l *ledger, addr *[16]byte) {
 	v := t.live
 	slot := &v.nets[netSlot(addr)]
 	*slot = sum16(*slot, 1)
 	if l.all.sum() < v.all && l.named.sum() < v.named && *slot < v.net {
 		return
 	}
-	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
-	for _, h := range t.match.BroadToo() {
-		rule := &t.rules[h.Rule]
-		got.pass = h.Pass
-		if rule.Distinct != "" {
-			got.value = t.requestValue(rule.Distinct, r)
-		}
+	for _, h := range t.match.Broad() {
+		rule := t.fits(got, h)
 		if rule.By == rules.ByNet {
 			if uint64(*slot) >= rule.Count/netShare {
-				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
+				t.group(h.Rule, rule, t.requestKey(rule.By, got.request), got)
 			}
 		} else if l.most(rule) >= rule.Count {
-			l = t.count(l, addr, h.Rule, rule, &got)
+			l = t.count(l, addr, h.Rule, rule, got)
 			if l.cell < 0 {
 				continue
 			}

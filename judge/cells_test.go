@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/connwarden/connwarden"
 )
 
 // TestMergeFull: the sum of two full tables is as full as one, what did not fit is counted, and who is accused stays.
@@ -12,12 +14,14 @@ func TestMergeFull(t *testing.T) {
 	set := compiled(t)
 	half := func(net string) *Table {
 		table := New(Options{Rules: set})
+		fails := func(addr string, at time.Time) {
+			table.Event(&connwarden.Event{Time: at, Client: netip.MustParseAddr(addr), Service: "sshd", Kind: connwarden.EventAuthFailed, From: connwarden.Source{Name: "auth.log", Trust: connwarden.TrustRoot}})
+		}
 		for i := range 12 {
-			table.Request(request(net+".255.255.255", "POST", "/wp-login.php", 200, start.Add(time.Duration(i)*time.Second), int64(i)))
+			fails(net+".255.255.255", start.Add(time.Duration(i)*time.Second))
 		}
 		for i := range maxCells { // each has a cell
-			addr := fmt.Sprintf("%s.%d.%d.%d", net, i>>16, i>>8&255, i&255)
-			table.Request(request(addr, "POST", "/xmlrpc.php", 403, start.Add(time.Minute), int64(1000+i)))
+			fails(fmt.Sprintf("%s.%d.%d.%d", net, i>>16, i>>8&255, i&255), start.Add(time.Minute))
 		}
 		return table
 	}

@@ -40,7 +40,9 @@ type ledger struct {
 	all         peak   // of all requests
 	named       peak   // of those that may fit a broad rule that names something
 	claim       uint16
-	direct      bool // a request came from it without a proxy between
+	hits        uint16 // requests that fit any rule by address which waits for the second look
+	least       uint16 // the least count of these rules; 0: none
+	direct      bool   // a request came from it without a proxy between
 }
 
 // peak is the busiest minute.
@@ -251,7 +253,21 @@ func (l *ledger) request(w *waiting) {
 	if w.named {
 		l.named.add()
 	}
+	if w.least > 0 {
+		l.hit(1, w.least)
+	}
 }
+
+// hit adds requests that fit rules by address, the least of whose counts is given.
+func (l *ledger) hit(n, least uint16) {
+	l.hits = sum16(l.hits, n)
+	if l.least == 0 || least < l.least {
+		l.least = least
+	}
+}
+
+// suspect tells whether a rule by address that waits for the second look may be met.
+func (l *ledger) suspect() bool { return l.least > 0 && l.hits >= l.least }
 
 func (p *peak) add() {
 	p.within = sum16(p.within, 1)
@@ -309,6 +325,9 @@ func (l *ledger) merge(o *ledger) {
 	l.direct = l.direct || o.direct
 	l.all.merge(&o.all)
 	l.named.merge(&o.named)
+	if o.least > 0 {
+		l.hit(o.hits, o.least)
+	}
 }
 
 func (l *ledger) peer() Peer {

@@ -7,13 +7,13 @@ import (
 	"github.com/connwarden/connwarden/rules"
 )
 
-// Second is what a second look at the same logs is for: the requests of the busiest addresses and networks, which are
-// too many to be counted by time for everyone, and the requests that agree with what was in doubt. It is read by the
-// tables of several workers.
+// Second is what a second look at the same logs is for: the requests of the addresses that may meet a rule, and of the busiest
+// networks, which are too many to be counted by time for everyone, and the requests that agree with what was in doubt. It is
+// read by the tables of several workers.
 type Second struct {
 	first   *Table
 	broad   []int   // broad rules by address
-	busy    ledgers // of those that any of them may be met by
+	busy    ledgers // of those that any rule by address may be met by
 	nets    map[netip.Prefix]bool
 	doubts  []Doubt
 	doubted map[[16]byte][]int
@@ -59,8 +59,11 @@ func (s *Second) Wants(a netip.Addr) bool {
 	return len(s.doubted) > 0 && s.doubted[addr] != nil || len(s.nets) > 0 && s.nets[netOf(a)]
 }
 
-// may tells whether any broad rule can be met by an address.
+// may tells whether any rule that waits for the second look can be met by an address.
 func (s *Second) may(l *ledger) bool {
+	if l.suspect() {
+		return true
+	}
 	for _, i := range s.broad {
 		if r := &s.first.rules[i]; l.most(r) >= r.Count {
 			return true
@@ -110,14 +113,17 @@ func (t *Table) again(r *connwarden.Request) {
 	if busy == nil && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
 		return
 	}
-	t.pathKnown = false
-	got := reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
-	for _, h := range t.match.Broad(r) {
-		rule := &t.rules[h.Rule]
-		got.pass = h.Pass
-		if rule.Distinct != "" {
-			got.value = t.requestValue(rule.Distinct, r)
+	hits := t.match.Request(r)
+	got := t.reading(r)
+	if busy != nil && busy.suspect() {
+		for _, h := range hits {
+			if rule := t.fits(&got, h); rule.By == rules.ByIP {
+				t.count(t.ledger(&addr), &addr, h.Rule, rule, &got)
+			}
 		}
+	}
+	for _, h := range t.match.Broad() {
+		rule := t.fits(&got, h)
 		switch {
 		case rule.By == rules.ByNet:
 			if s.nets[netOf(r.Client)] {

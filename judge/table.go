@@ -125,7 +125,8 @@ func (t *Table) Request(r *connwarden.Request) {
 	hits := t.match.Request(r)
 	w.named = t.match.Busy()
 	if t.live == nil {
-		if t.later(&w); len(hits) == 0 {
+		grouped := t.suspect(&w, hits)
+		if t.later(&w); !grouped {
 			return
 		}
 	}
@@ -136,24 +137,54 @@ func (t *Table) Request(r *connwarden.Request) {
 		}
 		l.request(&w)
 	}
-	t.pathKnown = false
+	got := t.reading(r)
 	for _, h := range hits {
-		rule := &t.rules[h.Rule]
-		got := reading{at: w.at, refused: r.Status >= 400, pass: h.Pass, from: &r.From, request: r, addr: r.Client}
-		if rule.Distinct != "" {
-			got.value = t.requestValue(rule.Distinct, r)
-		}
-		if rule.By != rules.ByIP && !h.Pass {
+		rule := t.fits(&got, h)
+		switch {
+		case rule.By == rules.ByIP && t.live == nil:
+			continue
+		case rule.By != rules.ByIP && !h.Pass:
 			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 		}
 		l = t.count(l, &w.addr, h.Rule, rule, &got)
 	}
 	if t.live != nil {
-		t.broadly(r, l, &w.addr)
+		t.broadly(&got, l, &w.addr)
 		if r.Status >= 400 {
 			t.fails(r, &w.addr)
 		}
 	}
+}
+
+// suspect notes what a request may prove against its address, and tells whether it fits a rule of groups. What rules by
+// address count waits for the second look, which counts it for those alone who have as many readings of any such rules as the
+// least of these asks for: nobody else can meet one, whatever its window, and whether readings or different values are counted.
+func (t *Table) suspect(w *waiting, hits []rules.Hit) (grouped bool) {
+	for _, h := range hits {
+		rule := &t.rules[h.Rule]
+		if rule.By != rules.ByIP {
+			grouped = true
+		} else if least := uint16(min(rule.Count, math.MaxUint16)); !h.Pass && (w.least == 0 || least < w.least) {
+			w.least = least
+		}
+	}
+	return grouped
+}
+
+// reading is a request as rules count it.
+func (t *Table) reading(r *connwarden.Request) reading {
+	t.pathKnown = false
+	return reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
+}
+
+// fits makes a request's reading that of a rule which it fits.
+func (t *Table) fits(g *reading, h rules.Hit) *rules.Rule {
+	rule := &t.rules[h.Rule]
+	g.pass = h.Pass
+	if rule.Distinct != "" {
+		g.value = t.requestValue(rule.Distinct, g.request)
+	}
+	return rule
 }
 
 // claim asks what an agent claims to be, and remembers it in the first of two places that its hash leads to; what stood
@@ -321,6 +352,9 @@ func (t *Table) evict() {
 
 // accused tells whether any rule has seen enough of an address.
 func (t *Table) accused(l *ledger) bool {
+	if l.suspect() {
+		return true
+	}
 	for c := range t.cells.of(l.cell) {
 		if r := &t.rules[c.rule]; r.By == rules.ByIP && uint64(c.total) >= r.Count {
 			return true

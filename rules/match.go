@@ -43,38 +43,6 @@ func (m *Matcher) look(l Look) *memory {
 
 // Request returns the rules that a request fits, but for broad ones. The result is valid until the next call.
 func (m *Matcher) Request(r *connwarden.Request) []Hit {
-	mem := m.request(r)
-	if mem == nil {
-		return nil
-	}
-	return mem.fits(mem.last.narrow, &m.sub)
-}
-
-// Busy tells whether the request that was last asked about may fit a broad rule that names something.
-func (m *Matcher) Busy() bool {
-	mem := m.looks[Requests]
-	return mem != nil && mem.last.busy
-}
-
-// Broad returns the broad rules that a request fits. The result is valid until the next call.
-func (m *Matcher) Broad(r *connwarden.Request) []Hit {
-	if m.request(r) == nil {
-		return nil
-	}
-	return m.BroadToo()
-}
-
-// BroadToo returns the broad rules that the request fits that was last asked about. The result is valid until the next
-// call.
-func (m *Matcher) BroadToo() []Hit {
-	mem := m.looks[Requests]
-	if mem == nil {
-		return nil
-	}
-	return mem.fits(mem.last.broad, &m.sub)
-}
-
-func (m *Matcher) request(r *connwarden.Request) *memory {
 	mem := m.look(Requests)
 	if mem == nil {
 		return nil
@@ -89,7 +57,23 @@ func (m *Matcher) request(r *connwarden.Request) *memory {
 	}
 	s.addr = r.Client
 	mem.match(s, min(r.Status, 999))
-	return mem
+	return mem.fits(mem.last.narrow, s)
+}
+
+// Busy tells whether the request that was last asked about may fit a broad rule that names something.
+func (m *Matcher) Busy() bool {
+	mem := m.looks[Requests]
+	return mem != nil && mem.last.busy
+}
+
+// Broad returns the broad rules that the request fits that was last asked about. The result is valid until the next
+// call.
+func (m *Matcher) Broad() []Hit {
+	mem := m.looks[Requests]
+	if mem == nil {
+		return nil
+	}
+	return mem.fits(mem.last.broad, &m.sub)
 }
 
 var kinds = [...][]byte{[]byte("http"), []byte("tls"), []byte("empty"), []byte("garbage")}

@@ -112,7 +112,7 @@ func (e *explainer) Request(r *connwarden.Request) {
 	l.Kind, l.User, l.Trust = r.Kind.String(), report.Clean(string(r.User)), r.From.Trust.String()
 	if e.match != nil {
 		e.touch(l, e.match.Request(r))
-		e.touch(l, e.match.Broad(r))
+		e.touch(l, e.match.Broad())
 	}
 	if r.Client.IsValid() {
 		l.Client = text(r.Client.String())

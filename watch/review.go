@@ -138,13 +138,6 @@ func (r *review) read(ctx context.Context) error {
 		r.sum.heard = latest(r.sum.heard, &f.heard)
 	}
 	mergeFaults(folds)
-	addresses, counts := r.sum.ledgers.Evicted()
-	if addresses > 0 {
-		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", addresses)
-	}
-	if counts > 0 {
-		r.p.Say("rules", "too many groups to keep: %d counts of those farthest from any bound were let go", counts)
-	}
 	r.second = r.sum.ledgers.Second()
 	if len(r.opt.Files) > 0 && r.opt.Now.IsZero() {
 		if end := latest(latest(r.sum.pages.Last(), &r.sum.last), &r.sum.heard); !end.IsZero() {
@@ -212,6 +205,13 @@ func (r *review) again(ctx context.Context) error {
 		if n := r.sum.ledgers.Adopt(sum.again); n > 0 {
 			r.p.Say("error logs", "%d lines that a client can forge were not counted: no request agrees with them", n)
 		}
+	}
+	addresses, counts := r.sum.ledgers.Evicted()
+	if addresses > 0 {
+		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", addresses)
+	}
+	if counts > 0 {
+		r.p.Say("rules", "too many groups to keep: %d counts of those farthest from any bound were let go", counts)
 	}
 	for i, key := range rows {
 		n, _ := sum.distinct.Count(key)
