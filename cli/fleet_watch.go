@@ -177,6 +177,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 		return err
 	}
 	defer m.keeper.close()
+	spareHubs(ctx, m.keeper.w.keeper, id)
 	go func() { // nudges reach the agent, and tell when the host left
 		tick := time.NewTicker(lookAgain)
 		defer tick.Stop()
