@@ -87,6 +87,10 @@ func (m *member) Own(ctx context.Context) (map[string]fleet.Decision, error) {
 		if c.Number <= m.last {
 			continue
 		}
+		if c.By.Kind == connwarden.ByFleet && c.Verb == "block" { // by block below, about nothing of this host's own
+			m.last = c.Number
+			continue
+		}
 		whole, err := journal.Change(ctx, c.Number)
 		if err != nil {
 			return nil, err
@@ -261,15 +265,15 @@ func (m *member) Apply(ctx context.Context, orders []fleet.Order) ([]string, err
 		}
 		return why, nil
 	}
-	if _, err := m.Own(ctx); err != nil { // whom this host blocks itself
-		return nil, err
-	}
-	m.prune()
 	w := m.keeper.w
 	if err := w.hold(ctx, filepath.Join(w.plan.StateDir, "lock")); err != nil {
 		return nil, err
 	}
 	defer m.keeper.release()
+	if _, err := m.Own(ctx); err != nil { // whom this host blocks itself, as long as the lock is held
+		return nil, err
+	}
+	m.prune()
 	if err := m.lift(ctx, orders); err != nil {
 		return nil, err
 	}
@@ -347,7 +351,6 @@ func (m *member) allows(ctx context.Context, orders []fleet.Order, why []string)
 func (m *member) block(ctx context.Context, orders []fleet.Order, why []string) error {
 	var requests []block.Request
 	now := m.clock()
-	byTarget := map[netip.Prefix][]int{}
 	for i := range orders {
 		o := &orders[i]
 		if o.Lift || o.Kind != fleet.KindBlock {
@@ -357,10 +360,14 @@ func (m *member) block(ctx context.Context, orders []fleet.Order, why []string) 
 			why[i] = fleet.Ours
 			continue
 		}
-		byTarget[block.Automatic(o.Target)] = append(byTarget[block.Automatic(o.Target)], i)
-		requests = append(requests, block.Request{
-			Target: o.Target, Scope: o.Scope, Drivers: m.drivers, For: o.Until.Sub(now), By: fromFleet(o.From), Why: o.Why,
-		})
+		r := block.Request{Target: o.Target, Scope: o.Scope, Drivers: m.drivers, For: o.Until.Sub(now), By: fromFleet(o.From), Why: o.Why}
+		if r.Why == "" {
+			var err error
+			if r.Why, err = m.before(ctx, &r); err != nil {
+				return err
+			}
+		}
+		requests = append(requests, r)
 	}
 	if len(requests) == 0 {
 		return nil
@@ -369,22 +376,42 @@ func (m *member) block(ctx context.Context, orders []fleet.Order, why []string) 
 	if out == nil {
 		return err
 	}
-	made := map[netip.Prefix]bool{}
-	for i := range out.Blocks {
-		made[out.Blocks[i].Target] = true
-	}
-	for _, r := range out.Refused {
-		if made[r.Target] {
-			continue // by another firewall it is
-		}
-		for _, i := range byTarget[r.Target] {
-			why[i] = r.Why
-		}
-	}
+	refused(out, orders, why)
 	if out.Change == 0 {
 		return err
 	}
 	return m.did(out, err) // what a firewall did not take stays wanted, and the daemon's sync tries again
+}
+
+// before is why the same host had the same blocked here the last time: the agent keeps no reason of what this host held.
+func (m *member) before(ctx context.Context, r *block.Request) (why string, err error) {
+	const most = 100
+	past, err := m.keeper.w.keeper.Journal.Past(ctx, block.Automatic(r.Target), most)
+	for _, p := range past {
+		if p.Target == block.Automatic(r.Target) && p.Scope == r.Scope && p.By == r.By {
+			return p.Why, nil
+		}
+	}
+	return "", err
+}
+
+// refused notes why orders of blocks were not followed by any firewall.
+func refused(out *block.Outcome, orders []fleet.Order, why []string) {
+	if len(out.Refused) == 0 {
+		return
+	}
+	reasons := make(map[netip.Prefix]string, len(out.Refused))
+	for _, r := range out.Refused {
+		reasons[r.Target] = r.Why
+	}
+	for i := range out.Blocks {
+		delete(reasons, out.Blocks[i].Target) // by another firewall it is
+	}
+	for i := range orders {
+		if o := &orders[i]; why[i] == "" && !o.Lift && o.Kind == fleet.KindBlock {
+			why[i] = reasons[block.Automatic(o.Target)]
+		}
+	}
 }
 
 // did tells what an act did. The error is returned only where nothing was written down.

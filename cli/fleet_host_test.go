@@ -220,7 +220,7 @@ func TestReaderStandsAside(t *testing.T) {
 
 // BenchmarkJoin is a host that takes over what a large fleet has in force, in the batches of the agent.
 func BenchmarkJoin(b *testing.B) {
-	const all, batch = 100_000, 50_000
+	const all, batch = 100_000, 4096
 	for b.Loop() {
 		b.StopTimer()
 		m := newMember(b)

@@ -40,6 +40,7 @@ type Options struct {
 	Problem  func(connwarden.Problem)      // told what cannot be seen or done; the same one perhaps often
 	Refused  func(Refusal)                 // told what was not taken
 	Review   func() (json []byte, _ error) // answers who may ask for it; nil: nobody gets one. On a goroutine of its own
+	Ease     func()                        // much was taken over at once, of which memory is left; nil: nothing is done
 	Every    time.Duration                 // between two rounds by the clock; 0: a second
 }
 
@@ -97,9 +98,8 @@ const (
 	pace = PerMinute - 100
 	// renewEvery is how often what lasts is shared again.
 	renewEvery = 24 * time.Hour
-	// ordersAtOnce are what the host is asked for in one change. Each looks through its whole journal, so that many are
-	// better than few; a firewall takes so many in a tenth of a second.
-	ordersAtOnce = 20_000
+	// ordersAtOnce are what the host is asked for in one change: each needs some 3 KB until it is done.
+	ordersAtOnce = 4096
 	applyRest    = 5 * time.Second
 	redialMost   = 30 * time.Second
 )
@@ -238,7 +238,7 @@ func (a *agent) tell(ctx context.Context, now time.Time) {
 	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
 	a.opt.Host.Status(ctx, &s)
 	s.Blocks += a.t.blocks()
-	s.Fleet = StatusFleet{Held: len(a.t.applied), Known: len(a.t.places), Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: (-a.ahead).Seconds()}
+	s.Fleet = StatusFleet{Held: a.t.held, Known: a.t.known, Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: (-a.ahead).Seconds()}
 	b, err := s.encode()
 	if err != nil {
 		a.problem(err.Error())
@@ -337,9 +337,12 @@ func (a *agent) act(ctx context.Context) {
 	if now.Before(a.rest) {
 		return
 	}
-	for ctx.Err() == nil {
+	for changes := 0; ctx.Err() == nil; changes++ {
 		orders := a.t.orders(now, a.ready, ordersAtOnce)
 		if len(orders) == 0 {
+			if changes > 1 && a.opt.Ease != nil {
+				a.opt.Ease()
+			}
 			return
 		}
 		why, err := a.opt.Host.Apply(ctx, orders)
@@ -347,7 +350,7 @@ func (a *agent) act(ctx context.Context) {
 			o := &orders[i]
 			switch {
 			case err != nil:
-				a.t.dirty[place{o.Kind, o.Target, o.Scope}] = true
+				a.t.again(o)
 			case why[i] != "":
 				a.t.done(o, why[i], now)
 				if why[i] == Ours {

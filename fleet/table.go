@@ -3,57 +3,15 @@ package fleet
 import (
 	"cmp"
 	"errors"
-	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+	"unique"
 
 	"github.com/connwarden/connwarden"
 )
-
-// Policy is what this host takes of what others decide. The zero value takes all within the defaults.
-type Policy struct {
-	Kinds     []Kind   // nil: all
-	Groups    []string // words; nil: all
-	Score     int      // blocks by verdicts below it are left out
-	Agree     int      // as many hosts must want a block; 0 is 1
-	PerMinute int      // decisions of one host in a minute of the engine's clock; 0: PerMinute
-	Most      int      // decisions of one host at a time; 0: MostOfHost
-	Widest4   int      // prefixes that are shorter are left out; 0: Widest4
-	Widest6   int      // likewise; 0: Widest6
-}
-
-// Defaults of a policy.
-const (
-	// PerMinute is what a host's own guard lets its judge block in a minute.
-	PerMinute = 2000
-	// MostOfHost times a /24 is some thousandth of all IPv4 addresses: what a stolen host can cut off at worst.
-	MostOfHost = 20_000
-	Widest4    = 24
-	Widest6    = 48
-	// maxPardons bounds what each block is compared with.
-	maxPardons = 1000
-	// maxPlaces bounds memory: some 20 MB.
-	maxPlaces = 200_000
-)
-
-// place is what a decision is about, whoever decided.
-type place struct {
-	kind   Kind
-	target netip.Prefix
-	scope  connwarden.Scope
-}
-
-func (k *Key) place() place { return place{k.Kind, k.Target, k.Scope} }
-
-// claim is what one host decided about a place.
-type claim struct {
-	from  *peer
-	end   int64 // Unix milliseconds of our clock
-	why   string
-	by    connwarden.Origin
-	score uint8
-}
 
 // peer is another host.
 type peer struct {
@@ -72,7 +30,8 @@ type Message struct {
 	Data    []byte
 }
 
-// Order is what the agent asks of this host.
+// Order is what the agent asks of this host. By, Score and Why are missing where this host held it before and let go meanwhile:
+// its journal has them.
 type Order struct {
 	Kind   Kind
 	Target netip.Prefix
@@ -107,14 +66,18 @@ type mine struct {
 type table struct {
 	policy      Policy
 	group, host string
-	seq         uint64           // of the last message
-	peers       map[string]*peer // by host
-	places      map[place][]claim
-	pardons     map[place]bool // those of places that are pardons
+	seq         uint64            // of the last message
+	hosts       map[string]uint32 // numbers of peers
+	peers       numbered[peer]
+	places      map[place]spot
+	more        map[place][]claim // of places with several, those behind the first
+	known, held int               // places with claims, and those where this host holds something for the fleet
+	sayings     numbered[said]
+	pardons     map[place]netip.Prefix // those of places that are pardons
 	own         map[string]mine
-	applied     map[place]int64 // what this host holds for the fleet, and its ends in Unix milliseconds
-	refused     map[place]time.Time
-	dirty       map[place]bool
+	refused     map[place]seconds  // since when
+	dirty       map[place]struct{} // to be looked at
+	due         []place            // likewise, in order
 	poisoned    int
 	dropped     int                             // beyond bounds, or not within the policy
 	tell        func(Refusal)                   // of what is left out
@@ -125,25 +88,42 @@ func newTable(p Policy, group, host string) *table {
 	p.PerMinute, p.Most = cmp.Or(p.PerMinute, PerMinute), cmp.Or(p.Most, MostOfHost)
 	p.Widest4, p.Widest6, p.Agree = cmp.Or(p.Widest4, Widest4), cmp.Or(p.Widest6, Widest6), max(p.Agree, 1)
 	return &table{
-		policy: p, group: group, host: host, applied: map[place]int64{}, refused: map[place]time.Time{},
-		peers: map[string]*peer{}, places: map[place][]claim{}, pardons: map[place]bool{}, own: map[string]mine{}, dirty: map[place]bool{},
+		policy: p, group: group, host: host, refused: map[place]seconds{}, hosts: map[string]uint32{}, places: map[place]spot{}, more: map[place][]claim{},
+		pardons: map[place]netip.Prefix{}, own: map[string]mine{}, dirty: map[place]struct{}{},
 		tell: func(Refusal) {}, bad: func(string, error) {},
 	}
 }
 
 // forget empties the table of what the bucket said, for a bucket that is another or is read from the start.
 func (t *table) forget() {
-	for p := range t.places {
-		t.dirty[p] = true
+	for where, s := range t.places {
+		t.dirty[where] = struct{}{}
+		if s.held == 0 {
+			delete(t.places, where)
+			continue
+		}
+		t.places[where] = spot{held: s.held}
 	}
-	for p := range t.applied {
-		t.dirty[p] = true
-	}
-	clear(t.places)
+	clear(t.more)
 	clear(t.pardons)
 	clear(t.own)
-	clear(t.peers)
-	t.seq = 0
+	clear(t.hosts)
+	t.peers, t.sayings = numbered[peer]{}, numbered[said]{}
+	t.known, t.seq = 0, 0
+}
+
+// peer returns the number of another host.
+func (t *table) peer(k *Key) uint32 {
+	n := t.hosts[k.Host]
+	if n == 0 {
+		host := strings.Clone(k.Host) // not the whole subject
+		n = t.peers.add(peer{host: host})
+		t.hosts[host] = n
+	}
+	if p := t.peers.at(n); p.group != k.Group {
+		p.group, p.minute, p.count = strings.Clone(k.Group), 0, 0
+	}
+	return n
 }
 
 // take reads one message. ahead is how far the engine's clock is ahead of ours. A message that was read before changes
@@ -178,12 +158,9 @@ func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
 		}
 		return
 	}
-	p := t.peers[k.Host]
-	if p == nil || p.group != k.Group {
-		p = &peer{group: k.Group, host: k.Host}
-		t.peers[k.Host] = p
-	}
-	t.drop(k.place(), p) // what stood there is no more
+	n := t.peer(&k)
+	t.drop(k.place(), n) // what stood there is no more
+	p := t.peers.at(n)
 	if minute := m.Time.Unix() / 60; minute != p.minute {
 		p.minute, p.count = minute, 0
 	}
@@ -207,7 +184,7 @@ func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
 		t.tell(Refusal{k.Kind, k.Target, k.Host, why})
 		return
 	}
-	t.put(p, &d, end)
+	t.put(n, &d, end)
 }
 
 func (t *table) poison(subject string, err error) {
@@ -215,75 +192,94 @@ func (t *table) poison(subject string, err error) {
 	t.bad(subject, err)
 }
 
-// unwanted says why the policy leaves a decision out; nothing if it does not.
-func (t *table) unwanted(p *peer, d *Decision) string {
-	widest := t.policy.Widest6
-	if d.Target.Addr().Is4() {
-		widest = t.policy.Widest4
-	}
-	switch {
-	case t.policy.Kinds != nil && !slices.Contains(t.policy.Kinds, d.Kind):
-		return fmt.Sprintf("no %s of other hosts is taken here (fleet.accept)", d.Kind)
-	case t.policy.Groups != nil && !slices.Contains(t.policy.Groups, d.Group):
-		return fmt.Sprintf("the group %s is none that is listened to here (fleet.groups)", d.Group)
-	case d.Target.Bits() < widest:
-		return fmt.Sprintf("it is wider than /%d", widest)
-	case d.Kind == KindBlock && d.By.Kind != connwarden.ByOperator && d.Score < t.policy.Score:
-		return fmt.Sprintf("its score of %d is below %d (fleet.score)", d.Score, t.policy.Score)
-	case p.count > t.policy.PerMinute:
-		return fmt.Sprintf("more than %d decisions of one host in a minute", t.policy.PerMinute)
-	case p.claims >= t.policy.Most:
-		return fmt.Sprintf("more than %d decisions of one host", t.policy.Most)
-	case len(t.places) >= maxPlaces && t.places[d.place()] == nil:
-		return fmt.Sprintf("more than %d decisions of the fleet", maxPlaces)
-	case d.Kind == KindPardon && len(t.pardons) >= maxPardons && !t.pardons[d.place()]:
-		return fmt.Sprintf("more than %d pardons of the fleet", maxPardons)
-	}
-	return ""
-}
-
 // put notes what a host decided.
-func (t *table) put(p *peer, d *Decision, end time.Time) {
+func (t *table) put(from uint32, d *Decision, end time.Time) {
 	where := d.place()
-	t.places[where] = append(t.places[where], claim{p, end.UnixMilli(), d.Why, d.By, uint8(d.Score)})
-	p.claims++
+	c := claim{from, t.sayings.add(said{d.Why, unique.Make(d.By), uint8(d.Score)}), inSeconds(end)}
+	s := t.places[where]
+	if s.from != 0 {
+		t.more[where] = append(t.more[where], c)
+	} else {
+		s.claim = c
+		t.places[where] = s
+		t.known++
+	}
+	t.peers.at(from).claims++
 	t.changed(where)
 	if where.kind == KindPardon {
-		t.pardons[where] = true
+		t.pardons[where] = d.Target
 	}
 }
 
 // drop takes away what a host decided.
-func (t *table) drop(where place, p *peer) {
-	list := t.places[where]
-	i := slices.IndexFunc(list, func(c claim) bool { return c.from.host == p.host })
-	if i < 0 {
-		return
+func (t *table) drop(where place, from uint32) {
+	if t.without(where, func(c claim) bool { return c.from == from }) {
+		t.changed(where)
 	}
-	list[i].from.claims--
-	t.keep(where, slices.Delete(list, i, i+1))
-	t.changed(where)
 }
 
-func (t *table) keep(where place, list []claim) {
-	if len(list) > 0 {
-		t.places[where] = list
+// claims are those of a place, of which there are some.
+func (t *table) claims(where place) []claim {
+	list := make([]claim, 1, 4)
+	list[0] = t.places[where].claim
+	return append(list, t.more[where]...)
+}
+
+// without takes claims away and tells whether there were any such.
+func (t *table) without(where place, gone func(claim) bool) bool {
+	s := t.places[where]
+	if more := t.more[where]; s.from == 0 || !gone(s.claim) && !slices.ContainsFunc(more, gone) {
+		return false
+	}
+	list := slices.DeleteFunc(t.claims(where), func(c claim) bool {
+		if !gone(c) {
+			return false
+		}
+		t.peers.at(c.from).claims--
+		t.silence(&c)
+		return true
+	})
+	delete(t.more, where)
+	if s.claim = (claim{}); len(list) > 0 {
+		if s.claim = list[0]; len(list) > 1 {
+			t.more[where] = list[1:]
+		}
+	} else {
+		t.known--
+		delete(t.pardons, where)
+	}
+	t.set(where, s)
+	return true
+}
+
+// set notes what is known of a place.
+func (t *table) set(where place, s spot) {
+	if s == (spot{}) {
+		delete(t.places, where)
 		return
 	}
-	delete(t.places, where)
-	delete(t.pardons, where)
+	t.places[where] = s
+}
+
+// silence forgets what was said of a claim.
+func (t *table) silence(c *claim) {
+	if c.said != 0 {
+		t.sayings.drop(c.said)
+		c.said = 0
+	}
 }
 
 // changed has a place looked at again, and with a pardon all that it is about.
 func (t *table) changed(where place) {
-	t.dirty[where] = true
+	t.dirty[where] = struct{}{}
 	delete(t.refused, where)
 	if where.kind != KindPardon {
 		return
 	}
+	pardoned := where.target()
 	for other := range t.places {
-		if other.kind == KindBlock && other.target.Overlaps(where.target) {
-			t.dirty[other] = true
+		if other.kind == KindBlock && other.target().Overlaps(pardoned) {
+			t.dirty[other] = struct{}{}
 		}
 	}
 }
@@ -294,18 +290,21 @@ func (t *table) gone(k Key) {
 		clear(t.own)
 		return
 	}
-	for where, list := range t.places {
-		if slices.ContainsFunc(list, func(c claim) bool { return c.from.host == k.Host }) {
-			t.drop(where, &peer{host: k.Host})
-		}
+	n := t.hosts[k.Host]
+	if n == 0 {
+		return
 	}
-	delete(t.peers, k.Host)
+	for where := range t.places {
+		t.drop(where, n)
+	}
+	t.peers.drop(n)
+	delete(t.hosts, k.Host)
 }
 
 // blocks are how many of what this host holds are.
 func (t *table) blocks() (n int) {
-	for where := range t.applied {
-		if where.kind == KindBlock {
+	for where, s := range t.places {
+		if where.kind == KindBlock && s.held != 0 {
 			n++
 		}
 	}
@@ -318,8 +317,8 @@ const refusedRest = time.Minute
 // letBe leaves what this host holds and the bucket does not speak of to end by itself: the bucket is another than the one
 // that it was read from, and its silence says nothing.
 func (t *table) letBe() {
-	for where := range t.applied {
-		if t.places[where] == nil {
+	for where, s := range t.places {
+		if s.held != 0 && s.from == 0 {
 			delete(t.dirty, where)
 		}
 	}
@@ -327,22 +326,13 @@ func (t *table) letBe() {
 
 // age drops what has ended and has those looked at again that were refused a while ago.
 func (t *table) age(now time.Time) {
-	at := now.UnixMilli()
-	for where, list := range t.places {
-		if slices.ContainsFunc(list, func(c claim) bool { return c.end <= at }) {
-			list = slices.DeleteFunc(list, func(c claim) bool {
-				if c.end <= at {
-					c.from.claims--
-				}
-				return c.end <= at
-			})
-			t.keep(where, list)
+	at := inSeconds(now)
+	ended := func(c claim) bool { return c.end <= at }
+	for where, s := range t.places {
+		if t.without(where, ended) {
 			t.changed(where)
-		}
-	}
-	for where, end := range t.applied {
-		if end <= at && t.places[where] == nil {
-			t.dirty[where] = true
+		} else if s.from == 0 && s.held <= at {
+			t.dirty[where] = struct{}{}
 		}
 	}
 	for subject, m := range t.own {
@@ -351,78 +341,143 @@ func (t *table) age(now time.Time) {
 		}
 	}
 	for where, since := range t.refused {
-		if now.Sub(since) >= refusedRest {
+		if at >= since+seconds(refusedRest/time.Second) {
 			delete(t.refused, where)
-			t.dirty[where] = true
+			t.dirty[where] = struct{}{}
 		}
 	}
 }
 
-// wanted is what this host is to hold at a place; ok is false if nothing.
-func (t *table) wanted(where place, now time.Time) (o Order, ok bool) {
-	list := t.places[where]
+// best is the claim that counts at a place: as long as enough hosts want it.
+func (t *table) best(where place) (c claim, ok bool) {
 	need := 1
 	if where.kind == KindBlock {
 		need = t.policy.Agree
 	}
-	if len(list) < need || where.kind == KindPardon {
-		return o, false
+	s := t.places[where]
+	if s.from == 0 || where.kind == KindPardon {
+		return c, false
 	}
-	if where.kind == KindBlock {
-		for p := range t.pardons {
-			if p.target.Overlaps(where.target) {
-				return o, false
+	if need == 1 && len(t.more[where]) == 0 {
+		return s.claim, true
+	}
+	list := t.claims(where)
+	if len(list) < need {
+		return c, false
+	}
+	slices.SortFunc(list, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(b.end, a.end), cmp.Compare(t.peers.at(a.from).host, t.peers.at(b.from).host))
+	})
+	return list[need-1], true
+}
+
+// wanted is the claim by which this host is to hold something at a place; ok is false if it is to hold nothing.
+func (t *table) wanted(where place, now time.Time) (c claim, ok bool) {
+	if c, ok = t.best(where); !ok || c.end <= inSeconds(now) {
+		return c, false
+	}
+	if where.kind == KindBlock && len(t.pardons) > 0 {
+		target := where.target()
+		for _, p := range t.pardons {
+			if p.Overlaps(target) {
+				return c, false
 			}
 		}
 	}
-	best := slices.Clone(list)
-	slices.SortFunc(best, func(a, b claim) int { return cmp.Or(cmp.Compare(b.end, a.end), cmp.Compare(a.from.host, b.from.host)) })
-	c := best[need-1] // as long as enough hosts want it
-	o = Order{
-		Kind: where.kind, Target: where.target, Scope: where.scope, From: c.from.host, By: c.by, Score: int(c.score), Why: c.why,
-		Until: time.UnixMilli(c.end),
-	}
-	return o, o.Until.After(now)
+	return c, true
 }
 
-// slack is by how much an end may differ before it is another: estimates of clocks do.
-const slack = 3 * time.Second
+// order asks for what a claim wants.
+func (t *table) order(where place, c claim) Order {
+	o := Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), From: t.peers.at(c.from).host, Until: c.end.time()}
+	if c.said != 0 {
+		s := t.sayings.at(c.said)
+		o.By, o.Score, o.Why = s.by.Value(), int(s.score), s.why
+	}
+	return o
+}
+
+// slack is by how much an end may differ before it is another, in seconds: estimates of clocks do.
+const slack = 3
 
 // orders are at most that many of what must change at this host. ready tells that the whole bucket was read, so that what
 // it does not have is known to be taken back.
 func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
-	for where := range t.dirty {
-		if len(list) == most {
-			break
+	var wait []place
+	for len(list) < most {
+		if len(t.due) == 0 {
+			if len(t.dirty) == 0 {
+				break
+			}
+			t.due = slices.SortedFunc(maps.Keys(t.dirty), place.compare)
+			t.dirty = map[place]struct{}{} // one that was large once stays so
 		}
-		o, ok := t.wanted(where, now)
-		end, held := t.applied[where]
+		where := t.due[0]
+		t.due = t.due[1:]
+		c, ok := t.wanted(where, now)
+		s := t.places[where]
 		_, no := t.refused[where]
 		switch {
-		case ok && held && o.Until.Sub(time.UnixMilli(end)).Abs() < slack, ok && no:
+		case ok && s.held != 0 && max(c.end, s.held)-min(c.end, s.held) < slack:
+			t.settled(where, c.from)
+		case ok && no:
 		case ok:
-			list = append(list, o)
-		case held && !ready:
-			continue // it stays dirty
-		case held && where.kind == KindBlock && end <= now.UnixMilli():
-			delete(t.applied, where) // the keeper ends it
-		case held:
-			list = append(list, Order{Kind: where.kind, Target: where.target, Scope: where.scope, Lift: true})
+			list = append(list, t.order(where, c))
+		case s.held != 0 && !ready:
+			wait = append(wait, where)
+		case s.held != 0 && where.kind == KindBlock && s.held <= inSeconds(now):
+			t.hold(where, 0) // the keeper ends it
+		case s.held != 0:
+			list = append(list, Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), Lift: true})
 		}
-		delete(t.dirty, where)
+	}
+	for _, where := range wait {
+		t.dirty[where] = struct{}{}
 	}
 	return list
 }
 
+// hold notes until when this host holds something at a place; 0: nothing.
+func (t *table) hold(where place, end seconds) {
+	s := t.places[where]
+	if s.held != 0 {
+		t.held--
+	}
+	if s.held = end; end != 0 {
+		t.held++
+	}
+	t.set(where, s)
+}
+
+// settled forgets what a host said of a claim that this host holds: its journal has it.
+func (t *table) settled(where place, from uint32) {
+	s := t.places[where]
+	if s.from == from {
+		t.silence(&s.claim)
+		t.places[where] = s
+		return
+	}
+	more := t.more[where]
+	if i := slices.IndexFunc(more, func(c claim) bool { return c.from == from }); i >= 0 {
+		t.silence(&more[i])
+	}
+}
+
+// again has an order given once more, of which nothing is known to have been done.
+func (t *table) again(o *Order) { t.dirty[o.place()] = struct{}{} }
+
 // done notes what became of an order; why is the host's reason against it, or nothing.
 func (t *table) done(o *Order, why string, now time.Time) {
-	where := place{o.Kind, o.Target, o.Scope}
+	where := o.place()
 	switch {
 	case o.Lift:
-		delete(t.applied, where)
+		t.hold(where, 0)
 	case why != "":
-		t.refused[where] = now // what it held before it still holds
+		t.refused[where] = inSeconds(now) // what it held before it still holds
 	default:
-		t.applied[where] = o.Until.UnixMilli()
+		t.hold(where, inSeconds(o.Until))
+		if from := t.hosts[o.From]; from != 0 {
+			t.settled(where, from)
+		}
 	}
 }

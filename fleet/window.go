@@ -220,7 +220,7 @@ func (w *Window) blocked(now time.Time) []Blocked {
 			delete(w.claims, where)
 			continue
 		}
-		b := Blocked{Target: where.target, Scope: where.scope, Why: c.hosts[0].why}
+		b := Blocked{Target: where.target(), Scope: where.scope.Value(), Why: c.hosts[0].why}
 		for _, s := range c.hosts {
 			b.Hosts, b.Score = append(b.Hosts, Name(s.host)), max(b.Score, s.score)
 			if s.end.After(b.Until) {
