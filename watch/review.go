@@ -206,12 +206,12 @@ func (r *review) again(ctx context.Context) error {
 			r.p.Say("error logs", "%d lines that a client can forge were not counted: no request agrees with them", n)
 		}
 	}
-	addresses, counts := r.sum.ledgers.Evicted()
+	addresses, lost := r.sum.ledgers.Evicted()
 	if addresses > 0 {
 		r.p.Say("addresses", "too many to keep: the %d that asked for least were let go", addresses)
 	}
-	if counts > 0 {
-		r.p.Say("rules", "too many groups to keep: %d counts of those farthest from any bound were let go", counts)
+	if lost > 0 {
+		r.p.Say("rules", "too many groups to keep: %d counts of those farthest from any bound were let go", lost)
 	}
 	for i, key := range rows {
 		n, _ := sum.distinct.Count(key)
