@@ -191,13 +191,20 @@ func (a *agent) problem(why string) {
 	}
 }
 
-// refuse counts what was not taken, and keeps the last of it for the others to see.
+// refuse counts what was not taken, and keeps the last of it for the others to see, each once: it is asked for every minute.
 func (a *agent) refuse(r Refusal) {
-	a.refused++
-	if len(a.recent) == maxRecent {
+	one := StatusRefusal{Kind: r.Kind.String(), Target: r.Target.String(), From: Name(r.From), Why: clip(r.Why, maxWhy), Time: a.opt.Clock().UTC()}
+	again := slices.IndexFunc(a.recent, func(o StatusRefusal) bool { return o.Kind == one.Kind && o.Target == one.Target && o.From == one.From })
+	switch {
+	case again >= 0:
+		a.recent = slices.Delete(a.recent, again, again+1)
+	case len(a.recent) == maxRecent:
 		a.recent = a.recent[1:]
+		fallthrough
+	default:
+		a.refused++
 	}
-	a.recent = append(a.recent, StatusRefusal{Kind: r.Kind.String(), Target: r.Target.String(), From: Name(r.From), Why: clip(r.Why, maxWhy), Time: a.opt.Clock().UTC()})
+	a.recent = append(a.recent, one)
 	if a.opt.Refused != nil {
 		a.opt.Refused(r)
 	}
