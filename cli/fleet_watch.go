@@ -146,8 +146,9 @@ func (c *command) member(ctx context.Context, p *Plan, f watchFlags, tell func(a
 	}
 }
 
-// fleetMemory is what 100,000 decisions of others need at most. Within softMemory alone the collector would never rest.
-const fleetMemory = 160 << 20
+// fleetMemory is what 100,000 decisions of others need, and twice as much while they are taken over. Within softMemory alone the
+// collector might never rest.
+const fleetMemory = 64 << 20
 
 // asMember shares until the host leaves.
 func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet.Identity, tell func(any), problem func(connwarden.Problem), woken chan struct{}, nudges <-chan struct{}) error {
@@ -195,7 +196,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 		}
 	}()
 	return fleet.Run(ctx, fleet.Options{
-		Identity: id, Host: m, Policy: p.Fleet.Policy, Clock: c.env.Now, Nudge: woken, Problem: problem, Review: m.review,
+		Identity: id, Host: m, Policy: p.Fleet.Policy, Clock: c.env.Now, Nudge: woken, Problem: problem, Review: m.review, Ease: ease,
 		Refused: func(r fleet.Refusal) {
 			problem(connwarden.Problem{What: r.Target.String(), Why: "the " + r.Kind.String() + " of " + fleet.Name(r.From) + " is not taken: " + r.Why})
 		},
