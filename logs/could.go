@@ -64,6 +64,45 @@ func couldBeALB(line []byte) bool {
 	return false
 }
 
+func couldBeNLB(line []byte) bool   { return starts(line, "tls ") }
+func couldBeUWSGI(line []byte) bool { return starts(line, "[pid: ") }
+func couldBeRails(line []byte) bool {
+	return starts(line, "Started ") || len(line) > 4 && line[1] == ',' && line[3] == '['
+}
+
+// couldBePHPServer tells of a line that opens a bracket whether the name of a day stands in it, and a peer's digit or bracket behind it.
+func couldBePHPServer(line []byte) bool {
+	return len(line) > 30 && line[4] == ' ' && line[25] == ']' && (isDigit(line[27]) || line[27] == '[')
+}
+
+// couldBeTornado tells of a line that opens a bracket whether the letter of a level follows, "[I ".
+func couldBeTornado(line []byte) bool { return len(line) > 3 && line[2] == ' ' && line[1] >= 'A' }
+
+// couldBeDjango tells of a line that opens a bracket whether a day and a request behind it follow: "[22/Nov/2026 14:03:07] \"".
+func couldBeDjango(line []byte) bool { return len(line) > 24 && line[3] == '/' && line[23] == '"' }
+
+func couldBeMacaron(line []byte) bool { return starts(line, "[Macaron] ") }
+func hasSanic(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 64)], []byte("(sanic.access)["))
+}
+
+// hasRouter, hasDashQuote, endsInMS, hasComma, hasBar and hasDashed look for what lines of Gitea, Uvicorn, Tornado, IIS, Fiber and morgan cannot
+// be without.
+func hasRouter(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 128)], []byte("] router: "))
+}
+func hasDashQuote(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 128)], []byte(` - "`))
+}
+func endsInMS(line []byte) bool { return bytes.HasSuffix(line, []byte("ms")) }
+func hasComma(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 48)], []byte(", "))
+}
+func hasBar(line []byte) bool { return len(line) > 20 && line[8] == ' ' && line[9] == '|' }
+func hasDashed(line []byte) bool {
+	return bytes.HasSuffix(line, []byte(" ms")) || bytes.Contains(line[max(0, len(line)-24):], []byte(" ms - "))
+}
+
 // hasBracket, hasProftpd, hasLevel and hasClient look for what lines of MySQL, ProFTPD, PostgreSQL and BIND cannot be without.
 func hasBracket(line []byte) bool { return bytes.IndexByte(line[:min(len(line), 72)], '[') > 0 }
 func hasProftpd(line []byte) bool {

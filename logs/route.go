@@ -92,18 +92,22 @@ func init() {
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
 		opensObject: to("mongodb", "nextcloud", "gitlab_json", journalJSON, caddyError, anyJSON),
-		opensBracket: to(apacheError, apache22Error, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "domino", kernelLog,
+		opensBracket: to(apacheError, apache22Error, phpServer, couldBePHPServer, uwsgiLog, couldBeUWSGI, tornadoLog, couldBeTornado, sanicLog, hasSanic, djangoLog, couldBeDjango,
+			giteaLog, couldBeMacaron, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to("oracle_ims", syslogLog),
 		opensDate: to(lighttpdError, litespeedError, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
+			uvicornLog, hasDashQuote, tornadoLog, endsInMS,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
-		opensSlashed: to(nginxError, caddyError),
-		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab,
+		opensSlashed: to(giteaLog, hasRouter, nginxError, caddyError),
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
+			uvicornLog, hasDashQuote, morgan, hasDashed, fiberLog, hasBar,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, syslogLog, "dovecot", "phpmyadmin"),
 		opensDay:   to("vsftpd", "openvpn", syslogLog),
-		opensWord:  append(clf[:len(clf):len(clf)], to(awsALB, couldBeALB, awsS3, true, labelled, hasTab, logfmt, hasPairs)...),
+		opensWord: append(clf[:len(clf):len(clf)], to(awsALB, couldBeALB, awsNLB, couldBeNLB, awsS3, true, labelled, hasTab, logfmt, hasPairs,
+			uvicornLog, hasDashQuote, railsLog, couldBeRails, tornadoLog, endsInMS, morgan, hasDashed)...),
 	}
 }
 

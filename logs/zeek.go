@@ -42,7 +42,7 @@ func readZeek(p *Parser, line []byte) grade {
 		}
 		return aside
 	}
-	if bytes.IndexByte(line, '\t') < 0 {
+	if p.columns == nil || bytes.IndexByte(line, '\t') < 0 {
 		return misfit
 	}
 	g := p.readColumns(p.columns, line)
