@@ -90,11 +90,11 @@ func (w *warden) fold(s *snapshot) {
 	w.meter.look(s.total)
 	w.table.ForgetConns()
 	for a, n := range s.cells {
-		w.table.Conns(a.addr, a.state, a.dir, a.port, n, len(w.feeds) > 0)
+		w.table.Conns(a.addr, a.state, a.dir, a.port, n, len(w.byPath) > 0)
 	}
 	for b, n := range w.ends.minute(time.Now()) {
 		if s.ports[b.port] {
-			w.table.Conns(b.addr, stateEnded, connwarden.DirIn.String(), b.port, uint64(n), len(w.feeds) > 0)
+			w.table.Conns(b.addr, stateEnded, connwarden.DirIn.String(), b.port, uint64(n), len(w.byPath) > 0)
 		}
 	}
 }

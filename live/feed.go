@@ -64,7 +64,7 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	mode := w.opt.Policy.stance(nil, w.opt.Keeper != nil, w.now).Mode
 	w.tail.Wake()
 	w.opt.Tell(&Start{
-		Head: head("start", w.now), Schema: Schema, Mode: mode, Logs: len(w.feeds), Polled: w.tail.Polled(), Journal: journalErr == nil,
+		Head: head("start", w.now), Schema: Schema, Mode: mode, Logs: len(w.byPath), Polled: w.tail.Polled(), Journal: journalErr == nil,
 		Drivers: append([]string{}, w.opt.Drivers...), Resumed: len(state.Logs) > 0,
 	})
 	w.actor.begin()
@@ -72,7 +72,7 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	for _, one := range p {
 		w.problem(one.What, one.Why)
 	}
-	if len(w.feeds) == 0 && journalErr != nil {
+	if len(w.byPath) == 0 && journalErr != nil {
 		w.problem("logs", "none was found on this machine; name them: connwarden watch FILE")
 	}
 	if w.opt.Conns && !w.opt.Once {
@@ -149,10 +149,54 @@ func (w *warden) tailOptions(one *gather.Source) tail.Options {
 
 func (w *warden) follow(sources *gather.Sources, one *gather.Source, from *tail.Place) {
 	f := &feed{source: one, from: sources}
-	w.feeds = append(w.feeds, f) // before Add: its number is its place in the list
+	n := w.tail.Add(one.Log.Path, w.tailOptions(one), from)
+	if n == len(w.feeds) {
+		w.feeds = append(w.feeds, nil)
+	}
+	w.feeds[n] = f
 	w.byPath[one.Log.Path] = f
-	w.byName[one.Log.Shown] = len(w.feeds) - 1
-	w.tail.Add(one.Log.Path, w.tailOptions(one), from)
+	w.byName[one.Log.Shown] = n
+}
+
+// leave follows a log no more.
+func (w *warden) leave(n int) {
+	f := w.feeds[n]
+	w.tail.Remove(n)
+	w.feeds[n] = nil
+	delete(w.byPath, f.source.Log.Path)
+	delete(w.byName, f.source.Log.Shown)
+	w.changed = true // there is a place less to be saved
+}
+
+// forgetGone leaves the logs that were deleted: names with a day in them would become more for ever. One that comes again is found as a new one.
+func (w *warden) forgetGone() {
+	left := false
+	for n, f := range w.feeds {
+		if f != nil && w.tail.Gone(n, w.now) {
+			w.leave(n)
+			left = true
+		}
+	}
+	if left && !w.filling { // which reads files of theirs
+		w.letGo()
+	}
+}
+
+// letGo closes what no feed needs of what was opened.
+func (w *warden) letGo() {
+	used := map[*gather.Source]bool{}
+	for _, f := range w.byPath {
+		used[f.source] = true
+	}
+	w.sources = slices.DeleteFunc(w.sources, func(s *gather.Sources) bool {
+		s.List = slices.DeleteFunc(s.List, func(one *gather.Source) bool {
+			if !used[one] {
+				one.File.Close()
+			}
+			return !used[one]
+		})
+		return len(s.List) == 0
+	})
 }
 
 // discover follows logs that are new.
@@ -215,7 +259,7 @@ const (
 // formats stay, who know from a line at the top of the file what its columns are. It tells whether they were many.
 func (w *warden) rest() bool {
 	given := 0
-	for _, f := range w.feeds {
+	for _, f := range w.byPath {
 		if f.parser != nil && !f.used && !strings.HasPrefix(f.parser.Format().Name, "w3c") && !strings.HasPrefix(f.parser.Format().Name, "iis") {
 			f.source.Format = f.parser.Format()
 			f.parser = nil
@@ -250,7 +294,7 @@ func (w *warden) recognise(f *feed) {
 }
 
 func (w *warden) flush() {
-	for _, f := range w.feeds {
+	for _, f := range w.byPath {
 		if f.parser != nil {
 			f.parser.Flush(w.sink)
 		}

@@ -103,7 +103,7 @@ type warden struct {
 	workers []*worker
 	visits  []func(*tail.Piece) // theirs
 	batches chan *batch
-	feeds   []*feed
+	feeds   []*feed // by their numbers; nil: the log is followed no more
 	byPath  map[string]*feed
 	byName  map[string]int    // numbers of feeds, by the names that readings bear
 	sources []*gather.Sources // they hold the files of the feeds
@@ -306,6 +306,7 @@ func (w *warden) ease() {
 func (w *warden) age() {
 	w.table.Age(w.now)
 	w.meter.age()
+	w.forgetGone()
 	if w.rest() {
 		w.ease()
 	}

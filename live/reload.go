@@ -140,8 +140,7 @@ func (w *warden) rebind(old *Options, sources *gather.Sources) {
 	}
 	for path, f := range w.byPath {
 		if _, err := os.Stat(path); !found[path] && err == nil {
-			delete(w.byPath, path)
-			w.tail.Remove(w.byName[f.source.Log.Shown])
+			w.leave(w.byName[f.source.Log.Shown])
 		}
 	}
 	if used {
@@ -149,18 +148,9 @@ func (w *warden) rebind(old *Options, sources *gather.Sources) {
 	} else {
 		sources.Close()
 	}
-	if w.filling {
-		return // and reads files of those before
+	if !w.filling { // which reads files of those before
+		w.letGo()
 	}
-	w.sources = slices.DeleteFunc(w.sources, func(s *gather.Sources) bool {
-		for _, f := range w.byPath {
-			if f.from == s {
-				return false
-			}
-		}
-		s.Close()
-		return true
-	})
 }
 
 // columns tells whether the lines of a log are understood by one at its top.

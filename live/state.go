@@ -108,8 +108,11 @@ func (w *warden) save(ctx context.Context, last bool) error {
 
 // state is how far each log was read.
 func (w *warden) state() *State {
-	s := &State{Saved: w.now, Lines: w.lines, Unparsed: w.bad, Cursor: w.cursor, Logs: make(map[string]tail.Place, len(w.feeds))}
+	s := &State{Saved: w.now, Lines: w.lines, Unparsed: w.bad, Cursor: w.cursor, Logs: make(map[string]tail.Place, len(w.byPath))}
 	for i, f := range w.feeds {
+		if f == nil {
+			continue
+		}
 		if p, ok := w.tail.Place(i); ok {
 			s.Logs[f.source.Log.Path] = p
 		}

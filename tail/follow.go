@@ -24,6 +24,7 @@ import (
 type Follower struct {
 	opt    FollowOptions
 	trails []*trail
+	free   []int // numbers of trails that were removed
 	eyes   []*eye
 	ready  chan struct{}
 	notice *notices // nil: the system tells of nothing
@@ -114,8 +115,9 @@ type trail struct {
 	// copied and truncated again.
 	emptied bool
 	polled  bool
-	why     string // the trouble that was told
-	target  string // where a link leads; "" when it is none
+	missing time.Time // since when there is no file of the name; zero: there is
+	why     string    // the trouble that was told
+	target  string    // where a link leads; "" when it is none
 
 	// Guarded by Follower.mu.
 	marked bool // in dirty
@@ -136,10 +138,15 @@ func NewFollower(opt FollowOptions) (*Follower, error) {
 }
 
 // Add follows a log, which need not be there yet. from is how far it was read before; nil begins at its present end,
-// the zero Place at its start. It returns the log's number: the first is 0.
+// the zero Place at its start. It returns the log's number: the first is 0, the next 1, but that of one that was removed is given again.
 func (f *Follower) Add(name string, opt Options, from *Place) int {
 	t := &trail{number: len(f.trails), name: name, opt: opt}
-	f.trails = append(f.trails, t)
+	if n := len(f.free); n > 0 {
+		t.number, f.free = f.free[n-1], f.free[:n-1]
+		f.trails[t.number] = t
+	} else {
+		f.trails = append(f.trails, t)
+	}
 	if from == nil {
 		t.known.Offset = -1
 	} else {
@@ -149,15 +156,22 @@ func (f *Follower) Add(name string, opt Options, from *Place) int {
 	return t.number
 }
 
-// Remove follows a log no longer.
+// Remove follows a log no longer. Its number means nothing then.
 func (f *Follower) Remove(log int) {
 	t := f.trails[log]
 	t.gone = true
+	f.free = append(f.free, log)
 	for _, g := range append(t.old, t.cur) {
 		f.drop(g)
 	}
 	t.cur, t.old = nil, nil
 	f.notice.forget(t)
+}
+
+// Gone tells whether there has been no file of a log's name for an hour, and what it held was read to its end.
+func (f *Follower) Gone(log int, now time.Time) bool {
+	t := f.trails[log]
+	return t.cur == nil && len(t.old) == 0 && !t.missing.IsZero() && now.Sub(t.missing) >= goneRest
 }
 
 // Place tells how far a log was read. ok is false if nothing is known yet. While a rotated file has lines left, it is the
@@ -363,6 +377,9 @@ func (e *eye) settle(t *trail) {
 	case errors.Is(err, fs.ErrNotExist):
 		// Between renaming and making anew there is no file of the name; the old one is read on.
 		e.trouble(t, nil)
+		if t.missing.IsZero() {
+			t.missing = e.now
+		}
 		if t.known.Offset < 0 || t.known == (Place{}) {
 			t.known = Place{At: e.now} // what comes is new from its start
 		}
@@ -373,6 +390,7 @@ func (e *eye) settle(t *trail) {
 		return
 	}
 	e.trouble(t, nil)
+	t.missing = time.Time{}
 	if t.cur != nil && t.cur.same(g) {
 		g.f.Close()
 		return

@@ -275,8 +275,41 @@ func TestFollowDeletedForLong(t *testing.T) {
 		if p, ok := r.f.Place(log); !ok || p.Offset != 6 {
 			t.Errorf("its place is %+v, %t", p, ok)
 		}
+		if !r.f.Gone(log, r.now) {
+			t.Error("it does not say that it is gone")
+		}
 		r.write(name, "5\n")
 		r.want(log, "5\n")
+		if r.f.Gone(log, r.now) {
+			t.Error("it says that it is gone though it came again")
+		}
+	})
+}
+
+// Numbers of logs that were removed are given again, and what they were is forgotten.
+func TestFollowRemoved(t *testing.T) {
+	both(t, func(t *testing.T, opt FollowOptions) {
+		r, dir := follow(t, opt), t.TempDir()
+		a, b, c := filepath.Join(dir, "a.log"), filepath.Join(dir, "b.log"), filepath.Join(dir, "c.log")
+		for _, name := range []string{a, b, c} {
+			r.write(name, name+"\n")
+		}
+		first, second := r.f.Add(a, Options{}, &Place{}), r.f.Add(b, Options{}, &Place{})
+		r.want(first, a+"\n")
+		r.want(second, b+"\n")
+		r.write(a, "nobody wants this\n") // and it is marked
+		r.f.Remove(first)
+		if n := r.f.Add(c, Options{}, &Place{}); n != first {
+			t.Errorf("number %d, want %d again", n, first)
+		}
+		r.want(first, c+"\n")
+		r.write(a, "nor this\n")
+		r.write(c, "more\n")
+		r.want(first, "more\n")
+		r.want(second, "")
+		if n := len(r.f.trails); n != 2 {
+			t.Errorf("%d logs are remembered", n)
+		}
 	})
 }
 
