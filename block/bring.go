@@ -125,8 +125,7 @@ func (k *Keeper) deltas(ctx context.Context, c *Change, b book, out *Outcome) ([
 		if !adds(c, name) { // what adds may be refused by a driver that is full; what lifts must not
 			want = d.fit(want, after, out)
 		}
-		d.add, _ = diff(was, want, g.Properties(), 0)
-		_, d.remove = diff(traces, want, g.Properties(), 0)
+		d.add, d.remove = missing(was, want, g.Properties(), 0), unwanted(traces, want)
 		d.add = append(d.add, again(want, &d, c)...)
 		if touched[name] || len(d.add)+len(d.remove) > 0 {
 			list = append(list, d)
@@ -211,7 +210,7 @@ func again(want []Entry, d *delta, c *Change) []Entry {
 // region returns the wishes that a change has to do with: all below its targets, and what a range above them has to do
 // with. Where a driver has few places its entries may be merged across all of them, and so all wishes are returned.
 func (k *Keeper) region(ctx context.Context, c *Change, b *book) ([]Wish, error) {
-	var targets []netip.Prefix
+	targets := make([]netip.Prefix, 0, len(c.Wishes)+2*len(c.Allows))
 	names := map[string]bool{}
 	for _, s := range c.Wishes {
 		key := WishKey(s)
@@ -264,6 +263,7 @@ func wider(tops, targets []netip.Prefix) bool {
 func applied(before []Wish, c *Change) (after []Wish, touched map[string]bool) {
 	swaps := make(map[connwarden.BlockKey]*Wish, len(c.Wishes))
 	touched = map[string]bool{}
+	after = make([]Wish, 0, len(before)+len(c.Wishes))
 	for _, s := range c.Wishes {
 		key := WishKey(s)
 		swaps[key] = s.After

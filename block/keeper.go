@@ -198,8 +198,9 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 		return nil, err
 	}
 	out := b.outcome()
-	c := &Change{At: b.now, Verb: "block"}
-	done := map[connwarden.BlockKey]bool{}
+	c := &Change{At: b.now, Verb: "block", Wishes: make([]Swap[Wish], 0, len(requests))}
+	out.Blocks = slices.Grow(out.Blocks, len(requests))
+	done := make(map[connwarden.BlockKey]bool, len(requests))
 	for i := range requests {
 		r := &requests[i]
 		c.By = r.By

@@ -169,23 +169,39 @@ func Merge(entries []Entry, shortest4, shortest6 int) []Entry {
 // diff returns what must be added and removed to come from what a firewall has to what is wanted. An entry whose end
 // differs by more than slack is added again, if the firewall keeps ends.
 func diff(have, want []Entry, p Properties, slack time.Duration) (add, remove []Entry) {
-	held := make(map[EntryKey]Entry, len(have))
+	return missing(have, want, p, slack), unwanted(have, want)
+}
+
+// missing are entries that are wanted and not there, or not until then.
+func missing(have, want []Entry, p Properties, slack time.Duration) []Entry {
+	ends := make(map[EntryKey]time.Time, len(have))
 	for _, e := range have {
-		held[e.Key()] = e
+		ends[e.Key()] = e.Until
 	}
+	add := slices.Grow([]Entry(nil), max(0, len(want)-len(have)))
 	for _, e := range want {
-		h, ok := held[e.Key()]
-		delete(held, e.Key())
-		if !ok || p.Expiry && !near(h.Until, e.Until, slack) {
+		if end, ok := ends[e.Key()]; !ok || p.Expiry && !near(end, e.Until, slack) {
 			add = append(add, e)
 		}
 	}
+	return add
+}
+
+// unwanted are entries that are there and not wanted.
+func unwanted(have, want []Entry) (remove []Entry) {
+	if len(have) == 0 {
+		return nil
+	}
+	stay := make(map[EntryKey]bool, len(want))
+	for _, e := range want {
+		stay[e.Key()] = true
+	}
 	for _, e := range have {
-		if _, left := held[e.Key()]; left {
+		if !stay[e.Key()] {
 			remove = append(remove, e)
 		}
 	}
-	return add, remove
+	return remove
 }
 
 func near(a, b time.Time, slack time.Duration) bool {

@@ -349,7 +349,7 @@ func (m *member) allows(ctx context.Context, orders []fleet.Order, why []string)
 
 // block blocks what other hosts block.
 func (m *member) block(ctx context.Context, orders []fleet.Order, why []string) error {
-	var requests []block.Request
+	requests := make([]block.Request, 0, len(orders))
 	now := m.clock()
 	for i := range orders {
 		o := &orders[i]

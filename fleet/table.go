@@ -406,10 +406,11 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 	var wait []place
 	for len(list) < most {
 		if len(t.due) == 0 {
-			if len(t.dirty) == 0 {
+			if t.due = nil; len(t.dirty) == 0 {
 				break
 			}
-			t.due = slices.SortedFunc(maps.Keys(t.dirty), place.compare)
+			t.due = slices.AppendSeq(make([]place, 0, len(t.dirty)), maps.Keys(t.dirty))
+			slices.SortFunc(t.due, place.compare)
 			t.dirty = map[place]struct{}{} // one that was large once stays so
 		}
 		where := t.due[0]
