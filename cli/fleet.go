@@ -67,7 +67,7 @@ func (c *command) join(ctx context.Context, f joinFlags, hub string) error {
 	}
 	var id *fleet.Identity
 	if f.creds != "" {
-		id, err = ownNATS(f, hub)
+		id, err = ownNATS(ctx, f, hub)
 	} else {
 		var token string
 		if token, err = c.token(f.token); err == nil {
@@ -85,7 +85,7 @@ func (c *command) join(ctx context.Context, f joinFlags, hub string) error {
 }
 
 // ownNATS is an identity at a NATS of the user's own.
-func ownNATS(f joinFlags, hub string) (*fleet.Identity, error) {
+func ownNATS(ctx context.Context, f joinFlags, hub string) (*fleet.Identity, error) {
 	creds, err := os.ReadFile(f.creds)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func ownNATS(f joinFlags, hub string) (*fleet.Identity, error) {
 			return nil, err
 		}
 	}
-	return fleet.Use(hub, f.name, f.group, creds, ca)
+	return fleet.Use(ctx, hub, f.name, f.group, creds, ca)
 }
 
 // token reads the join token: one line.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,7 +28,7 @@ type Identity struct {
 	Kinds    []string  `json:"kinds"`    // what it may decide for others
 	Joined   time.Time `json:"joined"`
 
-	creds []byte // JWT and seed, as NATS writes them
+	creds []byte // JWT and seed, as NATS writes them, or at a NATS of the user's own a seed alone
 	ca    []byte // PEM; empty: the system's
 	dir   string
 }
@@ -168,6 +169,26 @@ func certificate(cert *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 }
 
+// login is by the JWT in the credentials; where there is none, as for a NATS that lists its users' keys, by the key alone.
+func (id *Identity) login() (nats.Option, error) {
+	key, err := nkeys.ParseDecoratedUserNKey(id.creds)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Contains(id.creds, []byte("BEGIN NATS USER JWT")) { // or a bare seed would be sent for one
+		public, err := key.PublicKey()
+		if err != nil {
+			return nil, err
+		}
+		return nats.Nkey(public, key.Sign), nil
+	}
+	jwt, err := nkeys.ParseDecoratedJWT(id.creds)
+	if err != nil {
+		return nil, err
+	}
+	return nats.UserJWT(func() (string, error) { return jwt, nil }, key.Sign), nil
+}
+
 // dialLimit is how long one attempt may take.
 const dialLimit = 5 * time.Second
 
@@ -177,16 +198,12 @@ func (id *Identity) dial(more ...nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	jwt, err := nkeys.ParseDecoratedJWT(id.creds)
-	if err != nil {
-		return nil, fmt.Errorf("credentials of the fleet: %w", err)
-	}
-	key, err := nkeys.ParseDecoratedUserNKey(id.creds)
+	login, err := id.login()
 	if err != nil {
 		return nil, fmt.Errorf("credentials of the fleet: %w", err)
 	}
 	nc, err := nats.Connect(join(id.URLs), append([]nats.Option{
-		nats.Name("connwarden " + id.Host), nats.UserJWT(func() (string, error) { return jwt, nil }, key.Sign), nats.Secure(conf),
+		nats.Name("connwarden " + id.Host), login, nats.Secure(conf),
 		nats.CustomInboxPrefix(Inbox(id.Host)), nats.Timeout(dialLimit), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is sent once the bucket was read again
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),

@@ -156,8 +156,9 @@ func Join(ctx context.Context, hub, token, name string) (*Identity, error) {
 	return id, nil
 }
 
-// Use makes an identity for a NATS of the user's own, from the credentials that its keeper made.
-func Use(server, name, group string, creds, ca []byte) (*Identity, error) {
+// Use makes an identity for a NATS of the user's own, from the credentials that its keeper made, and tries whether it has
+// what a fleet needs.
+func Use(ctx context.Context, server, name, group string, creds, ca []byte) (*Identity, error) {
 	at, err := address(server)
 	if err != nil {
 		return nil, err
@@ -177,7 +178,29 @@ func Use(server, name, group string, creds, ca []byte) (*Identity, error) {
 		return nil, err
 	}
 	defer nc.Close()
+	if err := id.try(ctx, nc); err != nil {
+		return nil, fmt.Errorf("%w; what a NATS of your own needs is in docs/fleet.md", err)
+	}
 	return id, nil
+}
+
+// try reads the bucket's word and tells that this host is there.
+func (id *Identity) try(ctx context.Context, nc *nats.Conn) error {
+	born, err := latest(ctx, nc, GetDecisions, BornSubject)
+	if err != nil {
+		return fmt.Errorf("%s cannot read %s: %w", Name(id.Host), DecisionsStream, err)
+	}
+	if born == nil || len(born.Data) == 0 {
+		return fmt.Errorf("nobody wrote a word to %s", BornSubject)
+	}
+	b, err := json.Marshal(&Status{Version: statusVersion, Host: Name(id.Host), Group: id.Group, Time: time.Now().UTC(), Health: HealthStopped})
+	if err == nil {
+		_, err = tellStatus(ctx, nc, StatusSubject(id.Group, id.Host), b, time.Now)
+	}
+	if err != nil {
+		return fmt.Errorf("%s of group %s cannot write to %s: %w", Name(id.Host), id.Group, HostsStream, err)
+	}
+	return nil
 }
 
 // Leave tells the hub that this host is no member any more: its decisions are void and its key too.
