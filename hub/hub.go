@@ -161,7 +161,7 @@ func (h *Hub) options() (*server.Options, error) {
 		ServerName: h.opt.Node, Host: host, Port: port, NoSigs: true, JetStream: true, StoreDir: filepath.Join(h.opt.State, "engine"),
 		TrustedOperators: []*jwt.OperatorClaims{trusted}, AccountResolver: h.names, SystemAccount: public(h.keys.system),
 		TLSConfig: l.serving(false), TLSTimeout: tlsLimit, DisableJetStreamBanner: true, MaxPayload: maxPayload, MaxPending: maxPending,
-		SyncInterval: syncInterval,
+		SyncInterval: syncInterval, JetStreamMaxStore: maxStore,
 	}
 	if h.opt.Cluster == "" {
 		return conf, nil
@@ -202,6 +202,9 @@ func hostPort(address string) (host string, port int, err error) {
 const (
 	maxDecisions = 1 << 30 // bytes: a million decisions and more
 	maxStatus    = 64 << 10
+	// maxStore is what all buckets may take on disk. The server's own limit would be of the disk that is free at the start,
+	// and it would not begin where that is less than the buckets might once need.
+	maxStore = 3 * maxDecisions
 	// longest is the end of what has none of its own.
 	longest = 30 * 24 * time.Hour
 	// listName is the bucket of hosts, tokens and who is shut out, which no host can read.
@@ -222,13 +225,16 @@ func (h *Hub) buckets(ctx context.Context, replicas int) error {
 		Discard: jetstream.DiscardNew, AllowDirect: true, DenyDelete: true, Replicas: replicas,
 	}
 	begun, wait := time.Now(), time.Second/10
-	for {
+	for n := 1; ; n++ {
 		err := h.make(ctx, decisions, hosts, replicas)
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil || time.Since(begun) > startLimit {
 			return fmt.Errorf("hub: make the buckets: %w", err)
+		}
+		if n == 5 { // more than an election takes
+			h.opt.Log.Warn("the buckets cannot be made yet; trying on", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -84,7 +84,7 @@ Type=oneshot
 SyslogIdentifier=sshd
 ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo "Failed password for invalid user admin from `+fromJournal+` port 4022$i ssh2"; done'
 `)
-	m.run("dpkg", "-i", m.deliver("*.deb")[0])
+	m.run("dpkg", "-i", m.deliver("connwarden_*.deb")[0])
 	m.watches("suggest")
 	m.write("/etc/connwarden/config.toml", "[logs]\nfiles = [\"/var/log/nginx\", \"/home/shop/logs\"]\n[actions]\nmode = \"enforce\"\n[daemon]\nsocket_group = \"adm\"\n"+
 		"[[site]]\nnames = [\"shop.example.com\"]\nfolder = \"/home/shop/public_html\"\ndrivers = [\"htaccess\"]\nmode = \"enforce\"\n")
@@ -128,9 +128,15 @@ func (m *machine) sandbox(pid string) {
 	if r := m.try("systemd-analyze", "--man=no", "verify", "connwarden.service", "connwarden-sync.service", "connwarden-sync.timer"); r.code != 0 || strings.Contains(r.err, "connwarden") {
 		m.Errorf("systemd-analyze verify: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
+	m.scored("connwarden.service", "connwarden-sync.service")
+}
+
+// scored holds what systemd thinks of units against what SECURITY.md says.
+func (m *machine) scored(units ...string) {
+	m.Helper()
 	told, err := os.ReadFile("../SECURITY.md")
 	m.check(err)
-	for _, unit := range []string{"connwarden.service", "connwarden-sync.service"} {
+	for _, unit := range units {
 		// "→ Overall exposure level for connwarden.service: 2.9 OK"
 		_, score, _ := strings.Cut(m.run("systemd-analyze", "--no-pager", "security", unit), "exposure level for "+unit+": ")
 		score, _, _ = strings.Cut(score, " ")
