@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,8 +31,7 @@ type command struct {
 	flags flags
 
 	// Of a reader:
-	hand     *hand.Client // nil: this process blocks itself
-	keeper   atomic.Pointer[hand.Remote]
+	hand     *hand.Client      // nil: this process blocks itself
 	listener *net.UnixListener // the daemon's socket; nil: it is to be made
 }
 

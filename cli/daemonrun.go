@@ -118,7 +118,6 @@ func (r *running) asking(opt *live.Options) (keeper, error) {
 		return nil, err
 	}
 	opt.Drivers, opt.Sync, opt.Keeper = k.Drivers, k.Every, k
-	r.c.keeper.Store(k)
 	return remote{k}, nil
 }
 

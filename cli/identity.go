@@ -36,13 +36,10 @@ func (c *command) networks(p *Plan) watch.Identity {
 	return id
 }
 
-// wishes are what the journal says of some targets; of a reader's hand, all that it wants.
+// wishes are what the journal says of some targets, of all if none is named; a reader asks its hand for all.
 func (c *command) wishes(ctx context.Context, p *Plan, targets []netip.Prefix) ([]block.Wish, error) {
 	if c.hand != nil {
-		if k := c.keeper.Load(); k != nil {
-			return k.Wishes(ctx)
-		}
-		return nil, nil // nothing is blocked by this daemon
+		return c.hand.Wishes(ctx)
 	}
 	if !store.Exists(p.StateDir) {
 		return nil, nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/live"
 	"github.com/connwarden/connwarden/wire"
@@ -81,7 +82,8 @@ func (c *command) part(ctx context.Context, p *Plan, f watchFlags, args []string
 			}
 		}
 	}()
-	served := hand.Serve(context.WithoutCancel(ctx), r.Talk, func(ctx context.Context) (*hand.Work, error) { return c.work(ctx, f, args) })
+	served := hand.Serve(context.WithoutCancel(ctx), r.Talk, func(ctx context.Context) (*hand.Work, error) { return c.work(ctx, f, args) },
+		func(ctx context.Context) ([]block.Wish, error) { return c.wishes(ctx, p, nil) })
 	if served != nil {
 		_ = r.Signal(syscall.SIGKILL) // it is not to be trusted any more
 	}

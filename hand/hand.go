@@ -23,11 +23,10 @@ import (
 	"github.com/connwarden/connwarden/block"
 )
 
-// Keeper brings blocks into force and knows what is wanted.
+// Keeper brings blocks into force.
 type Keeper interface {
 	Block(ctx context.Context, requests ...block.Request) (*block.Outcome, error)
 	Sync(ctx context.Context, drivers ...string) (*block.Outcome, []block.Synced, error)
-	Wishes(ctx context.Context) ([]block.Wish, error)
 }
 
 // Work is what a configuration lets the hand do.
@@ -84,9 +83,10 @@ type synced struct {
 	Err string `json:"err,omitempty"`
 }
 
-// Serve answers a reader until it hangs up. open reads the configuration anew each time the reader wants to go by it.
-func Serve(ctx context.Context, conn io.ReadWriter, open func(context.Context) (*Work, error)) error {
-	h := &server{open: open, works: map[int]*Work{}}
+// Serve answers a reader until it hangs up. open reads the configuration anew each time the reader wants to go by it; wishes tells what is
+// blocked, by whomever, also to one that blocks nothing.
+func Serve(ctx context.Context, conn io.ReadWriter, open func(context.Context) (*Work, error), wishes func(context.Context) ([]block.Wish, error)) error {
+	h := &server{open: open, wishes: wishes, works: map[int]*Work{}}
 	defer func() {
 		for _, w := range h.works {
 			w.Close()
@@ -110,14 +110,18 @@ func Serve(ctx context.Context, conn io.ReadWriter, open func(context.Context) (
 }
 
 type server struct {
-	open  func(context.Context) (*Work, error)
-	works map[int]*Work
-	last  int
+	open   func(context.Context) (*Work, error)
+	wishes func(context.Context) ([]block.Wish, error)
+	works  map[int]*Work
+	last   int
 }
 
 func (h *server) answer(ctx context.Context, q *question) *answer {
-	if q.Do == doOpen {
+	switch q.Do {
+	case doOpen:
 		return h.begin(ctx)
+	case doWishes:
+		return h.wished(ctx)
 	}
 	w := h.works[q.Work]
 	if w == nil || w.Keeper == nil {
@@ -144,11 +148,6 @@ func (h *server) answer(ctx context.Context, q *question) *answer {
 			one.Synced.Err = nil
 			a.Synced = append(a.Synced, one)
 		}
-	case doWishes:
-		a.Wishes, err = w.Keeper.Wishes(ctx)
-		for i := range a.Wishes {
-			a.Wishes[i].Evidence = "" // it is long, and nobody asks
-		}
 	default:
 		err = errors.New("no such question")
 	}
@@ -156,6 +155,18 @@ func (h *server) answer(ctx context.Context, q *question) *answer {
 		a.Error = err.Error()
 	}
 	return a
+}
+
+// wished tells what is blocked.
+func (h *server) wished(ctx context.Context) *answer {
+	list, err := h.wishes(ctx)
+	if err != nil {
+		return &answer{Error: err.Error()}
+	}
+	for i := range list {
+		list[i].Evidence = "" // it is long, and nobody asks
+	}
+	return &answer{Wishes: list}
 }
 
 // begin goes by the configuration as it is now.
@@ -248,6 +259,15 @@ func (c *Client) Open() (*Remote, error) {
 	return &Remote{client: c, work: a.Work, Drivers: a.Drivers, Every: a.Every}, nil
 }
 
+// Wishes asks what is blocked, by whomever.
+func (c *Client) Wishes(context.Context) ([]block.Wish, error) {
+	a, err := c.ask(&question{Do: doWishes})
+	if err != nil {
+		return nil, err
+	}
+	return a.Wishes, nil
+}
+
 // Remote is a Keeper that the hand has.
 type Remote struct {
 	client  *Client
@@ -290,13 +310,7 @@ func (r *Remote) Sync(_ context.Context, drivers ...string) (*block.Outcome, []b
 }
 
 // Wishes asks the hand.
-func (r *Remote) Wishes(context.Context) ([]block.Wish, error) {
-	a, err := r.client.ask(&question{Do: doWishes, Work: r.work})
-	if err != nil {
-		return nil, err
-	}
-	return a.Wishes, nil
-}
+func (r *Remote) Wishes(ctx context.Context) ([]block.Wish, error) { return r.client.Wishes(ctx) }
 
 // Close lets the hand forget the configuration that it was opened by.
 func (r *Remote) Close() {

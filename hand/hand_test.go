@@ -23,7 +23,6 @@ import (
 type keeper struct {
 	asked  [][]block.Request
 	synced [][]string
-	wishes []block.Wish
 }
 
 var errFull = errors.New("the set is full")
@@ -48,9 +47,12 @@ func (k *keeper) Sync(_ context.Context, drivers ...string) (*block.Outcome, []b
 	return &block.Outcome{}, []block.Synced{{Driver: "nft", Wanted: 3, Added: 1, Err: errFull}}, nil
 }
 
-func (k *keeper) Wishes(context.Context) ([]block.Wish, error) { return k.wishes, nil }
-
 var since = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+
+// journal is what all have blocked.
+func journal(context.Context) ([]block.Wish, error) {
+	return []block.Wish{{Block: connwarden.Block{BlockKey: connwarden.BlockKey{Target: netip.MustParsePrefix("192.0.2.99/32"), Driver: "nft"}}, Evidence: "long"}}, nil
+}
 
 // pair is a reader's client, and the hand behind it. ended is what Serve returns.
 func pair(t *testing.T, open func(context.Context) (*Work, error)) (c *Client, hangUp func(), ended <-chan error) {
@@ -58,7 +60,7 @@ func pair(t *testing.T, open func(context.Context) (*Work, error)) (c *Client, h
 	reader, hand := net.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(context.Background(), hand, open)
+		done <- Serve(context.Background(), hand, open, journal)
 		hand.Close()
 	}()
 	t.Cleanup(func() { reader.Close() })
@@ -73,7 +75,7 @@ func request(target string) block.Request {
 }
 
 func TestBlocksOverTheWire(t *testing.T) {
-	k := &keeper{wishes: []block.Wish{{Block: connwarden.Block{BlockKey: connwarden.BlockKey{Target: netip.MustParsePrefix("192.0.2.7/32"), Driver: "nft"}}, Evidence: "long"}}}
+	k := &keeper{}
 	closed := 0
 	c, hangUp, ended := pair(t, func(context.Context) (*Work, error) {
 		return &Work{Keeper: k, Drivers: []string{"nft"}, Others: []string{"htaccess"}, Folders: []string{"/srv/shop"}, Every: time.Minute, Close: func() { closed++ }}, nil
@@ -108,11 +110,11 @@ func TestBlocksOverTheWire(t *testing.T) {
 		t.Errorf("what is not configured is synced (-want +got):\n%s", diff)
 	}
 	wishes, err := r.Wishes(context.Background())
-	if err != nil || len(wishes) != 1 || wishes[0].Target != k.wishes[0].Target || wishes[0].Evidence != "" {
+	if err != nil || len(wishes) != 1 || wishes[0].Target.String() != "192.0.2.99/32" || wishes[0].Evidence != "" {
 		t.Errorf("wishes %+v, %v", wishes, err)
 	}
 	r.Close()
-	if _, err := r.Wishes(context.Background()); err == nil || closed != 1 {
+	if _, _, err := r.Sync(context.Background()); err == nil || closed != 1 {
 		t.Errorf("a closed work answers; closed %d times", closed)
 	}
 	if _, err := c.Open(); err != nil {
@@ -195,7 +197,7 @@ func TestBounds(t *testing.T) {
 	err := Serve(context.Background(), struct {
 		io.Reader
 		io.Writer
-	}{long, io.Discard}, nil)
+	}{long, io.Discard}, nil, nil)
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("an endless question: %v", err)
 	}
@@ -224,6 +226,9 @@ func TestOpens(t *testing.T) {
 	if r, err := c.Open(); r != nil || err != nil {
 		t.Errorf("nothing to block: %v, %v", r, err)
 	}
+	if list, err := c.Wishes(context.Background()); err != nil || len(list) != 1 || list[0].Target.String() != "192.0.2.99/32" || list[0].Evidence != "" {
+		t.Errorf("who blocks nothing is told that %+v is blocked, %v", list, err)
+	}
 	if _, err := c.Open(); err == nil || err.Error() != "config.toml:3: no such driver" {
 		t.Errorf("a wrong configuration: %v", err)
 	}
@@ -232,7 +237,7 @@ func TestOpens(t *testing.T) {
 // FuzzServe holds that nothing a reader may send breaks the hand or brings into force what no verdict asks for.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte(`{"do":"open"}{"do":"block","work":1,"requests":[{"Target":"192.0.2.7/32","Drivers":["nft"],"By":{"Kind":1,"Name":"x"},"Why":"y"}]}`))
-	f.Add([]byte(`{"do":"open"}{"do":"sync","work":1,"drivers":["nft","x"]}{"do":"wishes","work":1}{"do":"close","work":1}`))
+	f.Add([]byte(`{"do":"open"}{"do":"sync","work":1,"drivers":["nft","x"]}{"do":"wishes"}{"do":"close","work":1}`))
 	f.Add([]byte(`{"do":"block","work":-1}{"do":`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		k := &keeper{}
@@ -241,7 +246,7 @@ func FuzzServe(f *testing.F) {
 			io.Writer
 		}{bytes.NewReader(text), io.Discard}, func(context.Context) (*Work, error) {
 			return &Work{Keeper: k, Drivers: []string{"nft"}, Close: func() {}}, nil
-		})
+		}, journal)
 		for _, list := range k.asked {
 			for _, r := range list {
 				if r.Forced || r.By.Kind != connwarden.ByRule || r.Target.Bits() < 32 || !cmp.Equal(r.Drivers, []string{"nft"}) {
