@@ -32,9 +32,7 @@ type Pages struct {
 	only   kind     // the key; several when there are more
 	timed  bool     // keys come in their order, so that the next is mostly the last
 	queue  queue
-	// The entry that was counted last, but for those that waited; nil when entries have moved.
-	recent    *entry
-	recentKey []byte
+	recent *entry // the one that was counted last, but for those that waited; nil when entries have moved
 
 	missed uint64
 	seen   sketch // of all keys; nil while all of them are in the table
@@ -102,26 +100,22 @@ func (p *Pages) Request(r *connwarden.Request) {
 		}
 		return
 	}
-	if p.recent != nil && string(p.recentKey) == string(key) {
-		p.recent.class[class]++
-		p.recent.bytes += size
-		return
-	}
 	p.count(key, hash(key), class, size)
 }
 
 // count adds one request.
 func (p *Pages) count(key []byte, h uint64, class int, size uint64) {
-	i := p.table.find(h)
-	if i < 0 {
-		i = p.take(key, h)
+	e := p.recent
+	if e == nil || e.hash != h { // else as in the line before
+		i := p.table.find(h)
+		if i < 0 {
+			i = p.take(key, h)
+		}
+		e = p.table.at(i)
+		p.recent = e
 	}
-	e := p.table.at(i)
 	e.class[class]++
 	e.bytes += size
-	if e != p.recent {
-		p.recent, p.recentKey = e, p.table.keyOf(i)
-	}
 }
 
 // when widens the time that was covered.
