@@ -144,7 +144,7 @@ func (p *Parser) statusSize(line []byte, at int) int {
 func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 	r := &p.req
 	if at+2 <= len(line) && line[at+1] != '"' {
-		at = skipNumbers(line, at)
+		at = skipFields(line, at)
 	}
 	if at+2 > len(line) || line[at+1] != '"' {
 		return complete, false
@@ -172,13 +172,14 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 	return complete, true
 }
 
-// skipNumbers passes over up to three numbers or dashes, each behind a space, if a referer and an agent follow: the time that a request
-// took, the length of what was asked. It returns where the space before the referer stands, and otherwise at.
-func skipNumbers(line []byte, at int) int {
+// skipFields passes over up to five fields without quotes, each behind a space, if a referer and an agent follow: the time that a request
+// took, the length of what was asked, the server, the state of the connection. It returns where the space before the referer stands, and
+// otherwise at.
+func skipFields(line []byte, at int) int {
 	from := at
-	for range 3 {
+	for range 5 {
 		n := from + 1
-		for n < len(line) && (isDigit(line[n]) || line[n] == '.' || line[n] == '-') {
+		for n < len(line) && line[n] > ' ' && line[n] != '"' && n-from < 64 {
 			n++
 		}
 		if n == from+1 || n+2 > len(line) || line[n] != ' ' {

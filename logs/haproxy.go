@@ -31,7 +31,7 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 		head = head[:n]
 	}
 	p.client(head)
-	if !r.Client.IsValid() && len(r.Name) == 0 {
+	if !r.Client.IsValid() && len(r.Name) == 0 && string(head) != "-" { // a name that nobody gave
 		return misfit
 	}
 	t, n := p.stamps.any(line[open+1:])
@@ -47,6 +47,12 @@ func (p *Parser) haproxy(line []byte, http bool) grade {
 		// "frontend/bind: SSL handshake failure"
 		r.Path = text
 		return complete
+	}
+	if _, behind := word(rest); !haproxyTimers(rest) && haproxyTimers(behind) { // a word that an administrator put between, mostly the host
+		one, _ := word(rest)
+		if rest = behind; bytes.IndexByte(one, '.') > 0 && isName(one) {
+			r.Host = hostOnly(one)
+		}
 	}
 	if len(back) == 0 || !haproxyTimers(rest) {
 		return stump

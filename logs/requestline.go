@@ -40,6 +40,7 @@ func (p *Parser) requestLine(text []byte) {
 		target, proto = target[:m], target[m+1:]
 	}
 	if proto == nil && knownMethod(method) {
+		target = bytes.TrimRight(target, " ")
 		// Hypercorn leaves out what all versions have in common.
 		if cut := len(target) - len(" 1.1"); cut > 0 && target[0] == '/' && (string(target[cut:]) == " 1.1" || string(target[cut:]) == " 1.0") {
 			target, proto = target[:cut], target[cut+1:]

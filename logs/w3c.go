@@ -217,6 +217,9 @@ func readW3C(p *Parser, line []byte) grade {
 		return g
 	}
 	if g != complete && len(line) > len("2026-11-22 14:03:07") && line[4] == '-' && line[13] == ':' {
+		if g == misfit && p.iisHeadless(line) == complete {
+			return complete
+		}
 		for _, c := range knownColumns {
 			if c != p.columns && p.readColumns(c, line) == complete {
 				return complete
