@@ -63,8 +63,9 @@ type FollowOptions struct {
 
 // Bounds of what is handed out at a time, in bytes.
 const (
-	turnBytes = 1 << 20  // of one log, before the others have their turn: some 5,000 lines, 3 ms of judging
-	readBytes = 16 << 20 // of all, before Read returns
+	turnBytes = 1 << 20   // of one log, before the others have their turn: some 5,000 lines, 3 ms of judging
+	readBytes = 16 << 20  // of all, before Read returns
+	eyeBytes  = 256 << 10 // of one piece, but for a line that is longer
 )
 
 // Place is how far a log was read. It is kept while nobody follows, and finds the place again in a log that was rotated
@@ -280,7 +281,7 @@ func (f *Follower) Read(now time.Time, visits ...func(*Piece)) (more bool) {
 	var others sync.WaitGroup
 	for i, visit := range visits[:max(1, min(len(visits), len(list)))] {
 		if i == len(f.eyes) {
-			f.eyes = append(f.eyes, &eye{Follower: f, buf: make([]byte, usual.block)})
+			f.eyes = append(f.eyes, &eye{Follower: f, buf: make([]byte, eyeBytes)})
 		}
 		e := f.eyes[i]
 		e.now, e.visit = now, visit
