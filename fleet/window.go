@@ -44,12 +44,18 @@ type Window struct {
 	nc     *nats.Conn
 	born   string // which bucket was read
 	last   uint64 // sequence of the decisions that was read
-	claims map[place]*claimed
+	claims map[attacked]*claimed
 	unread int
 	more   int
 }
 
-// claimed is who blocks a place.
+// attacked is what hosts block, in part or whole.
+type attacked struct {
+	target netip.Prefix
+	scope  connwarden.Scope
+}
+
+// claimed is who blocks it.
 type claimed struct {
 	seq   uint64 // of the latest
 	hosts []sharer
@@ -104,7 +110,7 @@ func (w *Window) look(ctx context.Context) (*View, error) {
 		born = clip(string(m.Data), maxWord)
 	}
 	if born != w.born || born == "" || w.claims == nil {
-		w.born, w.last, w.unread, w.more, w.claims = born, 0, 0, 0, map[place]*claimed{}
+		w.born, w.last, w.unread, w.more, w.claims = born, 0, 0, 0, map[attacked]*claimed{}
 	}
 	last, err := fetch(ctx, w.nc, GetDecisions, w.last+1, w.take)
 	if err != nil {
@@ -151,7 +157,7 @@ func (w *Window) take(m *Message) {
 		w.unread++
 		return
 	}
-	where := k.place()
+	where := attacked{k.Target, k.Scope}
 	var d Decision
 	if !m.Deleted {
 		err = d.decode(m.Data)
@@ -187,7 +193,7 @@ func (c *claimed) by(host string) int {
 	return slices.IndexFunc(c.hosts, func(s sharer) bool { return s.host == host })
 }
 
-func (w *Window) drop(where place, host string) {
+func (w *Window) drop(where attacked, host string) {
 	c := w.claims[where]
 	if c == nil {
 		return
@@ -210,8 +216,8 @@ func (w *Window) gone(host string) {
 // blocked is what is in force, as far as the engine's clock is known, and forgets what is over.
 func (w *Window) blocked(now time.Time) []Blocked {
 	type row struct {
-		Blocked
-		seq uint64
+		attacked
+		*claimed
 	}
 	rows := make([]row, 0, len(w.claims))
 	for where, c := range w.claims {
@@ -220,21 +226,21 @@ func (w *Window) blocked(now time.Time) []Blocked {
 			delete(w.claims, where)
 			continue
 		}
-		b := Blocked{Target: where.target(), Scope: where.scope.Value(), Why: c.hosts[0].why}
-		for _, s := range c.hosts {
-			b.Hosts, b.Score = append(b.Hosts, Name(s.host)), max(b.Score, s.score)
+		rows = append(rows, row{where, c})
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(len(b.hosts), len(a.hosts)), cmp.Compare(b.seq, a.seq))
+	})
+	list := make([]Blocked, len(rows))
+	for i, r := range rows {
+		b := &list[i]
+		b.Target, b.Scope, b.Why, b.Hosts = r.target, r.scope, r.hosts[0].why, make([]string, len(r.hosts))
+		for j, s := range r.hosts {
+			b.Hosts[j], b.Score = Name(s.host), max(b.Score, s.score)
 			if s.end.After(b.Until) {
 				b.Until = s.end
 			}
 		}
-		rows = append(rows, row{b, c.seq})
-	}
-	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(len(b.Hosts), len(a.Hosts)), cmp.Compare(b.seq, a.seq))
-	})
-	list := make([]Blocked, len(rows))
-	for i := range rows {
-		list[i] = rows[i].Blocked
 	}
 	return list
 }

@@ -12,7 +12,7 @@ import (
 // A window reads what is new alone: who decides again, takes back or is shut out changes what was read before.
 func TestWindow(t *testing.T) {
 	w := (&Identity{}).Window()
-	w.claims = map[place]*claimed{}
+	w.claims = map[attacked]*claimed{}
 	seq := uint64(0)
 	read := func(m *Message) {
 		seq++
@@ -58,7 +58,7 @@ func FuzzWindow(f *testing.F) {
 	f.Add("$KV.decisions.g.h.gone", []byte(nil), false)
 	f.Fuzz(func(t *testing.T, subject string, data []byte, deleted bool) {
 		w := (&Identity{}).Window()
-		w.claims = map[place]*claimed{}
+		w.claims = map[attacked]*claimed{}
 		w.take(&Message{Seq: 1, Time: noon, Subject: subject, Data: data, Deleted: deleted})
 		for _, b := range w.blocked(noon) {
 			if !b.Target.IsValid() || b.Score > 100 || len(b.Why) > maxWhy || len(b.Hosts) != 1 || b.Scope.Kind == connwarden.ScopeSite {

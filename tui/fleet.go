@@ -71,8 +71,8 @@ func health(word string) cell {
 // hosts are those of the fleet, the worst first, and beneath them whom they decided against and what they did not take.
 func (s *screen) hosts() *table {
 	t := &table{cols: []column{
-		{title: "HEALTH", worth: true}, {title: "HOST", least: 20}, {title: "LOAD", right: true, drop: 4}, {title: "OPEN", right: true, drop: 1}, {title: "REQ/MIN", right: true},
-		{title: "ERR/MIN", right: true, drop: 2}, {title: "FINDINGS", right: true, drop: 3}, {title: "BLOCKS", right: true, drop: 5}, {title: "REFUSED", right: true, drop: 7},
+		{title: "HEALTH", worth: true}, {title: "HOST", least: 16}, {title: "LOAD", right: true, drop: 4}, {title: "OPEN", right: true, drop: 1}, {title: "REQ/MIN", right: true},
+		{title: "ERR/MIN", right: true, drop: 2}, {title: "FOUND", right: true, drop: 3}, {title: "BLOCKS", right: true, drop: 5}, {title: "REFUSED", right: true, drop: 7},
 		{title: "SEEN", right: true, drop: 6}, {title: "VERSION", least: 8, drop: 8}, {title: "GROUP", least: 6, drop: 9},
 	}}
 	d := s.fleet
@@ -85,7 +85,7 @@ func (s *screen) hosts() *table {
 		h := &d.Hosts[i]
 		load := cell{}
 		if h.Cores > 0 {
-			load = cell{text: fmt.Sprintf("%.2f/%d", h.Load, h.Cores), value: h.Load / float64(h.Cores)}
+			load = cell{text: fmt.Sprintf("%.1f/%d", h.Load, h.Cores), value: h.Load / float64(h.Cores)}
 		}
 		ago := d.Time.Sub(h.Seen)
 		t.entries = append(t.entries, entry{key: h.Host, host: h.Host, cells: []cell{
@@ -212,8 +212,11 @@ func (s *screen) told(h *report.FleetHost) []string {
 	n := func(v int, one, many string) string { return report.Plural(uint64(max(v, 0)), one, many) }
 	parts := []string{
 		"group " + report.Clean(h.Group), "connwarden " + report.Clean(h.Version), "seen " + report.Brief(s.fleet.Time.Sub(h.Seen)) + " ago",
-		fmt.Sprintf("load %.2f on %s", h.Load, n(h.Cores, "core", "cores")), n(h.Open, "connection", "connections"), report.Plural(h.Requests, "request", "requests") + " and " + report.Plural(h.Errors, "error", "errors") + " a minute",
+		n(h.Open, "connection", "connections"), report.Plural(h.Requests, "request", "requests") + " and " + report.Plural(h.Errors, "error", "errors") + " a minute",
 		n(h.Blocks, "block", "blocks") + " in force, " + report.Thousands(uint64(max(h.Held, 0))) + " held for others", n(h.Shared, "decision", "decisions") + " shared, " + report.Thousands(uint64(max(h.Refused, 0))) + " not taken",
+	}
+	if h.Cores > 0 {
+		parts = slices.Insert(parts, 3, fmt.Sprintf("load %.2f on %s", h.Load, n(h.Cores, "core", "cores")))
 	}
 	if h.Clock >= 2 || h.Clock <= -2 {
 		parts = append(parts, fmt.Sprintf("its clock is %.0f s ahead of the hub's", h.Clock))
