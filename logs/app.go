@@ -246,7 +246,7 @@ func readPHPServer(p *Parser, line []byte) grade {
 	p.seen |= sawPath
 	method, target := word(rest[7:])
 	switch {
-	case len(target) == 0 || method[0] == '/': // before PHP 7.4
+	case len(target) == 0 || starts(method, "/"): // before PHP 7.4
 		target = rest[7:]
 	case string(method) != "(null)":
 		p.req.Method = method

@@ -65,6 +65,9 @@ func (p *Parser) guess(b []byte, quoted bool) {
 		p.seen |= sawRequest
 	case p.seen&sawClient == 0 && len(b) < 64 && looksAddr(b):
 		p.setClient(b)
+	case p.seen&sawStatus == 0 && len(b) > 7 && b[0] == 'T' && b[len(b)-4] == '/' && b[3] == '_' && p.setStatus(b[len(b)-3:]): // Squid's TCP_MISS/200
+	case p.seen&(sawStatus|sawRequest|sawPath) == sawStatus && r.Size < 0 && isDigit(b[0]):
+		p.setSize(b)
 	case p.seen&sawPath != 0 && len(r.Proto) == 0 && isHTTP(b):
 		r.Proto = b
 	case p.seen&(sawRequest|sawPath) == 0:

@@ -30,7 +30,7 @@ func (p *Parser) iisHeadless(line []byte) grade {
 		m++
 	}
 	client := m + 5
-	if m == 6 || client+3 >= n || !looksAddr(words[client]) || !isPort(append([]byte{':'}, words[m+3]...)) {
+	if m == 6 || client+3 >= n || !looksAddr(words[client]) || !allDigits(words[m+3]) {
 		return misfit
 	}
 	status := client + 1
@@ -57,7 +57,7 @@ func (p *Parser) iisHeadless(line []byte) grade {
 			if r.Agent = dash(one); bytes.IndexByte(one, '+') >= 0 {
 				r.Agent = p.scratch.spaces(one)
 			}
-		case i == len(between)-1 && bytes.IndexByte(one, '.') > 0 && bytes.IndexAny(one, "/=;+") < 0:
+		case i == len(between)-1 && bytes.IndexByte(one, '.') > 0 && !bytes.ContainsAny(one, "/=;+"):
 			r.Host = hostOnly(one)
 		}
 	}
