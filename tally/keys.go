@@ -229,12 +229,17 @@ type bucket struct {
 
 // pack returns the packed key of r, valid until the next call and as long as r.
 func (p *packer) pack(r *connwarden.Request) []byte {
+	p.buf = p.buf[:0]
 	if len(p.keys.kinds) == 1 {
-		if text, ok := p.borrow(p.keys.kinds[0], r); ok {
+		k := p.keys.kinds[0]
+		if k == byIP {
+			p.addAddr(k, r)
+			return p.buf
+		}
+		if text, ok := p.borrow(k, r); ok {
 			return text
 		}
 	}
-	p.buf = p.buf[:0]
 	for _, k := range p.keys.kinds {
 		p.add(k, r)
 	}
@@ -332,7 +337,7 @@ func (p *packer) addAddr(k kind, r *connwarden.Request) {
 		if k == byNet {
 			b[3] = 0
 		}
-		p.buf = append(append(p.buf, packed4), b[:]...)
+		p.buf = append(p.buf, packed4, b[0], b[1], b[2], b[3])
 	case a.IsValid() && a.Zone() == "":
 		b := a.As16()
 		if k == byNet {

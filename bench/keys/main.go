@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -141,14 +142,20 @@ func run(name string, words []string, judging bool) error {
 		return results[0].Err
 	}
 	sums := folds[0].tables
+	groups := make([][]*tally.Pages, len(sums))
+	var merging sync.WaitGroup
 	for i, sum := range sums {
-		for _, f := range folds[1:] {
-			sum.Merge(f.tables[i])
-		}
+		merging.Go(func() {
+			for _, f := range folds[1:] {
+				sum.Merge(f.tables[i])
+			}
+			groups[i] = sum.Groups()
+		})
 	}
-	for _, sum := range sums {
+	merging.Wait()
+	for i, sum := range sums {
 		show(sum)
-		for _, group := range sum.Groups() {
+		for _, group := range groups[i] {
 			show(group)
 		}
 	}
