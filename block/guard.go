@@ -143,7 +143,7 @@ func (r *Rules) part(p netip.Prefix) string {
 }
 
 // maxAsked bounds how many answers of Exempt are remembered: those of one act that is not the largest.
-const maxAsked = 10_000
+const maxAsked = 5000
 
 // exempt asks Exempt once about each prefix of an act, which checks each twice and more: when it is asked for, when it is wanted
 // and when it is handed over.

@@ -76,8 +76,9 @@ type table struct {
 	pardons     map[place]netip.Prefix // those of places that are pardons
 	own         map[string]mine
 	refused     map[place]seconds  // since when
-	dirty       map[place]struct{} // to be looked at
-	due         []place            // likewise, in order
+	all         bool               // every place is to be looked at,
+	dirty       map[place]struct{} // or these,
+	due         []place            // and before them these, in order
 	poisoned    int
 	dropped     int                             // beyond bounds, or not within the policy
 	tell        func(Refusal)                   // of what is left out
@@ -97,13 +98,9 @@ func newTable(p Policy, group, host string) *table {
 // forget empties the table of what the bucket said, for a bucket that is another or is read from the start.
 func (t *table) forget() {
 	for where, s := range t.places {
-		t.dirty[where] = struct{}{}
-		if s.held == 0 {
-			delete(t.places, where)
-			continue
-		}
-		t.places[where] = spot{held: s.held}
+		t.set(where, spot{held: s.held})
 	}
+	t.all, t.dirty, t.due = true, map[place]struct{}{}, nil
 	clear(t.more)
 	clear(t.pardons)
 	clear(t.own)
@@ -269,9 +266,16 @@ func (t *table) silence(c *claim) {
 	}
 }
 
+// look has a place looked at.
+func (t *table) look(where place) {
+	if !t.all {
+		t.dirty[where] = struct{}{}
+	}
+}
+
 // changed has a place looked at again, and with a pardon all that it is about.
 func (t *table) changed(where place) {
-	t.dirty[where] = struct{}{}
+	t.look(where)
 	delete(t.refused, where)
 	if where.kind != KindPardon {
 		return
@@ -279,7 +283,7 @@ func (t *table) changed(where place) {
 	pardoned := where.target()
 	for other := range t.places {
 		if other.kind == KindBlock && other.target().Overlaps(pardoned) {
-			t.dirty[other] = struct{}{}
+			t.look(other)
 		}
 	}
 }
@@ -317,11 +321,19 @@ const refusedRest = time.Minute
 // letBe leaves what this host holds and the bucket does not speak of to end by itself: the bucket is another than the one
 // that it was read from, and its silence says nothing.
 func (t *table) letBe() {
-	for where, s := range t.places {
-		if s.held != 0 && s.from == 0 {
-			delete(t.dirty, where)
-		}
+	t.spread()
+	t.due = slices.DeleteFunc(t.due, func(where place) bool { return t.places[where].from == 0 })
+}
+
+// spread puts in order what is to be looked at.
+func (t *table) spread() {
+	if t.all {
+		t.due = slices.AppendSeq(make([]place, 0, len(t.places)), maps.Keys(t.places))
+	} else {
+		t.due = slices.AppendSeq(slices.Grow(t.due, len(t.dirty)), maps.Keys(t.dirty))
 	}
+	slices.SortFunc(t.due, place.compare)
+	t.all, t.dirty = false, map[place]struct{}{} // one that was large once stays so
 }
 
 // age drops what has ended and has those looked at again that were refused a while ago.
@@ -332,7 +344,7 @@ func (t *table) age(now time.Time) {
 		if t.without(where, ended) {
 			t.changed(where)
 		} else if s.from == 0 && s.held <= at {
-			t.dirty[where] = struct{}{}
+			t.look(where)
 		}
 	}
 	for subject, m := range t.own {
@@ -343,7 +355,7 @@ func (t *table) age(now time.Time) {
 	for where, since := range t.refused {
 		if at >= since+seconds(refusedRest/time.Second) {
 			delete(t.refused, where)
-			t.dirty[where] = struct{}{}
+			t.look(where)
 		}
 	}
 }
@@ -406,12 +418,12 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 	var wait []place
 	for len(list) < most {
 		if len(t.due) == 0 {
-			if t.due = nil; len(t.dirty) == 0 {
+			if t.due = nil; !t.all && len(t.dirty) == 0 {
 				break
 			}
-			t.due = slices.AppendSeq(make([]place, 0, len(t.dirty)), maps.Keys(t.dirty))
-			slices.SortFunc(t.due, place.compare)
-			t.dirty = map[place]struct{}{} // one that was large once stays so
+			if t.spread(); len(t.due) == 0 {
+				break
+			}
 		}
 		where := t.due[0]
 		t.due = t.due[1:]
@@ -433,7 +445,7 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 		}
 	}
 	for _, where := range wait {
-		t.dirty[where] = struct{}{}
+		t.look(where)
 	}
 	return list
 }
@@ -465,7 +477,7 @@ func (t *table) settled(where place, from uint32) {
 }
 
 // again has an order given once more, of which nothing is known to have been done.
-func (t *table) again(o *Order) { t.dirty[o.place()] = struct{}{} }
+func (t *table) again(o *Order) { t.look(o.place()) }
 
 // done notes what became of an order; why is the host's reason against it, or nothing.
 func (t *table) done(o *Order, why string, now time.Time) {
