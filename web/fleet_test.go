@@ -105,7 +105,7 @@ func TestRealFleetPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		drained := make(chan struct{})
-		go func() { defer close(drained); io.Copy(io.Discard, r) }() //nolint:errcheck // it ends with the program
+		go func() { defer close(drained); io.Copy(io.Discard, r) }()
 		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
 		return cmd, strings.TrimSpace(first)
 	}
