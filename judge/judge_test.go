@@ -451,7 +451,7 @@ func TestEvict(t *testing.T) {
 	table.ledgers.max = 1000
 	for i := range 50_000 {
 		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		table.Request(&connwarden.Request{Client: addr, Path: []byte("/")})
+		table.Request(&connwarden.Request{Time: start, Client: addr, Path: []byte("/")})
 		if i%10 == 0 {
 			table.Request(request("13.14.15.16", "POST", "/xmlrpc.php", 403, start, int64(i)))
 		}
@@ -465,6 +465,19 @@ func TestEvict(t *testing.T) {
 	evicted, _ := table.Evicted()
 	if got, want := evicted+uint64(table.Len()), uint64(50_001); got != want {
 		t.Errorf("kept and evicted are %d, want %d", got, want)
+	}
+}
+
+// TestTimeless proves that a log without times, in which all of a day seems to be of one moment, accuses nobody.
+func TestTimeless(t *testing.T) {
+	table := New(Options{Rules: compiled(t)})
+	for i := range 5_000 {
+		r := request("13.14.15.16", "POST", "/xmlrpc.php", 403, start, int64(i))
+		r.Time = time.Time{}
+		table.Request(r)
+	}
+	if table.Len() != 0 {
+		t.Errorf("%d ledgers of requests at no time", table.Len())
 	}
 }
 

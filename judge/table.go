@@ -107,7 +107,7 @@ func (t *Table) Conn(*connwarden.Conn) {}
 
 // Request folds one request. A request without a client is not folded.
 func (t *Table) Request(r *connwarden.Request) {
-	if !r.Client.IsValid() {
+	if !r.Client.IsValid() || r.Time.IsZero() { // what nobody asked for, or at no time: it is of no window
 		return
 	}
 	if t.second != nil {
