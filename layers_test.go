@@ -117,7 +117,7 @@ var rooms = map[string]row{
 	"lab/truth":          {rank: 5, tests: true, may: []string{"*"}},        // worlds of known truth, and the court that reviews them
 	"packaging":          {tests: true, guests: []string{xsys}, runs: true}, // installs packages on a machine of its own
 	"lab":                {tests: true, guests: []string{xsys}, runs: true},
-	"lab/fleet":          {rank: 6, tests: true, may: []string{"*"}, guests: []string{nats}, runs: true}, // a fleet, its hub and who would harm it
+	"lab/fleet":          {rank: 6, tests: true, may: []string{"*"}, guests: []string{nats}, runs: true},   // a fleet, its hub and who would harm it
 	"lab/range":          {rank: 6, tests: true, may: []string{"lab"}, guests: []string{xsys}, runs: true}, // attacks on a machine that connwarden watches
 	"bench":              {rank: 6, tests: true, may: []string{"*"}, guests: []string{xsys, compress, nats}, runs: true, tree: true},
 }
