@@ -11,7 +11,7 @@ import (
 func (p *Parser) requestLine(text []byte) {
 	r := &p.req
 	// "GET /path HTTP/1.1" and the same of POST make up nearly all lines; the general way below reads them the same.
-	if m := len(text) - len(" HTTP/1.1"); m > len("POST /") && string(text[m:m+8]) == " HTTP/1." {
+	if m := len(text) - len(" HTTP/1.1"); m > len("POST /") && string(text[m:m+8]) == " HTTP/1." && text[m-1] != ' ' {
 		switch {
 		case string(text[:5]) == "GET /":
 			r.Kind, r.Method, r.Proto = connwarden.ReqHTTP, text[:3], text[m+1:]
@@ -39,8 +39,8 @@ func (p *Parser) requestLine(text []byte) {
 	} else if m := bytes.LastIndexByte(target, ' '); m >= 0 && isHTTP(target[m+1:]) {
 		target, proto = target[:m], target[m+1:]
 	}
+	target = bytes.TrimRight(target, " ")
 	if proto == nil && knownMethod(method) {
-		target = bytes.TrimRight(target, " ")
 		// Hypercorn leaves out what all versions have in common.
 		if cut := len(target) - len(" 1.1"); cut > 0 && target[0] == '/' && (string(target[cut:]) == " 1.1" || string(target[cut:]) == " 1.0") {
 			target, proto = target[:cut], target[cut+1:]
