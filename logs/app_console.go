@@ -29,7 +29,7 @@ func readMorgan(p *Parser, line []byte) grade {
 	if bytes.IndexByte(line, 0x1b) >= 0 { // on a terminal
 		line = p.scratch.colourless(line)
 	}
-	rest, last := lastWord(bytes.TrimRight(line, " "))
+	rest, last := lastWord(bytes.TrimRight(uncomposed(line), " "))
 	rest, before := lastWord(rest)
 	rest, third := lastWord(rest)
 	var size, between, took []byte
@@ -69,7 +69,7 @@ func readKoa(p *Parser, line []byte) grade {
 	if bytes.IndexByte(line, 0x1b) >= 0 {
 		line = p.scratch.colourless(line)
 	}
-	arrow, rest := word(skipBlank(line))
+	arrow, rest := word(skipBlank(uncomposed(line)))
 	method, rest := word(rest)
 	target, rest := word(rest)
 	switch string(arrow) {
@@ -119,7 +119,7 @@ var railsOther = [...]string{"Processing by ", "Parameters: ", "Rendering ", "Re
 
 func readRails(p *Parser, line []byte) grade {
 	p.begin()
-	text := line
+	text := uncomposed(line)
 	// `I, [2026-11-22T14:03:07.123456 #12345]  INFO -- : [request id] ` of Ruby's logger.
 	if len(text) > 4 && text[1] == ',' && text[3] == '[' {
 		n := bytes.Index(text[:min(len(text), maxLogger)], []byte(" -- "))

@@ -53,11 +53,7 @@ func (p *Parser) clf(line []byte, vhosted, agents bool) grade {
 // quotes of its own configuration, of which a format without an end lacks the last, and in a log that sites share the
 // site in front, as in ["www.example.com"]. Python's logging writes level and name.
 func (p *Parser) bare(line []byte) []byte {
-	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
-		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
-			line = line[n+2:]
-		}
-	}
+	line = uncomposed(line)
 	if n := levelName(line); n > 0 {
 		line = line[n:]
 	}
@@ -89,6 +85,16 @@ func (p *Parser) bare(line []byte) []byte {
 	}
 	if word := line[bytes.LastIndexByte(line, ' ')+1 : last]; bytes.IndexByte(word, '"') < 0 && bytes.Count(line, quote) == 3 {
 		line = line[:last] // behind the size
+	}
+	return line
+}
+
+// uncomposed takes off what Docker Compose writes in front of a line, "web-1  | ".
+func uncomposed(line []byte) []byte {
+	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
+		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
+			return line[n+2:]
+		}
 	}
 	return line
 }

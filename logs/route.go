@@ -256,10 +256,8 @@ func (p *Parser) message(line []byte) bool {
 		}
 	}
 	// "web-1  | …" of Docker Compose.
-	if n := bytes.IndexByte(line[:min(len(line), 64)], '|'); n > 1 && line[n-1] == ' ' && n+2 < len(line) && line[n+1] == ' ' {
-		if name, rest := word(line[:n]); isName(name) && len(skipBlank(rest)) == 0 {
-			return p.nested(line[n+2:], nil)
-		}
+	if inner := uncomposed(line); len(inner) < len(line) {
+		return p.nested(inner, nil)
 	}
 	return false
 }
