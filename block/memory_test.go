@@ -3,6 +3,8 @@ package block_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -75,5 +77,34 @@ func TestErrorNamesWhatAndWhere(t *testing.T) {
 	_, err = m.List(t.Context())
 	if got, want := fmt.Sprint(err), "fw: list: no room left"; got != want {
 		t.Errorf("error %q, want %q", got, want)
+	}
+}
+
+// TestMemoryRoom is the null firewall of a host in a large fleet.
+func TestMemoryRoom(t *testing.T) {
+	const many, most = 50_000, 90 // bytes; 55 are used
+	add := make([]block.Entry, many)
+	until := time.Now().Add(time.Hour)
+	for i := range add {
+		add[i] = block.Entry{Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), Until: until}
+	}
+	heap := func() uint64 {
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what the first only marked
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := heap()
+	m := &block.Memory{Claims: block.Everything()}
+	if err := m.Apply(t.Context(), add, nil); err != nil {
+		t.Fatal(err)
+	}
+	if after := heap(); after > before+many*most {
+		t.Errorf("%d bytes for each, want at most %d", (after-before)/many, most)
+	}
+	runtime.KeepAlive(add)
+	if list, err := m.List(t.Context()); err != nil || len(list) != many || !list[7].Until.Equal(until) || list[7].Target != add[7].Target {
+		t.Errorf("it lists %d, %+v, %v", len(list), list[7], err)
 	}
 }

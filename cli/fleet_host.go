@@ -361,7 +361,7 @@ func (m *member) block(ctx context.Context, orders []fleet.Order, why []string) 
 			continue
 		}
 		r := block.Request{Target: o.Target, Scope: o.Scope, Drivers: m.drivers, For: o.Until.Sub(now), By: fromFleet(o.From), Why: o.Why}
-		if r.Why == "" {
+		if o.Again {
 			var err error
 			if r.Why, err = m.before(ctx, &r); err != nil {
 				return err

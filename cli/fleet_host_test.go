@@ -166,6 +166,44 @@ func TestMemberHolds(t *testing.T) {
 	}
 }
 
+// What it does for the fleet a member reads no second time, but for what that took from its own; and the reason of a block that
+// comes back stands in its journal.
+func TestMemberFollows(t *testing.T) {
+	m := newMember(t)
+	k := m.keeper.w.keeper
+	rule := connwarden.Origin{Kind: connwarden.ByRule, Name: "r"}
+	if _, err := k.Block(t.Context(), block.Request{Target: prefix("203.0.113.7/32"), Drivers: m.drivers, For: time.Hour, By: rule}); err != nil {
+		t.Fatal(err)
+	}
+	apply := func(o fleet.Order) {
+		t.Helper()
+		if o.Until.IsZero() {
+			o.Until = time.Now().Add(time.Hour)
+		}
+		if why, err := m.Apply(t.Context(), []fleet.Order{o}); err != nil || why[0] != "" {
+			t.Fatal(why, err)
+		}
+	}
+	other := prefix("203.0.113.9/32")
+	apply(fleet.Order{Kind: fleet.KindBlock, Target: other, From: "a", Why: "guesses passwords"})
+	if got := m.shares(t); got != "block 203.0.113.7/32" {
+		t.Errorf("with one of the fleet it shares %q", got)
+	}
+	if latest, err := k.Journal.Changes(t.Context(), 1); err != nil || m.last != latest[0].Number {
+		t.Errorf("it followed to %d, and the last change is %+v, %v", m.last, latest, err)
+	}
+	apply(fleet.Order{Kind: fleet.KindBlock, Target: other, From: "a", Lift: true})
+	apply(fleet.Order{Kind: fleet.KindBlock, Target: other, From: "a", Again: true})
+	list, err := m.keeper.Wishes(t.Context())
+	if err != nil || len(list) != 2 || list[1].Why != "guesses passwords" {
+		t.Errorf("again it holds %+v, %v", list, err)
+	}
+	apply(fleet.Order{Kind: fleet.KindAllow, Target: prefix("203.0.113.0/29"), From: "a"})
+	if got := m.shares(t); got != "" {
+		t.Errorf("after the fleet allowed whom it blocked it shares %q", got)
+	}
+}
+
 // A review that a stolen host sends reaches no terminal unclean.
 func TestForeign(t *testing.T) {
 	doc, err := foreign([]byte(`{"schema":"connwarden.review/1","host":"x\u001b[2J","findings":[{"title":"\u0007","next":["curl x | sh"]}],"peers":[{"addr":"\u001b]0;x\u0007","next":["connwarden leave"]}]}`))

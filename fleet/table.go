@@ -30,8 +30,7 @@ type Message struct {
 	Data    []byte
 }
 
-// Order is what the agent asks of this host. By, Score and Why are missing where this host held it before and let go meanwhile:
-// its journal has them.
+// Order is what the agent asks of this host.
 type Order struct {
 	Kind   Kind
 	Target netip.Prefix
@@ -42,6 +41,7 @@ type Order struct {
 	Score  int
 	Why    string
 	Until  time.Time // by our clock
+	Again  bool      // this host held it before and let go meanwhile: By, Score and Why are missing, its journal has them
 }
 
 // Ours is what a host says against a block that it decided on itself: that is no refusal, and is asked for again, since
@@ -401,7 +401,7 @@ func (t *table) wanted(where place, now time.Time) (c claim, ok bool) {
 
 // order asks for what a claim wants.
 func (t *table) order(where place, c claim) Order {
-	o := Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), From: t.peers.at(c.from).host, Until: c.end.time()}
+	o := Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), From: t.peers.at(c.from).host, Until: c.end.time(), Again: c.said == 0}
 	if c.said != 0 {
 		s := t.sayings.at(c.said)
 		o.By, o.Score, o.Why = s.by.Value(), int(s.score), s.why

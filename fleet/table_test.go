@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +168,122 @@ func TestAge(t *testing.T) {
 	if got := hold(tab, noon.Add(refusedRest)); !strings.HasPrefix(got, "+block "+peer1) {
 		t.Errorf("a minute later: %q", got)
 	}
+}
+
+// What this host holds it has written down, and the table keeps no second copy of it; of what it does not hold it keeps all.
+func TestSaidOnce(t *testing.T) {
+	tab := newTable(Policy{}, "g", "me")
+	seq := uint64(0)
+	take := func(m *Message) {
+		seq++
+		m.Seq = seq
+		tab.take(m, 0, noon)
+	}
+	only := func() Order {
+		t.Helper()
+		list := tab.orders(noon, true, 10)
+		if len(list) != 1 {
+			t.Fatalf("%d orders, want 1", len(list))
+		}
+		return list[0]
+	}
+	take(told(t, "g", "a", KindBlock, peer1, time.Hour, 80))
+	o := only()
+	if o.Why != "why" || o.By.Name != "r" || o.Score != 80 || o.Again {
+		t.Errorf("the order is %+v", o)
+	}
+	tab.done(&o, "it is spared", noon)
+	tab.age(noon.Add(refusedRest))
+	if o = only(); o.Why != "why" || o.Again {
+		t.Errorf("refused, and ordered again: %+v", o)
+	}
+	tab.done(&o, "", noon)
+	if len(tab.sayings.list) != 0 {
+		t.Errorf("it holds it, and %d reasons are kept", len(tab.sayings.list))
+	}
+	pardon := told(t, "g", "b", KindPardon, peer1, time.Minute, 0)
+	take(pardon)
+	o = only()
+	tab.done(&o, "", noon)
+	if !o.Lift || tab.held != 0 {
+		t.Errorf("pardoned: %+v", o)
+	}
+	take(&Message{Time: noon, Subject: pardon.Subject, Deleted: true})
+	if o = only(); o.Lift || !o.Again || o.Why != "" {
+		t.Errorf("the pardon was taken back: %+v", o)
+	}
+}
+
+// TestOrder is that of a journal, in which neighbours stand beside each other; and nobody is blocked before who is never to be.
+func TestOrder(t *testing.T) {
+	tab := newTable(Policy{}, "g", "me")
+	for i, target := range []string{"198.51.100.7/32", "2001:db8::/64", "192.0.2.9/32", "192.0.2.0/24", "203.0.113.1/32"} {
+		kind := KindBlock
+		if i == 4 {
+			kind = KindAllow
+		}
+		m := told(t, "g", "a", kind, target, time.Hour, 80)
+		m.Seq = uint64(i + 1)
+		tab.take(m, 0, noon)
+	}
+	var words []string
+	for len(words) < 5 {
+		list := tab.orders(noon, true, 2)
+		if len(list) == 0 {
+			break
+		}
+		for _, o := range list {
+			words = append(words, o.Kind.String()+" "+o.Target.String())
+			tab.done(&o, "", noon)
+		}
+	}
+	if got := strings.Join(words, ", "); got != "allow 203.0.113.1/32, block 192.0.2.0/24, block 192.0.2.9/32, block 198.51.100.7/32, block 2001:db8::/64" {
+		t.Errorf("ordered are %s", got)
+	}
+}
+
+// TestRoom takes over 50,000 decisions with reasons of 60 bytes: once they are held, each has room for what tells it apart.
+func TestRoom(t *testing.T) {
+	const many, most = 50_000, 110 // bytes; 70 are used
+	messages := make([]*Message, many)
+	for i := range messages {
+		target := fmt.Sprintf("10.%d.%d.%d/32", i>>16, i>>8&255, i&255)
+		m := told(t, "g", fmt.Sprint("host", i%100), KindBlock, target, time.Hour, 80)
+		m.Seq, m.Time = uint64(i+1), noon
+		m.Data = fmt.Appendf(nil, `{"v":1,"for":3600,"score":95,"by":"rule:x","why":"%060d"}`, i)
+		messages[i] = m
+	}
+	heap := func() uint64 {
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what the first only marked
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := heap()
+	tab := newTable(Policy{}, "g", "me")
+	for _, m := range messages {
+		tab.take(m, 0, noon)
+	}
+	for tab.held < many {
+		list := tab.orders(noon, true, 4096)
+		if len(list) == 0 {
+			t.Fatalf("%d are held, want %d", tab.held, many)
+		}
+		for i := range list {
+			tab.done(&list[i], "", noon)
+		}
+	}
+	if list := tab.orders(noon, true, 1); len(list) != 0 {
+		t.Fatalf("then it orders %+v", list)
+	}
+	if after := heap(); after > before+many*most {
+		t.Errorf("%d bytes for each, want at most %d", (after-before)/many, most)
+	} else {
+		t.Logf("%d bytes for each", (int64(after)-int64(before))/many)
+	}
+	runtime.KeepAlive(tab)
+	runtime.KeepAlive(messages)
 }
 
 func TestKeys(t *testing.T) {
