@@ -31,6 +31,9 @@ const Name = "connwarden.db"
 // patience is how long a transaction waits for another process.
 const patience = 2 * time.Second
 
+// pages are how many KB of the database a connection keeps: the kernel has the others at hand.
+const pages = 512
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 
@@ -72,7 +75,7 @@ func (s *Store) open(ctx context.Context, dir string) error {
 	}
 	f.Close()
 	query := url.Values{
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(wal)", "synchronous(normal)", "trusted_schema(off)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(wal)", "synchronous(normal)", "trusted_schema(off)", fmt.Sprintf("cache_size(-%d)", pages)},
 		"_txlock": {"immediate"},
 	}
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(s.name)}).EscapedPath(), RawQuery: query.Encode()}
