@@ -49,6 +49,7 @@ type Hub struct {
 	keys   *keys
 	server *server.Server
 	names  *server.MemAccResolver
+	log    *logger
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	list   jetstream.KeyValue
@@ -86,7 +87,7 @@ func Start(ctx context.Context, opt Options) (_ *Hub, err error) {
 	if err := os.MkdirAll(opt.State, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	h := &Hub{opt: opt, shut: map[string]time.Time{}}
+	h := &Hub{opt: opt, shut: map[string]time.Time{}, log: &logger{log: opt.Log, denied: map[string]*denial{}}}
 	if h.keys, err = openKeys(opt.State, opt.Clock()); err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func Start(ctx context.Context, opt Options) (_ *Hub, err error) {
 	if h.server, err = server.NewServer(conf); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
-	h.server.SetLoggerV2(&logger{opt.Log}, false, false, false)
+	h.server.SetLoggerV2(h.log, false, false, false)
 	h.server.Start()
 	ctx, h.stop = context.WithCancel(ctx)
 	defer func() {
@@ -278,13 +279,3 @@ func (h *Hub) Close() {
 	h.server.Shutdown()
 	h.server.WaitForShutdown()
 }
-
-// logger hands what the server says to a slog.Logger.
-type logger struct{ log *slog.Logger }
-
-func (l *logger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l *logger) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
-func (l *logger) Fatalf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l *logger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l *logger) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l *logger) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }

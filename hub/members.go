@@ -246,6 +246,7 @@ func (h *Hub) watch(ctx context.Context) error {
 				}
 			case <-tick.C:
 				f.look(ctx)
+				h.tellDenied(ctx)
 			}
 		}
 	})

@@ -277,6 +277,9 @@ func (g *ground) steal() {
 	if _, err := g.stolen.try("connwarden", "fleet", "--config", "config.toml"); err == nil {
 		g.t.Error("its key is still good")
 	}
+	g.eventually("the hub tells what it tried", func() bool {
+		return strings.Contains(g.nodes[1].wrong.String(), "a host tries what it may not") && strings.Contains(g.nodes[1].wrong.String(), "host="+th.name+" ")
+	})
 	for _, m := range g.hosts {
 		g.eventually(m.name+" lets the customer in again", func() bool { return g.lets(customer, m) })
 		g.refused(attacker(1), m)
