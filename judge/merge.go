@@ -8,6 +8,7 @@ func (t *Table) Merge(o *Table) {
 	t.evicted += o.evicted
 	t.lost += o.lost
 	t.lostGroups += o.lostGroups
+	t.marks.merge(o.marks)
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
 	o.match, o.ledgers.index = nil, nil
 	base := t.cells.take(&o.cells)
@@ -81,7 +82,7 @@ func (t *Table) fit() {
 // Lighten lets go of all but the addresses: when the verdicts are given nothing else is asked for.
 func (t *Table) Lighten() {
 	t.flush()
-	t.match, t.cells, t.groups, t.doubts = nil, cells{}, nil, nil
+	t.match, t.cells, t.groups, t.doubts, t.marks = nil, cells{}, nil, nil, nil
 	for i := range t.ledgers.n {
 		t.ledgers.at(i).cell = -1
 	}

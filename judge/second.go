@@ -11,13 +11,18 @@ import (
 // networks, which are too many to be counted by time for everyone, and the requests that agree with what was in doubt. It is
 // read by the tables of several workers.
 type Second struct {
-	first   *Table
-	broad   []int   // broad rules by address
-	busy    ledgers // of those that any rule by address may be met by
-	nets    map[netip.Prefix]bool
-	doubts  []Doubt
-	doubted map[[16]byte][]int
+	first *Table
+	broad []int   // broad rules by address
+	busy  ledgers // of those that any of them may be met by
+	// suspects are those who may meet any other rule by address, a bit for each hash: whoever shares it is counted in vain.
+	suspects [1 << (suspectBits - 6)]uint64
+	nets     map[netip.Prefix]bool
+	doubts   []Doubt
+	doubted  map[[16]byte][]int
 }
+
+// suspectBits: 128 KiB.
+const suspectBits = 20
 
 // Second returns what a second look is for, nil when none is needed.
 func (t *Table) Second() *Second {
@@ -38,32 +43,54 @@ func (t *Table) Second() *Second {
 			t.heavy(s.nets, r)
 		}
 	}
+	suspects := false
 	for i := range t.ledgers.n {
-		if l := t.ledgers.at(i); s.may(l) {
+		l := t.ledgers.at(i)
+		if s.crowds(l) {
 			slot, _ := s.busy.find(&l.addr)
 			*s.busy.add(&l.addr, slot) = *l
 		}
+		if l.suspect() {
+			word, bit := suspectBit(&l.addr)
+			s.suspects[word] |= bit
+			suspects = true
+		}
 	}
-	if len(t.doubts) == 0 && len(s.nets) == 0 && s.busy.n == 0 {
+	if len(t.doubts) == 0 && len(s.nets) == 0 && s.busy.n == 0 && !suspects {
 		return nil
 	}
 	return s
 }
 
-// Wants tells whether the second look counts requests of an address.
-func (s *Second) Wants(a netip.Addr) bool {
+// suspectBit is where the hash of an address leads to.
+func suspectBit(a *[16]byte) (word int, bit uint64) {
+	h := hashOf(keyOf(a)) >> (64 - suspectBits)
+	return int(h >> 6), 1 << (h & 63)
+}
+
+// suspected tells whether rules by address count what stands at an offset of a log.
+func (s *Second) suspected(a *[16]byte, offset int64) bool {
+	if !s.first.marks.has(offset) {
+		return false
+	}
+	word, bit := suspectBit(a)
+	return s.suspects[word]&bit != 0
+}
+
+// Wants tells whether the second look counts a request of an address that stands at an offset of a log.
+func (s *Second) Wants(a netip.Addr, offset int64) bool {
 	addr := a.As16()
+	if s.suspected(&addr, offset) {
+		return true
+	}
 	if _, busy := s.busy.find(&addr); busy != nil {
 		return true
 	}
 	return len(s.doubted) > 0 && s.doubted[addr] != nil || len(s.nets) > 0 && s.nets[netOf(a)]
 }
 
-// may tells whether any rule that waits for the second look can be met by an address.
-func (s *Second) may(l *ledger) bool {
-	if l.suspect() {
-		return true
-	}
+// crowds tells whether a broad rule can be met by an address.
+func (s *Second) crowds(l *ledger) bool {
 	for _, i := range s.broad {
 		if r := &s.first.rules[i]; l.most(r) >= r.Count {
 			return true
@@ -109,16 +136,18 @@ func (t *Table) again(r *connwarden.Request) {
 	if r.Status >= 400 && len(s.doubted) > 0 {
 		t.agree(s.doubted[addr], r)
 	}
+	suspected := s.suspected(&addr, r.From.Offset)
 	_, busy := s.busy.find(&addr)
-	if busy == nil && (len(s.nets) == 0 || !s.nets[netOf(r.Client)]) {
+	net := len(s.nets) > 0 && s.nets[netOf(r.Client)]
+	if !suspected && !net && busy == nil {
 		return
 	}
 	hits := t.match.Request(r)
 	got := t.reading(r)
-	if busy != nil && busy.suspect() {
+	if suspected {
 		for _, h := range hits {
-			if rule := t.fits(&got, h); rule.By == rules.ByIP {
-				t.count(t.ledger(&addr), &addr, h.Rule, rule, &got)
+			if t.rules[h.Rule].By == rules.ByIP {
+				t.count(t.ledger(&addr), &addr, h.Rule, t.fits(&got, h), &got)
 			}
 		}
 	}
@@ -126,7 +155,7 @@ func (t *Table) again(r *connwarden.Request) {
 		rule := t.fits(&got, h)
 		switch {
 		case rule.By == rules.ByNet:
-			if s.nets[netOf(r.Client)] {
+			if net {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
 		case busy != nil && busy.most(rule) >= rule.Count:

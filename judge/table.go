@@ -46,6 +46,7 @@ type Table struct {
 	numbers                   map[string]uint16
 	last                      string // the source looked up last
 	lastNum                   uint16
+	marks                     marks // of lines that wait for the second look
 	doubts                    []Doubt
 	second                    *Second // nil in the first look
 	agreed                    []bool  // of second.doubts
@@ -125,7 +126,7 @@ func (t *Table) Request(r *connwarden.Request) {
 	hits := t.match.Request(r)
 	w.named = t.match.Busy()
 	if t.live == nil {
-		grouped := t.suspect(&w, hits)
+		grouped := t.suspect(&w, hits, r.From.Offset)
 		if t.later(&w); !grouped {
 			return
 		}
@@ -139,11 +140,11 @@ func (t *Table) Request(r *connwarden.Request) {
 	}
 	got := t.reading(r)
 	for _, h := range hits {
-		rule := t.fits(&got, h)
-		switch {
-		case rule.By == rules.ByIP && t.live == nil:
+		if t.live == nil && t.rules[h.Rule].By == rules.ByIP {
 			continue
-		case rule.By != rules.ByIP && !h.Pass:
+		}
+		rule := t.fits(&got, h)
+		if rule.By != rules.ByIP && !h.Pass {
 			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 		}
 		l = t.count(l, &w.addr, h.Rule, rule, &got)
@@ -159,12 +160,15 @@ func (t *Table) Request(r *connwarden.Request) {
 // suspect notes what a request may prove against its address, and tells whether it fits a rule of groups. What rules by
 // address count waits for the second look, which counts it for those alone who have as many readings of any such rules as the
 // least of these asks for: nobody else can meet one, whatever its window, and whether readings or different values are counted.
-func (t *Table) suspect(w *waiting, hits []rules.Hit) (grouped bool) {
+func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped bool) {
 	for _, h := range hits {
 		rule := &t.rules[h.Rule]
 		if rule.By != rules.ByIP {
 			grouped = true
-		} else if least := uint16(min(rule.Count, math.MaxUint16)); !h.Pass && (w.least == 0 || least < w.least) {
+			continue
+		}
+		t.marks.add(offset)
+		if least := uint16(min(rule.Count, math.MaxUint16)); !h.Pass && (w.least == 0 || least < w.least) {
 			w.least = least
 		}
 	}

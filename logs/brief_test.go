@@ -22,7 +22,7 @@ func TestBrief(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := format.NewParser(logs.Options{Proxies: proxies, Auto: true})
-	p.Brief(connwarden.FieldTime|connwarden.FieldPath, func(peer netip.Addr) bool { return peer == netip.MustParseAddr("192.0.2.1") })
+	p.Brief(connwarden.FieldTime|connwarden.FieldPath, func(peer netip.Addr, _ int64) bool { return peer == netip.MustParseAddr("192.0.2.1") })
 	var got agents
 	if s := p.Parse(connwarden.Source{}, []byte(text), &got); s.Parsed != 4 {
 		t.Errorf("%d lines were parsed, want 4", s.Parsed)

@@ -143,10 +143,10 @@ type Parser struct {
 	partial bool      // it is such a part
 	taken   bool      // it was added to parts or whole
 
-	deep  func(peer netip.Addr) bool // of Brief; nil: all requests are read whole
-	few   connwarden.Fields          // that are read of others
-	want  connwarden.Fields          // Options.Want meanwhile
-	brief bool                       // the line in hand is read briefly: its peer is the client
+	deep  func(peer netip.Addr, offset int64) bool // of Brief; nil: all requests are read whole
+	few   connwarden.Fields                        // that are read of others
+	want  connwarden.Fields                        // Options.Want meanwhile
+	brief bool                                     // the line in hand is read briefly: its peer is the client
 
 	columns   *columns // of W3C formats: what the last directive seen says
 	directive []byte   // that directive
@@ -180,15 +180,15 @@ func (p *Parser) Near(now time.Time) {
 	p.stamps.text, p.stamps.syslogText = p.stamps.text[:0], [len(p.stamps.syslogText)]byte{}
 }
 
-// Brief makes the parser read only few parts of those requests whose direct peer deep says no to, where the format makes
-// that worth while: lines of the common log format. What passed a trusted proxy is read whole.
-func (p *Parser) Brief(few connwarden.Fields, deep func(peer netip.Addr) bool) {
+// Brief makes the parser read only few parts of those requests that deep says no to, by the direct peer and where the line stands,
+// where the format makes that worth while: lines of the common log format. What passed a trusted proxy is read whole.
+func (p *Parser) Brief(few connwarden.Fields, deep func(peer netip.Addr, offset int64) bool) {
 	p.few, p.deep, p.want = few, deep, p.opt.Want
 }
 
 // asked makes the line in hand one that is read briefly if its direct peer is one of those.
 func (p *Parser) asked(peer netip.Addr) {
-	if p.deep != nil && !p.deep(peer) && (p.opt.Proxies == nil || !p.opt.Proxies.Contains(peer)) {
+	if p.deep != nil && !p.deep(peer, p.from.Offset) && (p.opt.Proxies == nil || !p.opt.Proxies.Contains(peer)) {
 		p.opt.Want, p.brief = p.few, true
 	}
 }

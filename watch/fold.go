@@ -44,7 +44,7 @@ type fold struct {
 // brief says of whom few parts of a request are enough.
 type brief struct {
 	few  connwarden.Fields
-	deep func(netip.Addr) bool // of whom they are not
+	deep func(peer netip.Addr, offset int64) bool // of whom, on which line, they are not
 }
 
 // Conn takes nothing: connections are counted apart.
