@@ -30,6 +30,7 @@ type Follower struct {
 	notice *notices // nil: the system tells of nothing
 	round  int      // where the slow round stands
 	strays bool
+	behind bool // the last Read left something
 
 	mu    sync.Mutex // guards dirty, the marks of trails, and nothing else
 	dirty []*trail   // to be looked at, each once, in this order
@@ -269,8 +270,12 @@ func (f *Follower) markLocked(t *trail, moved bool) {
 }
 
 // Read hands out what the logs hold that changed, a turn of each, and returns. Each of visits is called by one goroutine, and all may be
-// called at once; the pieces of one log come in order, to one of them. more tells that there is more at once.
+// called at once while there is much; the pieces of one log come in order, to one of them. more tells that there is more at once.
 func (f *Follower) Read(now time.Time, visits ...func(*Piece)) (more bool) {
+	if !f.behind {
+		visits = visits[:1] // waking another takes longer than it would help
+	}
+	defer func() { f.behind = more }()
 	f.notice.take()
 	f.mu.Lock()
 	list := f.dirty
