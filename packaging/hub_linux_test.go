@@ -82,13 +82,13 @@ func TestRealHub(t *testing.T) {
 	m := newMachine(t)
 	debs, rpms, tars := m.deliver("connwarden-hub_*.deb"), m.deliver("connwarden-hub-*.rpm"), m.deliver("connwarden-hub-*.tar.gz")
 	m.run("rpm", "--initdb")
-	before := m.written()
+	before, keys := m.written(), ""
 	m.sub("deb", func() {
 		m.run("dpkg", "-i", debs[0])
 		pid := m.open(older, "/usr/")
 		m.sub("sandbox", func() { m.hubSandbox(pid) })
 		m.sub("manual", m.hubManual)
-		keys := m.read(hubState + "keys.json")
+		keys = m.read(hubState + "keys.json")
 		m.run("dpkg", "-i", debs[1])
 		m.anew(pid, keys)
 		m.run("dpkg", "--remove", "connwarden-hub")
@@ -97,9 +97,12 @@ func TestRealHub(t *testing.T) {
 		m.hubLeft(before)
 	})
 	m.sub("rpm", func() {
+		m.write(hubState+"keys.json", keys) // as the other nodes of a cluster get it: root copies it
 		m.run("rpm", "-i", "--nodeps", rpms[0])
 		pid := m.open(older, "/usr/")
-		keys := m.read(hubState + "keys.json")
+		if m.read(hubState+"keys.json") != keys {
+			m.Errorf("the hub did not take the secrets that it was given")
+		}
 		m.run("rpm", "-U", "--nodeps", rpms[1])
 		m.anew(pid, keys)
 		m.run("rpm", "-e", "connwarden-hub")

@@ -327,15 +327,15 @@ const modes = {
     const row = (host) => page.locator('table.hosts tbody tr').filter({ hasText: host })
     await look('shows the hosts of the fleet', async () => {
       await page.goto(job.url)
-      await page.locator('nav a[href="#/fleet"]').click({ timeout: 30000 })
-      for (const host of ['web1.example.net', 'web2.example.net']) await row(host).waitFor({ timeout: 30000 })
+      await page.locator('nav a[href="#/fleet"]').click()
+      for (const host of ['web1.example.net', 'web2.example.net']) await row(host).waitFor()
       await page.getByText('Nobody is.').waitFor()
       quiet()
     })
     await look('shows whom another host blocks', async () => {
       appendFileSync(job.log, job.more)
       const attacker = page.locator('section[aria-label="Blocked by the fleet"] tr').filter({ hasText: job.attacker })
-      await attacker.waitFor({ timeout: 30000 })
+      await attacker.waitFor()
       want((await attacker.innerText()).includes('web2.example.net'), await attacker.innerText())
       if (job.screens) await page.screenshot({ path: `${job.screens}/fleet-real.png` })
       quiet()
@@ -351,9 +351,9 @@ const modes = {
     await look('says that its daemon was stopped', async () => {
       process.kill(job.daemon, 'SIGTERM')
       await page.getByRole('link', { name: 'All hosts' }).click()
-      await row('web2.example.net').filter({ hasText: 'stopped' }).waitFor({ timeout: 30000 })
+      await row('web2.example.net').filter({ hasText: 'stopped' }).waitFor()
       await row('web2.example.net').getByRole('link').click()
-      await page.getByText('does not answer').waitFor({ timeout: 30000 })
+      await page.getByText('does not answer').waitFor()
       complaints.splice(0) // the browser notes the refusal
     })
   },
@@ -603,6 +603,6 @@ const modes = {
   },
 }
 
-page.setDefaultTimeout(job.mode === 'range' ? 40000 : 10000) // the range is slow where all of it is
+page.setDefaultTimeout(['range', 'hosts', 'fleet'].includes(job.mode) ? 40000 : 10000) // the range is slow where all of it is, and so are several programs, or a thousand rows
 await modes[job.mode]()
 await browser.close()
