@@ -102,7 +102,7 @@ func (w *warden) save(ctx context.Context, last bool) error {
 	if last {
 		return errors.Join(err, w.keep(ctx, s))
 	}
-	go func() { w.saving <- w.keep(ctx, s) }()
+	go func() { w.saving <- w.keep(context.WithoutCancel(ctx), s) }() // an end in the middle of it is no failure
 	return err
 }
 
