@@ -20,7 +20,7 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-var screens = flag.String("screens", "", "make the pictures of the documentation in this folder: go test ./web -run 'TestReal(Program|Report)' -screens ../docs/screens")
+var screens = flag.String("screens", "", "make the pictures of the documentation in this folder: go test ./web -run 'TestReal(Program|Report|FleetPage)' -screens ../docs/screens")
 
 // browse has testdata/browser/page.mjs look at something and reports what it found.
 func browse(t *testing.T, job map[string]any) {

@@ -40,17 +40,42 @@ func TestFleet(t *testing.T) {
 
 func TestRealFleetPage(t *testing.T) {
 	desk := &fakeDesk{review: manyPeers(30), fleet: manyHosts(1000)}
-	desk.review.Fleet = &report.Member{Host: "web3", Group: "web", Operator: true}
+	mode := "fleet"
+	if *screens != "" {
+		desk.review, desk.fleet, mode = &report.Review{Schema: report.SchemaReview, Host: "web1.example.net", Time: noon, Load: &report.Load{One: 0.52, Cores: 2}, Followed: true}, fewHosts(), "fleetScreens"
+	}
+	desk.review.Fleet = &report.Member{Host: "web1.example.net", Group: "web", Operator: true}
 	h, _ := serve(t, desk, func(o *Options) { o.Pause = 300 * time.Millisecond })
 	alone, _ := serve(t, &fakeDesk{review: manyPeers(3)}, nil)
-	to := ""
-	if *screens != "" {
-		var err error
-		if to, err = filepath.Abs(*screens); err != nil {
-			t.Fatal(err)
-		}
+	to, err := filepath.Abs(*screens)
+	if err != nil {
+		t.Fatal(err)
 	}
-	browse(t, map[string]any{"mode": "fleet", "url": h.URL + "/?token=the-token", "alone": alone.URL + "/?token=the-token", "screens": to})
+	browse(t, map[string]any{"mode": mode, "url": h.URL + "/?token=the-token", "alone": alone.URL + "/?token=the-token", "screens": to})
+}
+
+// fewHosts is a fleet as one may be, for pictures.
+func fewHosts() *report.Fleet {
+	at := func(after time.Duration) *time.Time { end := noon.Add(after); return &end }
+	d := &report.Fleet{Schema: report.SchemaFleet, Host: "web1.example.net", Group: "web", Operator: true, Time: noon, Problems: []report.Problem{}, Blocked: []report.FleetBlock{
+		{Target: "203.0.113.7/32", Scope: "all", Hosts: []string{"web1.example.net", "web2.example.net", "shop1.example.net", "shop2.example.net"}, Score: 97, Until: at(54 * time.Minute), Why: "Guesses passwords through XML-RPC: 441 POSTs to /xmlrpc.php in 5 minutes"},
+		{Target: "198.51.100.23/32", Scope: "all", Hosts: []string{"mail1.example.net", "web2.example.net"}, Score: 95, Until: at(9*time.Minute + 12*time.Second), Why: "Guesses passwords of SSH: 34 failed logins in 5 minutes"},
+		{Target: "2001:db8:4:5::/64", Scope: "all", Hosts: []string{"shop1.example.net"}, Score: 91, Until: at(23 * time.Hour), Why: "Looks for files that leak: 120 paths that are not there, .env and .git/config among them"},
+	}}
+	row := func(host, group, health string, seen time.Duration, load float64, cores, open int, requests, errors uint64, findings, refused int) {
+		d.Hosts = append(d.Hosts, report.FleetHost{
+			Host: host, Group: group, Health: health, Seen: noon.Add(-seen), Version: "0.1.0", Load: load, Cores: cores, Open: open, Requests: requests, Errors: errors, Findings: findings, Blocks: 31 - refused, Held: 19,
+			Refused: refused, Recent: []report.FleetRefusal{},
+		})
+	}
+	row("web1.example.net", "web", "ok", 2*time.Second, 0.52, 2, 118, 1312, 2, 0, 0)
+	row("web2.example.net", "web", "critical", 6*time.Second, 7.21, 2, 311, 4120, 38, 2, 0)
+	row("shop1.example.net", "shop", "warning", 8*time.Second, 3.1, 4, 402, 2860, 4, 1, 0)
+	row("shop2.example.net", "shop", "ok", 3*time.Second, 1.4, 4, 377, 2544, 1, 0, 0)
+	row("mail1.example.net", "mail", "ok", 5*time.Second, 0.31, 8, 64, 3, 0, 0, 1)
+	row("db1.example.net", "db", "silent", 3*time.Hour, 0.2, 8, 44, 0, 0, 0, 0)
+	d.Hosts[4].Recent = []report.FleetRefusal{{Kind: "block", Target: "192.0.2.1/32", From: "web2.example.net", Why: "it is the gateway of eth0", Time: noon.Add(-time.Minute)}}
+	return d
 }
 
 // TestRealFleetPrograms has the page of one host beside a hub and another host that is attacked, all real.
@@ -128,11 +153,5 @@ func TestRealFleetPrograms(t *testing.T) {
 	for range 60 {
 		fmt.Fprintf(&more, "5.188.10.99 - - [%s] \"POST /wp-login.php HTTP/1.1\" 200 7301 \"-\" \"python-requests/2.31\"\n", time.Now().Format("02/Jan/2006:15:04:05 -0700"))
 	}
-	to := ""
-	if *screens != "" {
-		if to, err = filepath.Abs(*screens); err != nil {
-			t.Fatal(err)
-		}
-	}
-	browse(t, map[string]any{"mode": "hosts", "url": page, "log": log, "more": more.String(), "attacker": "5.188.10.99", "daemon": attacked.Process.Pid, "screens": to})
+	browse(t, map[string]any{"mode": "hosts", "url": page, "log": log, "more": more.String(), "attacker": "5.188.10.99", "daemon": attacked.Process.Pid})
 }

@@ -306,7 +306,6 @@ const modes = {
         await go(`#/${view}`)
         await page.getByText(view === 'fleet' ? 'Blocked by the fleet' : 'said of itself').waitFor()
         await accessible(`${view}, ${scheme}`)
-        if (job.screens) await page.screenshot({ path: `${job.screens}/${view.replace('/', '-')}-hostile-${scheme}.png` })
       }
     }
     await look('fits a phone', async () => {
@@ -317,7 +316,6 @@ const modes = {
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         const over = await page.evaluate(() => [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > 391 && !e.closest('.wide-table, nav')).map((e) => `${e.tagName}.${e.className}`))
         want(wide <= 390, `${view} is ${wide} wide: ${over}`)
-        if (job.screens) await page.screenshot({ path: `${job.screens}/${view.replace('/', '-')}-hostile-phone.png` })
       }
     })
   },
@@ -337,7 +335,6 @@ const modes = {
       const attacker = page.locator('section[aria-label="Blocked by the fleet"] tr').filter({ hasText: job.attacker })
       await attacker.waitFor()
       want((await attacker.innerText()).includes('web2.example.net'), await attacker.innerText())
-      if (job.screens) await page.screenshot({ path: `${job.screens}/fleet-real.png` })
       quiet()
     })
     await look('asks that host for its review', async () => {
@@ -345,7 +342,6 @@ const modes = {
       await page.getByText('This is what web2.example.net said of itself').waitFor()
       await page.locator(`.findings .title:has-text("${job.attacker}")`).waitFor()
       await page.locator('section[aria-label=Accused]').getByText(job.attacker).waitFor()
-      if (job.screens) await page.screenshot({ path: `${job.screens}/fleet-host-real.png` })
       quiet()
     })
     await look('says that its daemon was stopped', async () => {
@@ -578,6 +574,19 @@ const modes = {
     await accessible('the report')
     await page.emulateMedia({ colorScheme: 'dark' })
     await accessible('the report, dark')
+  },
+
+  // Pictures of a fleet for docs.
+  async fleetScreens() {
+    for (const [name, width, height, scheme] of [['light', 1440, 900, 'light'], ['dark', 1440, 900, 'dark'], ['phone', 390, 844, 'light']]) {
+      const shot = await (await browser.newContext({ viewport: { width, height }, colorScheme: scheme })).newPage()
+      await shot.goto(job.url)
+      await shot.waitForSelector('nav a[href="#/fleet"]')
+      await shot.evaluate(() => (location.hash = '#/fleet'))
+      await shot.getByText('Blocked by the fleet').waitFor()
+      await shot.screenshot({ path: `${job.screens}/fleet-${name}.png`, fullPage: name !== 'phone' })
+    }
+    console.log('ok screens')
   },
 
   // Pictures for docs.
