@@ -24,24 +24,24 @@ const arenaPerKey = 64
 // however many there are. What was dropped was counted at most Missed times, so a key that comes (back) later starts with
 // that error, and no key with more requests than Missed is ever missing. Of N requests Missed is at most 2N/bound.
 type Pages struct {
-	keys   Keys
-	pack   packer
-	bound  int
+	// What each request touches stands together, in few cache lines.
+	class  [6]uint64
+	bytes  uint64
+	time   time.Time // of the last request: most lines share it with the line before
+	recent *entry    // the one that was counted last, but for those that waited; nil when entries have moved
+	status uint16    // of the last request
+	only   kind      // the key; several when there are more
+	timed  bool      // keys come in their order, so that the next is mostly the last
 	table  table
-	groups []*Pages // of Also: what was handed over so far
-	only   kind     // the key; several when there are more
-	timed  bool     // keys come in their order, so that the next is mostly the last
+	pack   packer
 	queue  queue
-	recent *entry // the one that was counted last, but for those that waited; nil when entries have moved
 
-	missed uint64
-	seen   sketch // of all keys; nil while all of them are in the table
-
-	class       [6]uint64
-	bytes       uint64
+	keys        Keys
+	bound       int
+	groups      []*Pages // of Also: what was handed over so far
+	missed      uint64
+	seen        sketch // of all keys; nil while all of them are in the table
 	first, last time.Time
-	time        time.Time // of the last request: most lines share it with the line before
-	status      uint16    // of the last request
 }
 
 // PageRow is what was counted of one key.
