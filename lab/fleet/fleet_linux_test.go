@@ -66,7 +66,7 @@ func (g *ground) share() {
 	g.attack(attacker(1), g.hosts[0])
 	g.refused(attacker(1), g.hosts[:]...)
 	for i, m := range g.hosts {
-		b := m.blocked(attacker(1))
+		b := m.blocks()[attacker(1)]
 		switch {
 		case b == nil:
 			g.t.Errorf("%s blocks %s and does not say so", m.name, attacker(1))
@@ -84,17 +84,16 @@ type blockRow struct {
 	Hits            *struct{ Packets uint64 }
 }
 
-// blocked is what a host says of its block of an address; nil if it has none.
-func (m *machine) blocked(addr string) *blockRow {
+// blocks are a host's, by their targets.
+func (m *machine) blocks() map[string]*blockRow {
 	m.g.t.Helper()
 	var d struct{ Blocks []*blockRow }
 	m.ask(&d, "blocks")
+	all := map[string]*blockRow{}
 	for _, b := range d.Blocks {
-		if b.Target == addr+"/32" {
-			return b
-		}
+		all[strings.TrimSuffix(b.Target, "/32")] = b
 	}
-	return nil
+	return all
 }
 
 // lose: while servers are attacked the node that leads is killed. Each server goes on blocking, none of it is lost, and the
@@ -112,8 +111,19 @@ func (g *ground) lose() {
 		g.attack(attacker(first+n), g.hosts[n%len(g.hosts)])
 		g.refused(attacker(first+n), g.hosts[n%len(g.hosts)])
 	}
-	for n := range many {
-		g.refused(attacker(first+n), g.hosts[:]...)
+	for _, m := range g.hosts {
+		g.eventually(m.name+" blocks them all", func() bool {
+			all := m.blocks()
+			for n := range many {
+				if all[attacker(first+n)] == nil {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for n := range len(g.hosts) { // of each server the last
+		g.refused(attacker(first+many-1-n), g.hosts[:]...)
 	}
 	at := slices.Index(g.nodes[:], lost)
 	lost.runNode(at)
@@ -234,7 +244,7 @@ func (g *ground) steal() {
 		if !g.lets(operator, m) {
 			g.t.Errorf("%s refuses its operator", m.name)
 		}
-		if m.blocked(hostAddr(i)) != nil {
+		if m.blocks()[hostAddr(i)] != nil {
 			g.t.Errorf("%s blocks itself", m.name)
 		}
 	}
