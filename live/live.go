@@ -337,8 +337,8 @@ func (w *warden) settled(a netip.Addr) bool {
 	return ok && s.word == connwarden.VerdictMalicious && s.proved && w.now.Sub(s.at) < sayAgain
 }
 
-// judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. Of
-// this goroutine's time it takes a fifth at most, and nobody waits for a verdict more than four times as long as it took to find.
+// judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. It
+// rests as long as it judged at least, and up to four times as long while that is short enough for nobody to notice.
 func (w *warden) judgeSoon() {
 	began := time.Now()
 	if wait := w.rested.Sub(began); wait > 0 {
@@ -350,11 +350,12 @@ func (w *warden) judgeSoon() {
 	w.unjudged = nil
 	w.judge()
 	now := time.Now()
-	w.rested = now.Add(judgeRest * now.Sub(began))
+	took := now.Sub(began)
+	w.rested = now.Add(max(took, min(4*took, shortRest)))
 }
 
-// judgeRest is how many times as long as it judged it reads before it judges again.
-const judgeRest = 4
+// shortRest is not noticed beside what it takes to block somebody.
+const shortRest = 10 * time.Millisecond
 
 // judge accuses whom the rules speak against since it last did.
 func (w *warden) judge() {
