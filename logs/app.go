@@ -112,7 +112,12 @@ func readUvicorn(p *Parser, line []byte) grade {
 	if !p.withPort(client) && (len(client) > 0 || !bytes.HasSuffix(bytes.TrimRight(before, " "), []byte(":"))) { // a socket of Unix has no peers
 		return misfit
 	}
-	rest, ok := p.quoted(line, n+len(` - "`))
+	at := n + len(` - "`)
+	if target, ok := bytes.CutPrefix(line[at:], []byte("WebSocket ")); ok {
+		p.timeIn(before)
+		return p.webSocket(target)
+	}
+	rest, ok := p.quoted(line, at)
 	if !ok || len(rest) > 40 {
 		return misfit
 	}
@@ -124,6 +129,22 @@ func readUvicorn(p *Parser, line []byte) grade {
 	p.timeIn(before)
 	return p.settle(true)
 }
+
+// webSocket reads `/ws" [accepted]` and `/ws" 403`, of a request that asked for another protocol: one with GET (RFC 6455, 4.1).
+func (p *Parser) webSocket(text []byte) grade {
+	target, answer := lastWord(text)
+	target, ok := bytes.CutSuffix(target, quote)
+	if !ok || len(target) == 0 || target[0] != '/' {
+		return misfit
+	}
+	p.req.Method, p.req.Status = methodGet, 101
+	if p.uri, p.seen = target, p.seen|sawPath; string(answer) != "[accepted]" && (len(answer) != 3 || !p.setStatus(answer)) {
+		return misfit
+	}
+	return p.settle(true)
+}
+
+var methodGet = []byte("GET")
 
 func readDjango(p *Parser, line []byte) grade {
 	p.begin()
