@@ -12,12 +12,12 @@ import (
 const (
 	// maxWorkers bounds the goroutines that read and parse: one parses as much as two or three could judge.
 	maxWorkers = 4
-	// batchReadings is how many readings cross to the judge together: with their texts some 80 KiB, which stay in a processor's cache.
-	batchReadings = 128
+	// batchReadings is how many readings cross to the judge together: with their texts some 300 KiB, which stay in a processor's second cache.
+	batchReadings = 512
 	// batchText is after how many bytes of text no more join; one line may go beyond.
-	batchText = 64 << 10
+	batchText = 256 << 10
 	// batchesWaiting bounds those that wait for the judge.
-	batchesWaiting = 4
+	batchesWaiting = 2
 )
 
 // batch is what a worker has read, on its way to the goroutine that judges. It owns the bytes of its readings, but for the lines of
@@ -79,7 +79,7 @@ func (b *batch) push(to connwarden.Sink) {
 // release gives the batch back, empty. What one long line made large is not kept.
 func (b *batch) release() {
 	*b = batch{order: b.order[:0], requests: b.requests[:0], events: b.events[:0], faults: b.faults[:0], text: b.text[:0], parsed: b.parsed[:0]}
-	if cap(b.text) > 4*batchText {
+	if cap(b.text) > 2*batchText {
 		b.text = nil
 	}
 	batches.Put(b)

@@ -98,7 +98,7 @@ func TestBatchIsBounded(t *testing.T) {
 	}
 	b := <-w.batches
 	b.release()
-	if cap(b.text) > 4*batchText || len(b.order)+len(b.requests) > 0 {
+	if cap(b.text) > 2*batchText || len(b.order)+len(b.requests) > 0 {
 		t.Errorf("it keeps room for %d bytes, %d readings", cap(b.text), len(b.order))
 	}
 }
