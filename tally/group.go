@@ -22,6 +22,23 @@ func (k Keys) Addresses() Keys {
 // No request is looked at for it: an address hands over what was counted of it before it is dropped, or when Groups asks.
 func (p *Pages) Also(k Keys, bound int) { p.groups = append(p.groups, NewPages(k, bound)) }
 
+// Instead is Also for who does not ask for the addresses themselves: once they pass the bound they are no longer counted, and each
+// request counts by k, so that a flood of addresses costs what it would cost a table by k.
+func (p *Pages) Instead(k Keys, bound int) {
+	p.Also(k, bound)
+	p.instead = true
+}
+
+// pass hands all addresses over and leaves requests to the groups.
+func (p *Pages) pass() {
+	for i := range p.table.n {
+		p.hand(i)
+	}
+	p.table = table{}
+	p.table.doubt()
+	p.missed, p.passed, p.recent = p.missed+1, true, nil
+}
+
 // Groups are the tables of the keys that Also was given, each just as if it had been given all requests: dropping addresses takes
 // nothing from them. They are asked for once, when all is counted and merged.
 func (p *Pages) Groups() []*Pages {
@@ -51,10 +68,13 @@ func (p *Pages) address(packed []byte, e *entry) {
 	p.absorb(key, hash(key), e)
 }
 
-// Clients returns how many addresses of p, a table by ip, stand behind each of some rows (PageRow.Key) by k, which Also was given. While
-// Missed is 0 that is all there were.
-func (p *Pages) Clients(k Keys, rows []string) []uint64 {
+// Clients returns how many addresses of p, a table by ip, stand behind each of some rows (PageRow.Key) by k, which Also was given; false
+// when not all addresses were kept.
+func (p *Pages) Clients(k Keys, rows []string) ([]uint64, bool) {
 	p.flush()
+	if p.missed > 0 {
+		return nil, false
+	}
 	n := make([]uint64, len(rows))
 	at := make(map[string]int, len(rows))
 	for i, row := range rows {
@@ -69,7 +89,7 @@ func (p *Pages) Clients(k Keys, rows []string) []uint64 {
 			n[row]++
 		}
 	}
-	return n
+	return n, true
 }
 
 // client is a request by whom a packed key of byIP was made from.

@@ -39,10 +39,14 @@ func halves(a netip.Addr) (connwarden.Network, bool) {
 	return connwarden.Network{}, false
 }
 
-// grouped counts by address and by k with it.
-func grouped(k Keys, bound int, list []connwarden.Request) *Pages {
+// grouped counts by address and by k with it, or by k instead once there are too many.
+func grouped(k Keys, bound int, instead bool, list []connwarden.Request) *Pages {
 	p := NewPages(k.Addresses(), bound)
-	p.Also(k, 0)
+	if instead {
+		p.Instead(k, 0)
+	} else {
+		p.Also(k, 0)
+	}
 	for i := range list {
 		p.Request(&list[i])
 	}
@@ -56,19 +60,39 @@ func TestGroups(t *testing.T) {
 		k := keys(t, by).At(halves)
 		want := ask(countAll(k, 0, list))
 		for _, bound := range []int{0, 1000, 100, 7} {
-			whole := grouped(k, bound, list)
-			merged := grouped(k, bound, list[:6000])
-			merged.Merge(grouped(k, bound, list[6000:6001]))
-			merged.Merge(grouped(k, bound, list[6001:]))
-			for _, p := range []*Pages{whole, merged} {
-				if dropped := p.Missed() > 0; dropped != (bound > 0) {
-					t.Fatalf("%s, %d: addresses were dropped: %v", by, bound, dropped)
-				}
-				if got := ask(p.Groups()[0]); !reflect.DeepEqual(got, want) {
-					t.Errorf("%s, %d:\ngot  %+v\nwant %+v", by, bound, got, want)
+			for _, instead := range []bool{false, true} {
+				whole := grouped(k, bound, instead, list)
+				merged := grouped(k, bound, instead, list[:6000])
+				merged.Merge(grouped(k, bound, instead, list[6000:6001]))
+				merged.Merge(grouped(k, bound, instead, list[6001:]))
+				for _, p := range []*Pages{whole, merged} {
+					if dropped := p.Missed() > 0; dropped != (bound > 0) {
+						t.Fatalf("%s, %d, %v: addresses were dropped: %v", by, bound, instead, dropped)
+					}
+					if got := ask(p.Groups()[0]); !reflect.DeepEqual(got, want) {
+						t.Errorf("%s, %d, %v:\ngot  %+v\nwant %+v", by, bound, instead, got, want)
+					}
 				}
 			}
 		}
+	}
+}
+
+// Requests that wait to be looked up together are there when there are too many addresses.
+func TestGroupsInsteadTogether(t *testing.T) {
+	list := crowd(40_000, 3000)
+	for i := range list {
+		list[i].Client = netip.AddrFrom4([4]byte{198, byte(i * 31 >> 12), byte(i >> 7), byte(i)})
+	}
+	k := keys(t, "net")
+	p := grouped(k, queueFrom+1000, true, list[:30_000])
+	p.Merge(grouped(k, queueFrom+1000, true, list[30_000:30_100]))
+	p.Merge(grouped(k, queueFrom+1000, true, list[30_100:]))
+	if p.table.n > queueLines*3 {
+		t.Errorf("%d addresses are kept", p.table.n)
+	}
+	if got, want := ask(p.Groups()[0]), ask(countAll(k, 0, list)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
@@ -92,9 +116,9 @@ func TestGroupsEveryCut(t *testing.T) {
 		behind = append(behind, uint64(len(clients[row])))
 	}
 	for cut := range len(list) + 1 {
-		p := grouped(k, 0, list[:cut])
-		p.Merge(grouped(k, 0, list[cut:]))
-		if got := p.Clients(k, append(rows, "10.9.8.0/24", "no\tkey")); !slices.Equal(got, append(slices.Clone(behind), 0, 0)) {
+		p := grouped(k, 0, cut%2 > 0, list[:cut])
+		p.Merge(grouped(k, 0, cut%2 > 0, list[cut:]))
+		if got, ok := p.Clients(k, append(rows, "10.9.8.0/24", "no\tkey")); !ok || !slices.Equal(got, append(slices.Clone(behind), 0, 0)) {
 			t.Fatalf("cut at %d: got %v behind %q, want %v", cut, got, rows, behind)
 		}
 		if got := ask(p.Groups()[0]); !reflect.DeepEqual(got, want) {
@@ -115,6 +139,9 @@ func TestGroupsBeyondTheBound(t *testing.T) {
 	p.Also(k, bound)
 	for i := range list {
 		p.Request(&list[i])
+	}
+	if _, ok := p.Clients(k, nil); ok {
+		t.Error("clients that were dropped are said to be all")
 	}
 	checkBounds(t, p.Groups()[0], list, k, bound)
 }

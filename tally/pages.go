@@ -32,6 +32,7 @@ type Pages struct {
 	status uint16    // of the last request
 	only   kind      // the key; several when there are more
 	timed  bool      // keys come in their order, so that the next is mostly the last
+	passed bool      // requests go to the groups
 	table  table
 	pack   packer
 	queue  queue
@@ -39,6 +40,7 @@ type Pages struct {
 	keys        Keys
 	bound       int
 	groups      []*Pages // of Also: what was handed over so far
+	instead     bool     // addresses are kept while they fit
 	missed      uint64
 	seen        sketch // of all keys; nil while all of them are in the table
 	first, last time.Time
@@ -90,6 +92,12 @@ func (p *Pages) Request(r *connwarden.Request) {
 	if e := p.recent; e != nil && again {
 		e.class[class]++
 		e.bytes += size
+		return
+	}
+	if p.passed {
+		for _, g := range p.groups {
+			g.Request(r)
+		}
 		return
 	}
 	key := p.pack.pack(r)
@@ -159,6 +167,10 @@ func (p *Pages) evict() {
 	if t.n == 0 {
 		return
 	}
+	if p.instead && !p.passed {
+		p.pass()
+		return
+	}
 	p.sketchKeys()
 	t.doubt()
 	for again := true; again; again = t.n > 0 && t.arenaN > p.bound*arenaPerKey*3/4 {
@@ -224,6 +236,10 @@ func (p *Pages) median() uint64 {
 func (p *Pages) Merge(o *Pages) {
 	p.flush()
 	o.flush()
+	if p.passed || o.passed {
+		p.pass()
+		o.pass()
+	}
 	p.recent = nil // p.time will be that of another request
 	for c, n := range o.class {
 		p.class[c] += n

@@ -51,14 +51,8 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 		addresses, sum = sum, sum.Groups()[0]
 	}
 	d, rows := pagesDocument(sum, keys, opt.Top, files, opt.Zone)
-	switch {
-	case opt.NoIPs:
-	case addresses != nil && addresses.Missed() == 0:
-		for i, n := range addresses.Clients(keys, rows) {
-			d.Rows[i].IPs = &n
-		}
-	default:
-		if err := s.clients(ctx, keys, rows, opt.Where, d); err != nil {
+	if !opt.NoIPs {
+		if err := s.clients(ctx, keys, rows, opt.Where, d, addresses); err != nil {
 			return nil, false, err
 		}
 	}
@@ -69,8 +63,7 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	return d, p.Missed(), nil
 }
 
-// addressesKept is how many addresses a worker keeps when it counts by what follows from them. They and the groups of a flood stay below
-// the memory of one table with long keys.
+// addressesKept is how many addresses a worker keeps when it counts by what follows from them: 30 MB.
 const addressesKept = 250_000
 
 // pagesTable returns a table by keys; where they follow from the address, one by address that also counts by them: a country is looked up
@@ -80,7 +73,7 @@ func pagesTable(keys tally.Keys) *tally.Pages {
 		return tally.NewPages(keys, 0)
 	}
 	p := tally.NewPages(keys.Addresses(), addressesKept)
-	p.Also(keys, 0)
+	p.Instead(keys, 0)
 	return p
 }
 
@@ -118,8 +111,8 @@ func pagesDocument(sum *tally.Pages, keys tally.Keys, top int, files []report.Fi
 }
 
 // clients fills in how many distinct addresses stand behind each row that is shown: a second look at the logs, since
-// a set for every path there is would not fit into memory.
-func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, filter *where.Expr, d *report.Pages) error {
+// a set for every path there is would not fit into memory. addresses, if any, may know already.
+func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, filter *where.Expr, d *report.Pages, addresses *tally.Pages) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -129,6 +122,14 @@ func (s *sources) clients(ctx context.Context, keys tally.Keys, rows []string, f
 			d.Rows[i].IPs = &one
 		}
 		return nil
+	}
+	if addresses != nil {
+		if all, ok := addresses.Clients(keys, rows); ok {
+			for i, n := range all {
+				d.Rows[i].IPs = &n
+			}
+			return nil
+		}
 	}
 	var ignored gather.Problems // the first look has told them
 	fields := keys.Fields() | filter.Fields() | connwarden.FieldTime | connwarden.FieldClient
