@@ -242,6 +242,21 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
+// TestLastSchema opens a database as the version before left it.
+func TestLastSchema(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	record(t, s, "192.0.2.0/24", "192.0.2.7/32")
+	s.Close()
+	change(t, dir, "DROP INDEX wish_range; PRAGMA user_version = 1")
+	s = open(t, dir)
+	if list, err := s.Wishes(t.Context(), netip.MustParsePrefix("192.0.2.9/32")); err != nil || len(list) != 1 || list[0].Target.Bits() != 24 {
+		t.Errorf("near an address of the range %+v, %v", list, err)
+	}
+	s.Close()
+	change(t, dir, "DROP INDEX wish_range") // which there is again, or this fails
+}
+
 func TestLockedIsTold(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
