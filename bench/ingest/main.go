@@ -138,7 +138,7 @@ func run(program, from, dir string, logs, rate int, keep bool, span time.Duratio
 			return err
 		}
 		if rate > 0 {
-			time.Sleep(time.Until(start.Add(time.Duration(float64(b.lines) / float64(rate) * float64(time.Second)))))
+			<-time.After(time.Until(start.Add(time.Duration(float64(b.lines) / float64(rate) * float64(time.Second)))))
 		}
 		for time.Since(looked) >= look {
 			left, err := b.look()
@@ -148,11 +148,12 @@ func run(program, from, dir string, logs, rate int, keep bool, span time.Duratio
 			if looked = time.Now(); rate > 0 || left < ahead {
 				break
 			}
-			time.Sleep(look)
+			<-time.After(look)
 		}
 	}
 	wrote := time.Now()
-	for left := 1; left > 0; time.Sleep(look) {
+	for left := 1; left > 0; {
+		<-time.After(look)
 		if left, err = b.look(); err != nil {
 			return err
 		}
