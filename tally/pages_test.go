@@ -328,7 +328,7 @@ func TestMergeEveryCut(t *testing.T) {
 func TestMergeThenCount(t *testing.T) {
 	list := made(4, 1, 2)
 	for i := range list {
-		list[i].Time = epoch.Add([...]time.Duration{1, 0, 1, 1}[i] * time.Minute)
+		list[i].Time = epoch.Add([...]time.Duration{time.Minute, 0, time.Minute, time.Minute}[i])
 	}
 	k := keys(t, "minute")
 	p := countAll(k, 0, list[:2])
