@@ -99,9 +99,9 @@ func (s *said) String() string {
 
 func build(t *testing.T) *ground {
 	netnstest.Root(t)
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("needs nginx (Debian: nginx)")
+	const nginx = "/usr/sbin/nginx"
+	if _, err := os.Stat(nginx); err != nil {
+		t.Skip("needs nginx (Debian: nginx): " + err.Error())
 	}
 	g := &ground{t: t, dir: t.TempDir(), sw: netnstest.Named(t)}
 	g.ip(g.sw, "link", "add", "br0", "type", "bridge")
