@@ -108,7 +108,7 @@ func TestReloadRefused(t *testing.T) {
 // settled waits until so many requests were read.
 func settled(t *testing.T, m *Metrics, n uint64) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); m.requests.Load() < n; {
+	for deadline := time.Now().Add(time.Minute); m.requests.Load() < n; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d requests were read, want %d", m.requests.Load(), n)
 		}
