@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/bots"
@@ -164,12 +163,7 @@ func run(name string, words []string, judging bool) error {
 		for _, f := range folds[1:] {
 			sum.Merge(f.judged)
 		}
-		var last time.Time
-		for _, p := range sum.Busiest(1) {
-			last = p.Last
-		}
-		peers, groups := sum.Verdicts(last)
-		fmt.Printf("%d addresses, something against %d of them and %d groups\n", sum.Len(), len(peers), len(groups))
+		fmt.Printf("%d addresses, a second look is wanted: %t\n", sum.Len(), sum.Second() != nil)
 	}
 	return nil
 }
