@@ -64,6 +64,7 @@ type own struct {
 	server *server.Server
 	conf   string // as in the documentation, with this test's keys and paths
 	ca     []byte
+	login  nats.Option // the keeper's
 	keeper *nats.Conn
 	seeds  map[string][]byte // by host
 }
@@ -138,10 +139,7 @@ func ownNATS(t *testing.T, hosts ...string) *own {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.keeper, err = nats.Connect("tls://"+o.address(), login, nats.RootCAs(filepath.Join(o.dir, "cert.pem"))); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(o.keeper.Close)
+	o.meet(login)
 	o.buckets()
 	return o
 }
@@ -161,6 +159,17 @@ func (o *own) run(conf string) {
 	o.server = s
 }
 
+// meet connects the keeper.
+func (o *own) meet(login nats.Option) {
+	o.t.Helper()
+	o.login = login
+	var err error
+	if o.keeper, err = nats.Connect("tls://"+o.address(), login, nats.RootCAs(filepath.Join(o.dir, "cert.pem"))); err != nil {
+		o.t.Fatal(err)
+	}
+	o.t.Cleanup(o.keeper.Close)
+}
+
 // restart is for the server's own signal, by which its parts race within one process.
 func (o *own) restart(conf string) {
 	o.t.Helper()
@@ -168,6 +177,7 @@ func (o *own) restart(conf string) {
 	o.server.Shutdown()
 	o.server.WaitForShutdown()
 	o.run(strings.Replace(conf, "127.0.0.1:-1", at, 1))
+	o.meet(o.login) // what was asked on the old connection may be lost
 }
 
 // options reads a configuration as the server does.
@@ -196,8 +206,11 @@ func (o *own) address() string { return o.server.Addr().String() }
 func (o *own) ask(subject, body string, head nats.Header) {
 	o.t.Helper()
 	m, err := o.keeper.RequestMsg(&nats.Msg{Subject: subject, Data: []byte(body), Header: head}, patience)
-	if err != nil || strings.Contains(string(m.Data), `"error"`) {
-		o.t.Fatalf("%s: %v %s", subject, err, m.Data)
+	if err != nil {
+		o.t.Fatalf("%s: %v", subject, err)
+	}
+	if strings.Contains(string(m.Data), `"error"`) {
+		o.t.Fatalf("%s: %s", subject, m.Data)
 	}
 }
 
@@ -405,11 +418,7 @@ func TestOwnNATSCreds(t *testing.T) {
 		return b
 	}
 	o.run(conf)
-	var err error
-	if o.keeper, err = nats.Connect("tls://"+o.address(), nats.UserCredentials(o.file("mine.creds", creds(keeper, ""))), nats.RootCAs(filepath.Join(o.dir, "cert.pem"))); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(o.keeper.Close)
+	o.meet(nats.UserCredentials(o.file("mine.creds", creds(keeper, ""))))
 	o.buckets()
 	o.seeds = map[string][]byte{"a": creds(hosts, "a"), "b": creds(hosts, "b")}
 	a, b := run(t, o.use("a"), nil, fleet.Policy{}), run(t, o.use("b"), nil, fleet.Policy{})
