@@ -295,6 +295,7 @@ func (a *agent) read(ctx context.Context) {
 	a.looked = now
 	if !a.ready {
 		a.ready = true
+		a.t.expelled = time.Time{} // of an earlier membership
 		if !same {
 			a.t.letBe()
 		}
@@ -389,6 +390,9 @@ func (a *agent) share(ctx context.Context) {
 		return
 	}
 	now := a.opt.Clock()
+	if d := now.Sub(a.t.expelled); d >= 0 && d < expelledRest {
+		return
+	}
 	if now.Sub(a.minute) >= time.Minute || now.Before(a.minute) {
 		a.minute, a.count = now, 0
 	}
@@ -417,6 +421,10 @@ func (a *agent) share(ctx context.Context) {
 		a.write(subject, b, strconv.Itoa(int(d.For/time.Second))+"s")
 	}
 }
+
+// expelledRest is for how long a host shares nothing that has read that it is gone: within seconds every node lets go of its
+// connection, and what it wrote until then would stand behind the word.
+const expelledRest = time.Minute
 
 // turn tells whether a key may be written now, and counts it.
 func (a *agent) turn(subject string, now time.Time) bool {

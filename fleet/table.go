@@ -75,6 +75,7 @@ type table struct {
 	sayings     numbered[said]
 	pardons     map[place]netip.Prefix // those of places that are pardons
 	own         map[string]mine
+	expelled    time.Time          // when the hub's word that this host is gone was read
 	refused     map[place]seconds  // since when
 	all         bool               // every place is to be looked at,
 	dirty       map[place]struct{} // or these,
@@ -137,7 +138,7 @@ func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
 	at := m.Time.Add(-ahead)
 	switch {
 	case errors.Is(err, errGone) && !m.Deleted:
-		t.gone(k)
+		t.gone(k, now)
 		return
 	case errors.Is(err, errGone):
 		return
@@ -289,9 +290,10 @@ func (t *table) changed(where place) {
 }
 
 // gone voids all that a host decided.
-func (t *table) gone(k Key) {
+func (t *table) gone(k Key, now time.Time) {
 	if k.Host == t.host {
 		clear(t.own)
+		t.expelled = now
 		return
 	}
 	n := t.hosts[k.Host]

@@ -325,6 +325,20 @@ func TestFlood(t *testing.T) {
 	if !b.heard("more than 10 decisions of one host in a minute") {
 		t.Error("the host's own bound did not hold")
 	}
+
+	// A node that hears late who was shut out may have stored something of his behind that.
+	k.Target = netip.MustParsePrefix("192.0.2.99/32")
+	if _, err := h.js.Publish(t.Context(), k.Subject(), []byte(`{"v":1,"for":3600,"score":100,"by":"operator"}`)); err != nil {
+		t.Fatal(err)
+	}
+	decisions, err := h.js.Stream(t.Context(), fleet.DecisionsStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what was stored late is void, too", func() bool {
+		_, err := decisions.GetLastMsgForSubject(t.Context(), k.Subject())
+		return errors.Is(err, jetstream.ErrMsgNotFound)
+	})
 }
 
 // Without TLS nobody is served.

@@ -39,7 +39,7 @@ func newFloods(h *Hub) *floods {
 	var err error
 	f.sub, err = h.nc.Subscribe(fleet.AllHints, func(m *nats.Msg) {
 		words := strings.SplitN(m.Subject, ".", 5)
-		if len(words) < 5 {
+		if len(words) < 5 || words[4] == "gone" { // the hub's own word
 			return
 		}
 		f.mu.Lock()
@@ -58,13 +58,20 @@ func (f *floods) stop() {
 	}
 }
 
-// look shuts out who wrote too much since it last did.
+// look shuts out who wrote too much since it last did. What somebody wrote who was shut out, before each node knew of
+// that, is made void like all that he wrote before.
 func (f *floods) look(ctx context.Context) {
 	f.mu.Lock()
 	counts := f.counts
 	f.counts = map[string]int{}
 	f.mu.Unlock()
 	for who, n := range counts {
+		if m := f.hub.gone[who]; m != nil {
+			if err := f.hub.void(ctx, m); err != nil {
+				f.hub.opt.Log.Error("what a host wrote that was shut out stands", "host", m.Host, "err", err)
+			}
+			continue
+		}
 		if n < worthCounting {
 			continue
 		}

@@ -57,6 +57,7 @@ type Hub struct {
 
 	watching sync.WaitGroup
 	shut     map[string]time.Time // public keys that are shut out; of the goroutine that watches the list
+	gone     map[string]*Member   // "group.host" of who was a member; of that goroutine as well
 }
 
 // startLimit is how long a node waits for the others of its cluster; an operator starts them one after another.
@@ -87,7 +88,7 @@ func Start(ctx context.Context, opt Options) (_ *Hub, err error) {
 	if err := os.MkdirAll(opt.State, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	h := &Hub{opt: opt, shut: map[string]time.Time{}, log: &logger{log: opt.Log, denied: map[string]*denial{}}}
+	h := &Hub{opt: opt, shut: map[string]time.Time{}, gone: map[string]*Member{}, log: &logger{log: opt.Log, denied: map[string]*denial{}}}
 	if h.keys, err = openKeys(opt.State, opt.Clock()); err != nil {
 		return nil, err
 	}

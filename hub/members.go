@@ -213,7 +213,7 @@ func (h *Hub) void(ctx context.Context, m *Member) error {
 
 // watch shuts out whom the list says, now and from now on. It returns once it has read the list.
 func (h *Hub) watch(ctx context.Context) error {
-	w, err := h.list.Watch(ctx, shutKey+"*", jetstream.IgnoreDeletes())
+	w, err := h.list.WatchFiltered(ctx, []string{shutKey + "*", hostKey + "*"}, jetstream.IgnoreDeletes())
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
@@ -240,7 +240,9 @@ func (h *Hub) watch(ctx context.Context) error {
 				if e == nil {
 					continue
 				}
-				h.note(e)
+				if !h.note(e) {
+					continue
+				}
 				if err := h.lock(); err != nil {
 					h.opt.Log.Error("a host cannot be shut out", "err", err)
 				}
@@ -253,12 +255,27 @@ func (h *Hub) watch(ctx context.Context) error {
 	return nil
 }
 
-func (h *Hub) note(e jetstream.KeyValueEntry) {
-	since, err := time.Parse(time.RFC3339, string(e.Value()))
-	if err != nil {
-		since = e.Created()
+// note takes in an entry of the list and tells whether it shuts somebody out.
+func (h *Hub) note(e jetstream.KeyValueEntry) bool {
+	if key, ok := strings.CutPrefix(e.Key(), shutKey); ok {
+		since, err := time.Parse(time.RFC3339, string(e.Value()))
+		if err != nil {
+			since = e.Created()
+		}
+		h.shut[key] = since
+		return true
 	}
-	h.shut[strings.TrimPrefix(e.Key(), shutKey)] = since
+	var m Member
+	if err := json.Unmarshal(e.Value(), &m); err != nil {
+		h.opt.Log.Error("the list has an entry that is damaged", "entry", e.Key(), "err", err)
+		return false
+	}
+	if who := m.Group + "." + m.Host; m.Gone.IsZero() {
+		delete(h.gone, who)
+	} else {
+		h.gone[who] = &m
+	}
+	return false
 }
 
 // lock signs the hosts' account anew; the server lets go of those who are shut out.
