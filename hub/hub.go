@@ -226,9 +226,15 @@ func (h *Hub) buckets(ctx context.Context, replicas int) error {
 		Name: fleet.HostsStream, Subjects: []string{fleet.AllHosts}, MaxMsgsPerSubject: 1, MaxMsgSize: maxStatus, MaxBytes: maxDecisions, MaxAge: longest,
 		Discard: jetstream.DiscardNew, AllowDirect: true, DenyDelete: true, Replicas: replicas,
 	}
+	// A bucket of keys as the client makes one, but for AllowDirect: a node that is behind does not know a token that was made
+	// just now, and calls a host a member that was one.
+	list := jetstream.StreamConfig{
+		Name: "KV_" + listName, Subjects: []string{"$KV." + listName + ".>"}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true,
+		DenyDelete: true, AllowMsgTTL: true, SubjectDeleteMarkerTTL: time.Hour, Replicas: replicas,
+	}
 	begun, wait := time.Now(), time.Second/10
 	for n := 1; ; n++ {
-		err := h.make(ctx, decisions, hosts, replicas)
+		err := h.make(ctx, decisions, hosts, list)
 		if err == nil {
 			return nil
 		}
@@ -246,16 +252,15 @@ func (h *Hub) buckets(ctx context.Context, replicas int) error {
 	}
 }
 
-func (h *Hub) make(ctx context.Context, decisions, hosts jetstream.StreamConfig, replicas int) (err error) {
+func (h *Hub) make(ctx context.Context, streams ...jetstream.StreamConfig) (err error) {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
-	for _, conf := range []jetstream.StreamConfig{decisions, hosts} {
+	for _, conf := range streams {
 		if _, err := h.js.CreateOrUpdateStream(ctx, conf); err != nil {
 			return err
 		}
 	}
-	h.list, err = h.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: listName, Replicas: replicas, LimitMarkerTTL: time.Hour})
-	if err != nil {
+	if h.list, err = h.js.KeyValue(ctx, listName); err != nil {
 		return err
 	}
 	// The first node that comes names the bucket; whoever comes later is refused by the engine.
