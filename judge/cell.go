@@ -277,31 +277,66 @@ func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last ui
 	} else {
 		end = uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
 	}
-	recent := map[uint32]bool{}
+	var recent different
 	for v, n := range c.valueWindows(span) {
 		most = max(most, n)
 		if r.Within == 0 || v.bucket <= end && v.bucket+span > end {
-			recent[v.hash] = true
+			recent.add(v.hash)
 		}
 	}
-	return most, uint64(len(recent))
+	return most, recent.n
+}
+
+// different counts the different ones of at most maxValues hashes, without asking for memory: every look at an address does.
+type different struct {
+	n     uint64
+	slots [2 * maxValues]struct {
+		hash uint32
+		n    uint16 // how often it is there
+		used bool
+	}
+}
+
+// times is where it stands how often a hash is there.
+func (d *different) times(hash uint32) *uint16 {
+	for i := hash; ; i++ {
+		s := &d.slots[i%(2*maxValues)]
+		if !s.used {
+			s.hash, s.used = hash, true
+		}
+		if s.hash == hash {
+			return &s.n
+		}
+	}
+}
+
+func (d *different) add(hash uint32) {
+	n := d.times(hash)
+	if *n == 0 {
+		d.n++
+	}
+	*n++
+}
+
+func (d *different) remove(hash uint32) {
+	n := d.times(hash)
+	if *n--; *n == 0 {
+		d.n--
+	}
 }
 
 // valueWindows yields each value and how many different ones were within the window that ends with its bucket.
 func (c *cell) valueWindows(span uint32) iter.Seq2[value, uint64] {
 	return func(yield func(value, uint64) bool) {
-		inside := map[uint32]int{}
+		var inside different
 		from := 0
 		for _, v := range c.values {
-			inside[v.hash]++
+			inside.add(v.hash)
 			for span != math.MaxUint32 && c.values[from].bucket+span <= v.bucket {
-				h := c.values[from].hash
-				if inside[h]--; inside[h] == 0 {
-					delete(inside, h)
-				}
+				inside.remove(c.values[from].hash)
 				from++
 			}
-			if !yield(v, uint64(len(inside))) {
+			if !yield(v, inside.n) {
 				return
 			}
 		}

@@ -152,14 +152,24 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 	if r.Distinct == "" {
 		distinct = uint64(len(c.values))
 	}
-	count := strconv.FormatUint(most, 10)
-	if c.late && r.Distinct != "" {
-		count = "at least " + count
-	}
-	text := strings.NewReplacer(
-		"{count}", count, "{total}", strconv.FormatUint(uint64(c.facts()), 10), "{distinct}", strconv.FormatUint(distinct, 10),
-		"{within}", span(r.Within), "{value}", c.example, "{agent}", c.example, "{referer}", c.example,
-	).Replace(r.About + ": " + singular(r.Why, most))
+	text := fill(r.About+": "+singular(r.Why, most), func(name string) (string, bool) {
+		switch name {
+		case "count":
+			if c.late && r.Distinct != "" {
+				return fmt.Sprint("at least ", most), true
+			}
+			return strconv.FormatUint(most, 10), true
+		case "total":
+			return strconv.FormatUint(uint64(c.facts()), 10), true
+		case "distinct":
+			return strconv.FormatUint(distinct, 10), true
+		case "within":
+			return span(r.Within), true
+		case "value", "agent", "referer":
+			return c.example, true
+		}
+		return "", false
+	})
 	if all := c.facts(); all > uint32(min(most, math.MaxUint32)) && r.Within > 0 && r.Distinct == "" && !strings.Contains(r.Why, "{total}") {
 		text += fmt.Sprintf(", %d in all", all)
 	}
@@ -172,6 +182,26 @@ func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
 		}
 	}
 	return text
+}
+
+// fill puts values for the names in braces; what is no name stays.
+func fill(text string, value func(name string) (string, bool)) string {
+	var b strings.Builder
+	for {
+		before, rest, _ := strings.Cut(text, "{")
+		b.WriteString(before)
+		if len(before) == len(text) {
+			return b.String()
+		}
+		name, after, ends := strings.Cut(rest, "}")
+		if v, ok := value(name); ok && ends {
+			b.WriteString(v)
+			text = after
+		} else {
+			b.WriteByte('{')
+			text = rest
+		}
+	}
 }
 
 // singular mends the word behind {count} when there is only one.
