@@ -338,7 +338,7 @@ func (w *warden) settled(a netip.Addr) bool {
 }
 
 // judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. It
-// rests as long as it judged at least, and up to four times as long while that is short enough for nobody to notice.
+// rests three times as long as it judged, and four times as long while that is short enough for nobody to notice.
 func (w *warden) judgeSoon() {
 	began := time.Now()
 	if wait := w.rested.Sub(began); wait > 0 {
@@ -351,7 +351,7 @@ func (w *warden) judgeSoon() {
 	w.judge()
 	now := time.Now()
 	took := now.Sub(began)
-	w.rested = now.Add(max(took, min(4*took, shortRest)))
+	w.rested = now.Add(max(3*took, min(4*took, shortRest)))
 }
 
 // shortRest is not noticed beside what it takes to block somebody.
