@@ -24,6 +24,7 @@ func Redact(d *report.Review) *report.Review {
 		r.peer(&out.Peers[i])
 	}
 	out.Groups = []report.Peer{} // their names are accounts, agents and networks
+	out.Fleet = nil              // host and group say which servers belong together
 	if d.Conns != nil {
 		c := *d.Conns
 		c.Rows = r.conns(c.Rows)
