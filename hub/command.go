@@ -290,12 +290,18 @@ type hostRow struct {
 	Why      string     `json:"why,omitempty"`
 }
 
-func (p *program) hosts(ctx context.Context, args []string) error {
-	asJSON := p.flags.Bool("json", false, "")
+// list is how commands begin that show what there is: as text, or as JSON. The caller closes the connection.
+func (p *program) list(ctx context.Context, args []string) (a *admin, asJSON bool, err error) {
+	json := p.flags.Bool("json", false, "")
 	if err := p.parse(args, 0); err != nil {
-		return err
+		return nil, false, err
 	}
-	a, err := p.open(ctx)
+	a, err = p.open(ctx)
+	return a, *json, err
+}
+
+func (p *program) hosts(ctx context.Context, args []string) error {
+	a, asJSON, err := p.list(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -311,7 +317,7 @@ func (p *program) hosts(ctx context.Context, args []string) error {
 			rows[i].Gone = &m.Gone
 		}
 	}
-	if *asJSON {
+	if asJSON {
 		return json.NewEncoder(p.out).Encode(struct {
 			Schema string    `json:"schema"`
 			Hosts  []hostRow `json:"hosts"`

@@ -61,11 +61,7 @@ func (a *admin) nodes(ctx context.Context) (*nodesDoc, error) {
 const silence = 5 * time.Second
 
 func (p *program) nodes(ctx context.Context, args []string) error {
-	asJSON := p.flags.Bool("json", false, "")
-	if err := p.parse(args, 0); err != nil {
-		return err
-	}
-	a, err := p.open(ctx)
+	a, asJSON, err := p.list(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -74,7 +70,7 @@ func (p *program) nodes(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		return json.NewEncoder(p.out).Encode(d)
 	}
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)

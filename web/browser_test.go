@@ -259,22 +259,7 @@ func TestRealFollowsADaemon(t *testing.T) {
 	start := func(args ...string) (*exec.Cmd, string) {
 		cmd := exec.CommandContext(t.Context(), name, args...)
 		cmd.Dir, cmd.Env, cmd.Stderr = dir, append(os.Environ(), "CONNWARDEN_STATE_DIR="+dir), os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		r := bufio.NewReader(out)
-		first, err := r.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		drained := make(chan struct{})
-		go func() { defer close(drained); r.WriteTo(io.Discard) }() // it ends with the program
-		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
-		return cmd, strings.TrimSpace(first)
+		return cmd, start(t, cmd)
 	}
 	daemon, _ := start("watch", "--no-dns", "--config", "config.toml", log)
 	_, address := start("web", "--no-dns", "--config", "config.toml", "--listen", "127.0.0.1:0")
@@ -283,4 +268,25 @@ func TestRealFollowsADaemon(t *testing.T) {
 		fmt.Fprintf(&more, "5.188.10.99 - - [%s] \"POST /wp-login.php HTTP/1.1\" 200 7301 \"-\" \"python-requests/2.31\"\n", time.Now().Format("02/Jan/2006:15:04:05 -0700"))
 	}
 	browse(t, map[string]any{"mode": "follow", "url": address, "log": log, "more": more.String(), "attacker": "5.188.10.99", "daemon": daemon.Process.Pid})
+}
+
+// start starts a program and returns the first line that it prints. It ends with the test.
+func start(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(out)
+	first, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained := make(chan struct{})
+	go func() { defer close(drained); r.WriteTo(io.Discard) }()
+	t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
+	return strings.TrimSpace(first)
 }

@@ -1,10 +1,8 @@
 package web
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -113,26 +111,10 @@ func TestRealFleetPrograms(t *testing.T) {
 		}
 		return string(out)
 	}
-	// start returns the first line that a program prints, which goes on.
 	start := func(state, program string, args ...string) (*exec.Cmd, string) {
 		t.Helper()
 		cmd := command(state, "", program, args...)
-		out, err := cmd.StdoutPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := bufio.NewReader(out)
-		first, err := r.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		drained := make(chan struct{})
-		go func() { defer close(drained); io.Copy(io.Discard, r) }()
-		t.Cleanup(func() { cmd.Process.Kill(); <-drained; cmd.Wait() })
-		return cmd, strings.TrimSpace(first)
+		return cmd, start(t, cmd)
 	}
 	start("", hub, "run", "--listen", "127.0.0.1:0", "--name", "127.0.0.1")
 	at, err := os.ReadFile(filepath.Join(dir, "hub", "listens"))
