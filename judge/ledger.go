@@ -57,7 +57,7 @@ const chunk = 1 << 12
 
 // ledgers are the ledgers of a table, by address.
 type ledgers struct {
-	index  []uint32 // open addressing: number of the ledger plus one
+	index  []uint32 // open addressing: bits of the hash, and the number of the ledger plus one
 	chunks [][]ledger
 	n      int
 	max    int
@@ -88,19 +88,48 @@ func hashOf(hi, lo uint64) uint64 {
 	return h ^ l
 }
 
+// The number of a ledger takes numberBits of its place in the index, twice MaxLedgers while tables are merged. The upper bits are
+// those of its hash, so that who looks for another address need not wait for the ledger to see that it is not his.
+const (
+	numberBits = 20
+	numberMask = 1<<numberBits - 1
+)
+
+// tag is what the index keeps of a hash. What chooses the place are its lowest bits.
+func tag(hash uint64) uint32 { return uint32(hash>>32) &^ numberMask }
+
 func (t *ledgers) find(a *[16]byte) (slot uint64, found *ledger) {
 	hi, lo := keyOf(a)
+	h := hashOf(hi, lo)
 	mask := uint64(len(t.index) - 1)
-	for i := hashOf(hi, lo) & mask; ; i = (i + 1) & mask {
+	for i := h & mask; ; i = (i + 1) & mask {
 		n := t.index[i]
 		if n == 0 {
 			return i, nil
 		}
-		l := t.at(int(n - 1))
-		if h, low := keyOf(&l.addr); h == hi && low == lo {
+		if n&^numberMask != tag(h) {
+			continue
+		}
+		l := t.at(int(n&numberMask - 1))
+		if high, low := keyOf(&l.addr); high == hi && low == lo {
 			return i, l
 		}
 	}
+}
+
+// likely is the number, plus one, of the ledger that a hash most probably leads to; 0 when there is none.
+func (t *ledgers) likely(h uint64) uint32 {
+	mask := uint64(len(t.index) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		if n := t.index[i]; n == 0 || n&^numberMask == tag(h) {
+			return n & numberMask
+		}
+	}
+}
+
+// put lets a free place of the index lead to a ledger.
+func (t *ledgers) put(slot uint64, a *[16]byte, n int) {
+	t.index[slot] = tag(hashOf(keyOf(a))) | uint32(n+1)
 }
 
 // full tells whether another address needs room that is not there.
@@ -117,8 +146,8 @@ func (t *ledgers) add(a *[16]byte, slot uint64) *ledger {
 	}
 	l := t.at(t.n)
 	*l = ledger{addr: *a, cell: -1}
+	t.put(slot, a, t.n)
 	t.n++
-	t.index[slot] = uint32(t.n)
 	return l
 }
 
@@ -130,11 +159,12 @@ func (t *ledgers) rehash(size int) {
 	}
 	mask := uint64(size - 1)
 	for n := range t.n {
-		i := hashOf(keyOf(&t.at(n).addr)) & mask
+		a := &t.at(n).addr
+		i := hashOf(keyOf(a)) & mask
 		for t.index[i] != 0 {
 			i = (i + 1) & mask
 		}
-		t.index[i] = uint32(n + 1)
+		t.put(i, a, n)
 	}
 }
 

@@ -38,9 +38,8 @@ func (t *Table) flush() {
 	q, l := &t.queue, &t.ledgers
 	all := q.waiting[:q.n]
 	q.n = 0
-	mask := uint64(len(l.index) - 1)
 	for i := range all {
-		q.place[i] = l.index[hashOf(keyOf(&all[i].addr))&mask]
+		q.place[i] = l.likely(hashOf(keyOf(&all[i].addr)))
 	}
 	warm := uint32(0)
 	for i := range all {
@@ -50,8 +49,15 @@ func (t *Table) flush() {
 		}
 	}
 	q.warm = warm
+	evicted := t.evicted
 	for i := range all {
 		w := &all[i]
+		if n := q.place[i]; n > 0 && t.evicted == evicted { // else ledgers have moved
+			if one := l.at(int(n - 1)); one.addr == w.addr {
+				one.request(w)
+				continue
+			}
+		}
 		t.ledger(&w.addr).request(w)
 	}
 }
