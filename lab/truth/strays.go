@@ -1,0 +1,192 @@
+package truth
+
+import (
+	"fmt"
+	"time"
+)
+
+// Those who ask for what attackers ask for and are none: whose site it is, whose program or bookmark is old, who followed
+// instructions, or whose own program does so.
+var strayKinds = []Kind{
+	{Name: "own-check", Role: Innocent, play: func(w *World) { // is it really not to be had? between two pages of his own
+		a := w.actor(30 * time.Minute)
+		for i := range a.from(1, 5) {
+			a.page(a.pick("/", a.article()), i > 0 && a.chance(0.3))
+			a.pause(5*time.Second, time.Minute)
+		}
+		a.get(a.pick("/.env", "/.git/config", "/.git/HEAD", "/wp-config.php", "/.htaccess", "/phpinfo.php", "/server-status", "/backup.zip"), a.choose(403, 404))
+		a.page("/", true)
+	}},
+	{Name: "old-bookmark", Role: Innocent, play: func(w *World) { // of what the house ran here last year
+		a := w.actor(30 * time.Minute)
+		door := a.pick("/owa/", "/owa/auth/logon.aspx?replaceCurrent=1&url=https%3a%2f%2fmail%2fowa%2f", "/webmail/", "/roundcube/", "/nextcloud/", "/owncloud/index.php/login", "/jira/", "/jira/secure/Dashboard.jspa", "/confluence/", "/redmine/", "/gitlab/", "/moodle/", "/horde/", "/zabbix/", "/grafana/", "/nagios/", "/cacti/", "/glpi/", "/otrs/", "/sogo/", "/remote/", "/phpmyadmin/", "/wp-admin/", "/typo3/", "/administrator/", "/jenkins/", "/kibana/", "/RDWeb/", "/munin/", "/webmin/")
+		for range a.from(1, 3) {
+			a.get(door, a.choose(404, 404, 403, 301))
+			if a.chance(0.5) {
+				was := a.referer
+				a.referer = "https://" + a.site.host + door
+				a.get("/favicon.ico", a.choose(200, 404))
+				a.referer = was
+			}
+			a.pause(2*time.Second, 5*time.Minute)
+		}
+	}},
+	{Name: "installer", Role: Innocent, play: func(w *World) { // as the instructions say
+		a := w.actor(10 * time.Minute)
+		a.agent = a.pick("curl/8.5.0", "curl/7.88.1", "Wget/1.21.3", "Wget/1.21.4", "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682")
+		for range a.from(1, 3) {
+			a.get(a.pick("/docker-compose.yml", "/install/docker-compose.yml", "/release/example.env", "/.env.example", "/dotfiles/.bashrc", "/dotfiles/.zshrc", "/install.sh", "/get.sh", "/config.yml", "/k8s/deploy.yaml", "/.vimrc", "/keys/id_ed25519.pub", "/gpg.key", "/values.yaml"), 200)
+			a.pause(time.Second, 20*time.Second)
+		}
+	}},
+	{Name: "program-settings", Role: Innocent, play: func(w *World) { // a program in the browser that looks for its own settings
+		a := w.actor(time.Hour)
+		dart := a.chance(0.5)
+		for i := range a.from(1, 6) {
+			a.get("/", 200)
+			a.referer = "https://" + a.site.host + "/"
+			if i == 0 || a.chance(0.3) {
+				for range a.from(4, 12) {
+					a.get(a.pick("/main.dart.js", "/flutter.js", "/assets/FontManifest.json", "/assets/AssetManifest.bin.json", "/_framework/blazor.webassembly.js", "/_framework/dotnet.wasm", "/manifest.json", "/icons/Icon-192.png"), 200)
+				}
+			}
+			if dart {
+				a.get(a.pick("/assets/.env", "/assets/assets/.env"), a.choose(403, 404, 200))
+			} else {
+				a.get("/appsettings.json", a.choose(200, 404))
+				a.get("/appsettings.Production.json", 404)
+			}
+			a.referer = "-"
+			a.pause(10*time.Second, 10*time.Minute)
+		}
+	}},
+	{Name: "old-address", Role: Innocent, play: func(w *World) { // programs that nobody told that the service has moved
+		a := w.actor(6 * time.Hour)
+		one := [][2]string{
+			{"kubectl/v1.29.2 (linux/amd64) kubernetes/4b8e819", "/api/v1/namespaces/default/pods"}, {"Prometheus/2.48.0", "/metrics"}, {"Grafana/10.2.0", "/api/v1/query?query=up"},
+			{"Mozilla/5.0 (Linux) mirall/3.11.0 (Nextcloud)", "/nextcloud/status.php"}, {"Java-EurekaClient/v1.10.17", "/eureka/apps/delta"}, {"Apache-Maven/3.9.6 (Java 17.0.9; Linux 6.1)", "/artifactory/api/maven/a.pom"},
+			{"PAN GlobalProtect/6.1.1-5 (Microsoft Windows 10 Pro, 64-bit)", "/global-protect/prelogin.esp"}, {"AnyConnect Windows 4.10.06079", "/+CSCOE+/logon.html"}, {"VMware VI Client/7.0.0", "/sdk"}, {"Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.16924; Pro)", "/EWS/Exchange.asmx"},
+			{"QGIS/3.34.0", "/geoserver/wms?service=WMS&request=GetCapabilities"}, {"docker/24.0.7 go/go1.20.10 kernel/6.1.0", "/v2/"}, {"Metricbeat/8.11.1", "/_nodes/_local/stats"}, {"git/2.39.2", "/project/.git/info/refs?service=git-upload-pack"},
+			{"gitlab-runner 16.5.0 (16-5-stable; go1.20.10; linux/amd64)", "/api/v4/jobs/request"}, {"Zabbix 6.4", "/server-status?auto"}, {"Consul/1.17", "/v1/agent/self"}, {"elasticsearch-py/8.11.0 (Python 3.11)", "/_search"},
+		}
+		what := one[a.IntN(len(one))]
+		a.agent = what[0]
+		status, step := a.choose(404, 404, 403, 301), time.Duration(a.from(1, 20))*time.Minute
+		for range a.from(3, 18) {
+			a.get(what[1], status)
+			a.at = a.at.Add(step)
+		}
+	}},
+	{Name: "telephone-set", Role: Innocent, play: func(w *World) { // wants the settings that were here
+		a := w.actor(7 * time.Hour)
+		a.agent = a.pick("Yealink SIP-T46S 66.84.0.15 00:15:65:aa:bb:cc", "Grandstream Model HW GXP2170 SW 1.0.11.35", "FileTransport PolycomVVX-VVX_411-UA/5.9.6", "snomD785-SIP 10.1.54.13")
+		p := a.pick("/provisioning/", "/yealink/", "/prov/polycom/", "/grandstream/") + a.letters(12) + a.pick(".cfg", ".xml", ".boot")
+		for range a.from(3, 8) {
+			a.get(p, 404)
+			a.at = a.at.Add(55 * time.Minute)
+		}
+	}},
+	{Name: "live-ticker", Role: Innocent, Mass: true, play: func(w *World) { // a page that has itself loaded anew, of which the rest is elsewhere or kept
+		path := w.pick("/live/", "/ticker/"+w.slug()+"/", "/")
+		every := time.Duration(w.from(3, 30)) * time.Second
+		w.spread(w.from(40, 250), 5*time.Minute, 30*time.Minute, func(a *actor) {
+			a.agent = a.browser()
+			a.page(path, a.chance(0.5))
+			for range a.from(5, 60) {
+				a.at = a.at.Add(every + a.between(0, time.Second))
+				a.get(path, a.choose(200, 200, 304))
+			}
+		})
+	}},
+	{Name: "scan-to-mail", Role: Innocent, play: func(w *World) { // a printer without a password, to the one address that it knows
+		a := w.actor(4 * time.Hour)
+		to := a.word() + "@" + a.pick("gmail.example", "office.example")
+		for range a.from(1, 6) {
+			if a.machine.mail == "postfix" {
+				a.postfix("smtpd", "NOQUEUE: reject: RCPT from unknown[%s]: 454 4.7.1 <%s>: Relay access denied; from=<printer@%s> to=<%s> proto=ESMTP helo=<BRN001BA9>", a.addr, to, a.site.host, to)
+			} else {
+				a.exim("H=(BRN001BA9) [%s]:%d F=<printer@%s> rejected RCPT <%s>: relay not permitted", a.addr, a.from(1024, 65535), a.site.host, to)
+			}
+			a.pause(time.Minute, 10*time.Minute)
+		}
+	}},
+	{Name: "listed-by-mistake", Role: Innocent, play: func(w *World) { // an honest mail server that a block list has, and that tries again as it should
+		a := w.actor(7 * time.Hour)
+		for range a.from(1, 4) {
+			from, to := a.word()+"@"+a.word()+".example", "info@"+a.site.host
+			wait := 5 * time.Minute
+			for range a.from(1, 3) {
+				if a.machine.mail == "postfix" {
+					a.postfix("smtpd", "NOQUEUE: reject: RCPT from mail.%s.example[%s]: 554 5.7.1 Service unavailable; Client host [%s] blocked using bl.spamcop.net; from=<%s> to=<%s> proto=ESMTP helo=<mail.x.example>", a.word(), a.addr, a.addr, from, to)
+				} else {
+					a.exim("H=mail.x.example [%s]:%d F=<%s> rejected RCPT <%s>: %s is listed at bl.spamcop.net", a.addr, a.from(1024, 65535), from, to, a.addr)
+				}
+				a.at = a.at.Add(wait)
+				wait *= 2
+			}
+			a.pause(10*time.Minute, time.Hour)
+		}
+	}},
+	{Name: "key-taken-away", Role: Innocent, play: func(w *World) { // a nightly copy or a tunnel whose key the server takes no longer, again and again
+		a := w.actor(7 * time.Hour)
+		user := a.pick("root", "backup", "deploy", a.word())
+		step := a.between(20*time.Second, time.Hour)
+		for range a.from(4, 60) {
+			if a.at.After(a.Begin.Add(a.Length)) {
+				return
+			}
+			a.ssh("Connection closed by authenticating user %s %s [preauth]", user, a.peer())
+			a.at = a.at.Add(step)
+		}
+	}},
+	{Name: "new-machine", Role: Innocent, play: func(w *World) { // what was the account's name again?
+		a := w.actor(time.Hour)
+		for _, user := range a.some(a.from(2, 4), []string{"ubuntu", "debian", "admin", "centos", "ec2-user", "cloud-user", "opc", "fedora", a.word()}) {
+			a.ssh("Invalid user %s from %s", user, a.peer())
+			a.ssh("Connection closed by invalid user %s %s [preauth]", user, a.peer())
+			a.pause(5*time.Second, 40*time.Second)
+		}
+		a.entered(a.pick("root", a.word()), "publickey")
+	}},
+	{Name: "raw-monitor", Role: Innocent, play: func(w *World) { // a balancer or a monitor that sends a line or a hello and listens whether anything answers
+		a := w.actor(3 * time.Hour)
+		a.agent = "-"
+		what := a.pick("\x16\x03\x01\x00\xee\x01\x00\x00\xea\x03\x03", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\\n", "PROXY TCP4 10.0.0.1 10.0.0.2 40000 80", "\r\n\r\n")
+		step := time.Duration(a.from(10, 300)) * time.Second
+		for range a.from(20, 60) {
+			a.raw(what, 400, 157)
+			a.at = a.at.Add(step)
+		}
+	}},
+	{Name: "reset-again", Role: Innocent, play: func(w *World) { // the mail does not come, so once more
+		a := w.actor(time.Hour)
+		a.page("/wp-login.php?action=lostpassword", false)
+		for range a.from(1, 4) {
+			a.submit("/wp-login.php?action=lostpassword", a.absent(302))
+			a.pause(20*time.Second, 4*time.Minute)
+		}
+	}},
+	{Name: "small-blog-program", Role: Innocent, play: func(w *World) { // one that nobody has heard of
+		a := w.actor(6 * time.Hour)
+		a.agent = a.pick("python-xmlrpc/3.11", "Apache-HttpClient/4.5.13 (Java/11)", "PHP/8.1.2", "my-poster/0.3", "XML-RPC for PHP 4.9", "GuzzleHttp/7")
+		for range a.from(3, 30) {
+			if a.isWordPress() {
+				a.ask("POST", "/xmlrpc.php", 200, a.from(150, 9000))
+			}
+			a.pause(time.Minute, 20*time.Minute)
+		}
+		a.page("/", false)
+	}},
+	{Name: "team-page", Role: Innocent, play: func(w *World) { // a page made in the browser from what WordPress tells of its authors
+		a := w.actor(time.Hour)
+		for i := range a.from(1, 6) {
+			a.page("/team/", i > 0)
+			if !a.private {
+				a.referer = "https://" + a.site.host + "/team/"
+			}
+			a.get(a.pick("/wp-json/wp/v2/users", "/wp-json/wp/v2/users?per_page=20", fmt.Sprintf("/wp-json/wp/v2/users/%d", a.from(1, 9))), a.absent(200))
+			a.referer = "-"
+			a.pause(10*time.Second, 5*time.Minute)
+		}
+	}},
+}
