@@ -67,26 +67,61 @@ func (t *Table) Follow() {
 	t.live = l
 }
 
+// Requests folds requests of which a reader of this table found out what they fit, of a table that follows.
+func (t *Table) Requests(list []connwarden.Request, f Findings) {
+	for from := 0; from < len(list); from += queueLines {
+		to := min(from+queueLines, len(list))
+		t.ahead(f.list[from:to])
+		for i := from; i < to; i++ {
+			if one := &f.list[i]; !one.void {
+				t.follow(&list[i], one, f.hits)
+			}
+		}
+	}
+}
+
+// follow folds a request of a table that follows.
+func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
+	l := t.ledger(&f.addr)
+	if f.claim > 0 && l.claim == 0 {
+		t.live.claims(l.addr)
+	}
+	l.request(&f.waiting)
+	if t.match == nil {
+		return
+	}
+	got := reading{at: f.at, refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
+	for _, h := range hits[f.from:f.broad] {
+		got.pass, got.value = h.pass, h.value
+		l = t.fold(l, &f.addr, int(h.rule), &t.rules[h.rule], &got)
+	}
+	t.broadly(&got, l, f, hits[f.broad:f.to])
+	if got.refused {
+		t.fails(r, &f.addr)
+	}
+}
+
 // broadly counts a request for the broad rules, if its address or network is busy enough for any.
-func (t *Table) broadly(got *reading, l *ledger, addr *[16]byte) {
+func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit) {
 	v := t.live
-	slot := &v.nets[netSlot(addr)]
+	slot := &v.nets[netSlot(&f.addr)]
 	*slot = sum16(*slot, 1)
 	if l.all.sum() < v.all && l.named.sum() < v.named && *slot < v.net {
 		return
 	}
-	for _, h := range t.match.Broad() {
-		rule := t.fits(got, h)
+	for _, h := range hits {
+		rule := &t.rules[h.rule]
+		got.pass, got.value = h.pass, h.value
 		if rule.By == rules.ByNet {
 			if uint64(*slot) >= rule.Count/netShare {
-				t.group(h.Rule, rule, t.requestKey(rule.By, got.request), got)
+				t.group(int(h.rule), rule, t.requestKey(rule.By, got.request), got)
 			}
 		} else if l.most(rule) >= rule.Count {
-			l = t.count(l, addr, h.Rule, rule, got)
+			l = t.count(l, &f.addr, int(h.rule), rule, got)
 			if l.cell < 0 {
 				continue
 			}
-			if c := t.cells.at(l.cell); int(c.rule) == h.Rule && c.total == 1 { // it begins
+			if c := t.cells.at(l.cell); c.rule == h.rule && c.total == 1 { // it begins
 				c.before = l.requests - 1
 			}
 		}

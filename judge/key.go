@@ -69,30 +69,6 @@ const NoSite = "this server"
 
 var noSite = []byte(NoSite)
 
-// requestValue is the hash of the field whose different values are counted.
-func (t *Table) requestValue(field string, r *connwarden.Request) uint32 {
-	switch field {
-	case "path":
-		if !t.pathKnown { // several rules may count the paths of one request
-			t.scratch = rules.Normal(t.scratch, r.Path)
-			t.path, t.pathKnown = hashText(t.scratch), true
-		}
-		return t.path
-	case "query":
-		return hashText(r.Query)
-	case "agent":
-		return hashText(r.Agent)
-	case "referer":
-		return hashText(r.Referer)
-	case "site":
-		return hashText(r.Host)
-	case "user":
-		return hashText(r.User)
-	default:
-		return hashAddr(field, r.Client)
-	}
-}
-
 // netKey is the part of an address that its network is told by.
 func netKey(a *[16]byte) (hi, lo uint64) {
 	if hi, lo = keyOf(a); lo != 0 {

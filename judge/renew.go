@@ -11,17 +11,9 @@ import (
 // same way; how many are too many, and what that weighs, may differ. Addresses and what they asked for stay.
 func (t *Table) Renew(opt Options) {
 	t.opt = opt
-	t.agents = nil
-	if opt.Claim != nil {
-		t.agents = make([]agent, agentSlot)
-	}
-	var list []rules.Rule
-	t.match = nil
-	if opt.Rules != nil {
-		list, t.match = opt.Rules.Rules, opt.Rules.NewMatcher()
-	}
 	old := t.rules
-	t.rules = list
+	t.employ()
+	list := t.rules
 	to := renumbered(old, list)
 	t.cells.pack(&t.ledgers, func(c *cell) (stays bool) {
 		c.rule, stays = to[c.rule], to[c.rule] != noRule

@@ -32,7 +32,8 @@ const (
 type Table struct {
 	opt      Options
 	rules    []rules.Rule
-	match    *rules.Matcher
+	match    *rules.Matcher // the reader's
+	read     *Reader
 	ledgers  ledgers
 	cells    cells
 	groups   map[groupKey]*cell
@@ -41,7 +42,6 @@ type Table struct {
 	// The same of groups.
 	lostGroups, groupPatience uint64
 	evicted                   uint64
-	agents                    []agent
 	names                     []string // of sources
 	numbers                   map[string]uint16
 	last                      string // the source looked up last
@@ -52,8 +52,7 @@ type Table struct {
 	agreed                    []bool  // of second.doubts
 	live                      *live   // nil: logs are read once
 	queue                     queue
-	path                      uint32 // hash of the path of the request in hand, as rules compare it
-	pathKnown                 bool
+	alone                     Findings // of one request, of a table that follows
 	scratch                   []byte
 }
 
@@ -62,22 +61,17 @@ type groupKey struct {
 	hash uint64
 }
 
-type agent struct {
-	hash  uint64
-	claim uint16
-}
-
 // New returns an empty table.
 func New(opt Options) *Table {
 	t := &Table{opt: opt, ledgers: newLedgers(MaxLedgers), groups: map[groupKey]*cell{}, numbers: map[string]uint16{}}
-	if opt.Rules != nil {
-		t.rules = opt.Rules.Rules
-		t.match = opt.Rules.NewMatcher()
-	}
-	if opt.Claim != nil {
-		t.agents = make([]agent, agentSlot)
-	}
+	t.employ()
 	return t
+}
+
+// employ makes the table's own reader.
+func (t *Table) employ() {
+	t.read = newReader(&t.opt)
+	t.rules, t.match = t.read.rules, t.read.match
 }
 
 // seconds is a time as ledgers keep it; what they cannot keep is none.
@@ -108,53 +102,47 @@ func (t *Table) Conn(*connwarden.Conn) {}
 
 // Request folds one request. A request without a client is not folded.
 func (t *Table) Request(r *connwarden.Request) {
-	if !r.Client.IsValid() || r.Time.IsZero() { // what nobody asked for, or at no time: it is of no window
-		return
-	}
-	if t.second != nil {
+	switch {
+	case void(r):
+	case t.second != nil:
 		t.again(r)
-		return
+	case t.live != nil:
+		t.alone.Clear()
+		t.read.Request(r, &t.alone)
+		t.follow(r, &t.alone.list[0], t.alone.hits)
+	default:
+		t.first(r)
 	}
-	w := waiting{addr: r.Client.As16(), at: seconds(r.Time), size: r.Size, class: uint8(min(r.Status/100, 6)), via: r.Via.IsValid()}
-	if t.agents != nil && len(r.Agent) > 0 {
-		w.claim = t.claim(r.Agent)
-	}
+}
+
+// first folds a request of the first look.
+func (t *Table) first(r *connwarden.Request) {
+	w := t.read.waiting(r)
 	if t.match == nil {
 		t.later(&w)
 		return
 	}
 	hits := t.match.Request(r)
 	w.named = t.match.Busy()
-	if t.live == nil {
-		grouped := t.suspect(&w, hits, r.From.Offset)
-		if t.later(&w); !grouped {
-			return
-		}
+	grouped := t.suspect(&w, hits, r.From.Offset)
+	if t.later(&w); !grouped {
+		return
 	}
 	l := t.ledger(&w.addr)
-	if t.live != nil {
-		if w.claim > 0 && l.claim == 0 {
-			t.live.claims(l.addr)
-		}
-		l.request(&w)
-	}
 	got := t.reading(r)
 	for _, h := range hits {
-		if t.live == nil && t.rules[h.Rule].By == rules.ByIP {
-			continue
-		}
-		rule := t.fits(&got, h)
-		if rule.By != rules.ByIP && !h.Pass {
-			t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
-		}
-		l = t.count(l, &w.addr, h.Rule, rule, &got)
-	}
-	if t.live != nil {
-		t.broadly(&got, l, &w.addr)
-		if r.Status >= 400 {
-			t.fails(r, &w.addr)
+		if t.rules[h.Rule].By != rules.ByIP {
+			l = t.fold(l, &w.addr, h.Rule, t.fits(&got, h), &got)
 		}
 	}
+}
+
+// fold counts a reading for the group of a rule, if it has one, and for the address.
+func (t *Table) fold(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g *reading) *ledger {
+	if rule.By != rules.ByIP && !g.pass {
+		t.group(number, rule, t.requestKey(rule.By, g.request), g)
+	}
+	return t.count(l, addr, number, rule, g)
 }
 
 // suspect notes what a request may prove against its address, and tells whether it fits a rule of groups. What rules by
@@ -177,7 +165,7 @@ func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped boo
 
 // reading is a request as rules count it.
 func (t *Table) reading(r *connwarden.Request) reading {
-	t.pathKnown = false
+	t.read.known = false
 	return reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
 }
 
@@ -186,25 +174,9 @@ func (t *Table) fits(g *reading, h rules.Hit) *rules.Rule {
 	rule := &t.rules[h.Rule]
 	g.pass = h.Pass
 	if rule.Distinct != "" {
-		g.value = t.requestValue(rule.Distinct, g.request)
+		g.value = t.read.value(rule.Distinct, g.request)
 	}
 	return rule
-}
-
-// claim asks what an agent claims to be, and remembers it in the first of two places that its hash leads to; what stood
-// there moves to the second.
-func (t *Table) claim(text []byte) uint16 {
-	h := maphash.Bytes(textSeed, text)
-	at := int(h % agentSlot &^ 1)
-	pair := t.agents[at : at+2 : at+2]
-	switch h {
-	case pair[0].hash:
-	case pair[1].hash:
-		pair[0], pair[1] = pair[1], pair[0]
-	default:
-		pair[0], pair[1] = agent{h, t.opt.Claim(text)}, pair[0]
-	}
-	return pair[0].claim
 }
 
 // textSeed is one for all tables: they are merged.

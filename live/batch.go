@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/tail"
 )
@@ -25,6 +26,7 @@ const (
 type batch struct {
 	order    []kind // of the readings
 	requests []connwarden.Request
+	found    judge.Findings // of the requests
 	events   []connwarden.Event
 	faults   []connwarden.Fault
 	text     []byte
@@ -59,15 +61,26 @@ func (b *batch) own(borrowed ...*[]byte) {
 	}
 }
 
-// push hands the readings to a sink, in the order in which they came.
-func (b *batch) push(to connwarden.Sink) {
+// taker takes the readings of batches.
+type taker interface {
+	Requests([]connwarden.Request, judge.Findings)
+	Event(*connwarden.Event)
+	Fault(*connwarden.Fault)
+}
+
+// push hands the readings over in the order in which they came, requests in a row together.
+func (b *batch) push(to taker) {
 	var at [isFault + 1]int
-	for _, k := range b.order {
+	for n := 0; n < len(b.order); n++ {
+		k := b.order[n]
 		i := at[k]
 		at[k]++
 		switch k {
 		case isRequest:
-			to.Request(&b.requests[i])
+			for ; n+1 < len(b.order) && b.order[n+1] == isRequest; n++ {
+				at[isRequest]++
+			}
+			to.Requests(b.requests[i:at[isRequest]], b.found.Part(i, at[isRequest]))
 		case isEvent:
 			to.Event(&b.events[i])
 		case isFault:
@@ -78,17 +91,19 @@ func (b *batch) push(to connwarden.Sink) {
 
 // release gives the batch back, empty. What one long line made large is not kept.
 func (b *batch) release() {
-	*b = batch{order: b.order[:0], requests: b.requests[:0], events: b.events[:0], faults: b.faults[:0], text: b.text[:0], parsed: b.parsed[:0]}
+	b.found.Clear()
+	*b = batch{found: b.found, order: b.order[:0], requests: b.requests[:0], events: b.events[:0], faults: b.faults[:0], text: b.text[:0], parsed: b.parsed[:0]}
 	if cap(b.text) > 2*batchText {
 		b.text = nil
 	}
 	batches.Put(b)
 }
 
-// worker reads and parses logs, one at a time. Its parsers push into it.
+// worker reads and parses logs, one at a time, and finds out what their requests fit. Its parsers push into it.
 type worker struct {
-	w     *warden
-	batch *batch
+	w      *warden
+	reader *judge.Reader
+	batch  *batch
 }
 
 // Conn takes nothing: no log tells of connections.
@@ -101,6 +116,7 @@ func (p *worker) Request(r *connwarden.Request) {
 	own := &b.requests[len(b.requests)-1]
 	own.Raw = nil
 	b.own(&own.Name, &own.Host, &own.Method, &own.Asked, &own.Path, &own.Query, &own.Proto, &own.Referer, &own.Agent, &own.User)
+	p.reader.Request(own, &b.found)
 	p.add(isRequest)
 }
 
@@ -136,7 +152,7 @@ func (p *worker) add(k kind) {
 func (w *warden) employ() {
 	w.batches = make(chan *batch, batchesWaiting)
 	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
-		p := &worker{w: w, batch: batches.Get().(*batch)}
+		p := &worker{w: w, reader: w.table.Reader(), batch: batches.Get().(*batch)}
 		w.workers = append(w.workers, p)
 		w.visits = append(w.visits, p.piece)
 	}

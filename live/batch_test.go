@@ -7,15 +7,19 @@ import (
 	"testing"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/judge"
 )
 
 // keeps notes what it is given, in order.
 type keeps struct{ got []string }
 
-func (k *keeps) Conn(*connwarden.Conn)         {}
-func (k *keeps) Request(r *connwarden.Request) { k.got = append(k.got, bytesOf(r)) }
-func (k *keeps) Event(e *connwarden.Event)     { k.got = append(k.got, bytesOf(e)) }
-func (k *keeps) Fault(f *connwarden.Fault)     { k.got = append(k.got, bytesOf(f)) }
+func (k *keeps) Event(e *connwarden.Event) { k.got = append(k.got, bytesOf(e)) }
+func (k *keeps) Fault(f *connwarden.Fault) { k.got = append(k.got, bytesOf(f)) }
+func (k *keeps) Requests(list []connwarden.Request, _ judge.Findings) {
+	for i := range list {
+		k.got = append(k.got, bytesOf(&list[i]))
+	}
+}
 
 // bytesOf is what stands in a reading's slices of bytes, by their names.
 func bytesOf(reading any) string {
@@ -44,7 +48,7 @@ func borrow(reading any, buf []byte, n int) {
 // What a parser lends is the batch's own when the next line is read, in the order in which it came, over as many batches as it takes.
 func TestBatchOwns(t *testing.T) {
 	w := &warden{batches: make(chan *batch, 100)}
-	p := &worker{w: w, batch: &batch{}}
+	p := &worker{w: w, reader: judge.New(judge.Options{}).Reader(), batch: &batch{}}
 	buf := make([]byte, 0, 1<<10)
 	var want []string
 	for n := range 3*batchReadings + 5 {
@@ -89,7 +93,7 @@ func TestBatchOwns(t *testing.T) {
 // A batch that held much is small when it comes back.
 func TestBatchIsBounded(t *testing.T) {
 	w := &warden{batches: make(chan *batch, 100)}
-	p := &worker{w: w, batch: &batch{}}
+	p := &worker{w: w, reader: judge.New(judge.Options{}).Reader(), batch: &batch{}}
 	for range 9 {
 		p.Request(&connwarden.Request{Path: make([]byte, 1<<20)})
 	}

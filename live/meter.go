@@ -104,6 +104,19 @@ func (m *meter) Conn(*connwarden.Conn) {}
 
 // Request counts a request and hands it on.
 func (m *meter) Request(r *connwarden.Request) {
+	m.count(r)
+	m.table.Request(r)
+}
+
+// Requests counts requests and hands them on with what a reader found.
+func (m *meter) Requests(list []connwarden.Request, f judge.Findings) {
+	for i := range list {
+		m.count(&list[i])
+	}
+	m.table.Requests(list, f)
+}
+
+func (m *meter) count(r *connwarden.Request) {
 	if c := m.at(r.Time, r.Host); c != nil {
 		c.Requests++
 		c.Bytes += uint64(max(r.Size, 0))
@@ -119,7 +132,6 @@ func (m *meter) Request(r *connwarden.Request) {
 			}
 		}
 	}
-	m.table.Request(r)
 }
 
 // Event counts an event that speaks against somebody, and hands all on.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/logs"
 )
 
@@ -151,6 +152,12 @@ type counter struct {
 func (c *counter) Request(r *connwarden.Request) {
 	c.m.requests.Add(1)
 	c.meter.Request(r)
+}
+
+// Requests counts and folds requests of which a reader found out what they fit.
+func (c *counter) Requests(list []connwarden.Request, f judge.Findings) {
+	c.m.requests.Add(uint64(len(list)))
+	c.meter.Requests(list, f)
 }
 
 func (c *counter) Event(e *connwarden.Event) {

@@ -71,6 +71,9 @@ func (w *warden) renew(ctx context.Context, r renewal) {
 		old := w.opt
 		w.opt.settle(r.opt)
 		w.table.Renew(w.judging())
+		for _, p := range w.workers {
+			p.reader = w.table.Reader()
+		}
 		w.rebind(&old, r.sources)
 		w.renewals++
 		w.metrics.reloads.Add(1)

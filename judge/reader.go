@@ -1,0 +1,145 @@
+package judge
+
+import (
+	"hash/maphash"
+
+	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/rules"
+)
+
+// Reader finds out of requests what does not depend on what a table has counted: which rules each fits, and what its agent claims to
+// be. Several may do so beside the table that follows, each in a goroutine of its own.
+type Reader struct {
+	rules   []rules.Rule
+	match   *rules.Matcher // nil: there are no rules
+	claims  func(agent []byte) uint16
+	agents  []agent // made when the first is asked about
+	path    uint32  // hash of the path of the request in hand, as rules compare it
+	known   bool    // it was made
+	scratch []byte
+}
+
+type agent struct {
+	hash  uint64
+	claim uint16
+}
+
+func newReader(opt *Options) *Reader {
+	r := &Reader{claims: opt.Claim}
+	if opt.Rules != nil {
+		r.rules, r.match = opt.Rules.Rules, opt.Rules.NewMatcher()
+	}
+	return r
+}
+
+// Reader returns another reader for the table. After [Table.Renew] what it finds is void.
+func (t *Table) Reader() *Reader { return newReader(&t.opt) }
+
+// Findings are what a reader found of some requests, in their order.
+type Findings struct {
+	list []found
+	hits []hit
+}
+
+// found is what is known of a request before it is counted.
+type found struct {
+	waiting
+	from, broad, to uint32 // of Findings.hits, those of narrow rules and then, from broad on, of broad ones
+	void            bool   // nobody asked for it, or at no time: it is of no window
+}
+
+// hit is a rule that a request fits.
+type hit struct {
+	rule  uint16
+	pass  bool
+	value uint32 // hash of the value whose differences the rule counts
+}
+
+// Clear empties findings.
+func (f *Findings) Clear() { f.list, f.hits = f.list[:0], f.hits[:0] }
+
+// Part is the findings of some requests in a row.
+func (f *Findings) Part(from, to int) Findings { return Findings{f.list[from:to], f.hits} }
+
+// Request adds what it finds of a request to f.
+func (r *Reader) Request(q *connwarden.Request, f *Findings) {
+	one := found{from: uint32(len(f.hits))}
+	if one.void = void(q); !one.void {
+		one.waiting = r.waiting(q)
+		if r.match != nil {
+			r.known = false
+			f.hits = r.keep(f.hits, r.match.Request(q), q)
+			one.broad = uint32(len(f.hits))
+			f.hits = r.keep(f.hits, r.match.Broad(), q)
+			one.named = r.match.Busy()
+		}
+	}
+	one.to = uint32(len(f.hits))
+	f.list = append(f.list, one)
+}
+
+func void(q *connwarden.Request) bool { return !q.Client.IsValid() || q.Time.IsZero() }
+
+// keep adds hits of the matcher, which are valid until it is asked again.
+func (r *Reader) keep(to []hit, list []rules.Hit, q *connwarden.Request) []hit {
+	for _, h := range list {
+		one := hit{rule: uint16(h.Rule), pass: h.Pass}
+		if field := r.rules[h.Rule].Distinct; field != "" {
+			one.value = r.value(field, q)
+		}
+		to = append(to, one)
+	}
+	return to
+}
+
+// waiting is what a ledger counts of a request.
+func (r *Reader) waiting(q *connwarden.Request) waiting {
+	w := waiting{addr: q.Client.As16(), at: seconds(q.Time), size: q.Size, class: uint8(min(q.Status/100, 6)), via: q.Via.IsValid()}
+	if r.claims != nil && len(q.Agent) > 0 {
+		w.claim = r.claim(q.Agent)
+	}
+	return w
+}
+
+// claim asks what an agent claims to be, and remembers it in the first of two places that its hash leads to; what stood
+// there moves to the second.
+func (r *Reader) claim(text []byte) uint16 {
+	if r.agents == nil {
+		r.agents = make([]agent, agentSlot)
+	}
+	h := maphash.Bytes(textSeed, text)
+	at := int(h % agentSlot &^ 1)
+	pair := r.agents[at : at+2 : at+2]
+	switch h {
+	case pair[0].hash:
+	case pair[1].hash:
+		pair[0], pair[1] = pair[1], pair[0]
+	default:
+		pair[0], pair[1] = agent{h, r.claims(text)}, pair[0]
+	}
+	return pair[0].claim
+}
+
+// value is the hash of the field whose different values are counted.
+func (r *Reader) value(field string, q *connwarden.Request) uint32 {
+	switch field {
+	case "path":
+		if !r.known { // several rules may count the paths of one request
+			r.scratch = rules.Normal(r.scratch, q.Path)
+			r.path, r.known = hashText(r.scratch), true
+		}
+		return r.path
+	case "query":
+		return hashText(q.Query)
+	case "agent":
+		return hashText(q.Agent)
+	case "referer":
+		return hashText(q.Referer)
+	case "site":
+		return hashText(q.Host)
+	case "user":
+		return hashText(q.User)
+	default:
+		return hashAddr(field, q.Client)
+	}
+}
