@@ -198,7 +198,11 @@ func (r *resolver) add(c *candidate, name, site string) {
 		}
 		return
 	case err != nil:
-		r.problem(name, why(err)+" ("+c.from+")")
+		said := why(err)
+		if !errors.Is(err, fs.ErrPermission) { // which is no matter of whoever names the file
+			said += " (" + c.from + ")"
+		}
+		r.problem(name, said)
 		return
 	case info.IsDir() || !info.Mode().IsRegular():
 		if c.configured && info.Mode()&fs.ModeDevice == 0 {

@@ -218,16 +218,12 @@ func (t *Text) problems(ps []Problem) {
 	}
 	t.out.WriteString("\n" + t.paint("Not seen:", dim) + "\n")
 	const most = 12
-	for i, p := range ps {
-		if i == most {
-			t.words("  ", fmt.Sprintf("and %d more (--json lists all)", len(ps)-most), dim)
-			break
-		}
-		text := Clean(p.Why)
-		if p.What != "" {
-			text = Clean(p.What) + ": " + text
-		}
-		t.words("  ", text, dim)
+	lines := Told(ps)
+	for _, line := range lines[:min(len(lines), most)] {
+		t.words("  ", line, dim)
+	}
+	if more := len(lines) - most; more > 0 {
+		t.words("  ", fmt.Sprintf("and %d more (--json lists all)", more), dim)
 	}
 }
 

@@ -140,8 +140,8 @@ func (s *screen) limits() [][]span {
 	}
 	if len(s.review.Problems) > 0 {
 		out = append(out, []span{{"Not seen:", dim}})
-		for _, p := range s.review.Problems {
-			for _, line := range wrap(report.Clean(p.What)+": "+report.Clean(p.Why), s.width-gutter-2) {
+		for _, p := range report.Told(s.review.Problems) {
+			for _, line := range wrap(p, s.width-gutter-2) {
 				out = append(out, []span{{"  " + line, dim}})
 			}
 		}
