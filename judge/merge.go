@@ -10,7 +10,8 @@ func (t *Table) Merge(o *Table) {
 	t.lostGroups += o.lostGroups
 	t.marks.merge(o.marks)
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
-	o.match, o.read, o.ledgers.index = nil, nil, nil
+	t.spare = append(append(t.spare, o.match), o.spare...)
+	o.match, o.read, o.spare, o.ledgers.index = nil, nil, nil, nil
 	base := t.cells.take(&o.cells)
 	for i := range o.ledgers.n {
 		t.adopt(o.ledgers.at(i), base, renumber)
@@ -82,7 +83,7 @@ func (t *Table) fit() {
 // Lighten lets go of all but the addresses: when the verdicts are given nothing else is asked for.
 func (t *Table) Lighten() {
 	t.flush()
-	t.match, t.read, t.cells, t.groups, t.doubts, t.marks = nil, nil, cells{}, nil, nil, nil
+	t.match, t.read, t.spare, t.cells, t.groups, t.doubts, t.marks = nil, nil, nil, cells{}, nil, nil, nil
 	for i := range t.ledgers.n {
 		t.ledgers.at(i).cell = -1
 	}

@@ -12,8 +12,9 @@ import (
 // read by the tables of several workers.
 type Second struct {
 	first *Table
-	broad []int   // broad rules by address
-	busy  ledgers // of those that any of them may be met by
+	spare []*rules.Matcher // of the first look: they remember what its texts fit
+	broad []int            // broad rules by address
+	busy  ledgers          // of those that any of them may be met by
 	// suspects are those who may meet any other rule by address, a bit for each hash: whoever shares it is counted in vain.
 	suspects [1 << (suspectBits - 6)]uint64
 	nets     map[netip.Prefix]bool
@@ -27,7 +28,7 @@ const suspectBits = 20
 // Second returns what a second look is for, nil when none is needed.
 func (t *Table) Second() *Second {
 	t.flush()
-	s := &Second{first: t, busy: newLedgers(MaxLedgers), nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
+	s := &Second{first: t, spare: append(t.spare, t.match), busy: newLedgers(MaxLedgers), nets: map[netip.Prefix]bool{}, doubts: t.doubts, doubted: map[[16]byte][]int{}}
 	for i, d := range t.doubts {
 		a := d.event.Client.As16()
 		s.doubted[a] = append(s.doubted[a], i)
@@ -122,9 +123,14 @@ func (t *Table) heavy(nets map[netip.Prefix]bool, r *rules.Rule) {
 
 func netSlot(a *[16]byte) uint64 { return hashOf(netKey(a)) % netSlots }
 
-// Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it.
+// Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it. The table of the first look must
+// rest until then: its matcher is lent.
 func (s *Second) Table() *Table {
 	t := New(Options{Rules: s.first.opt.Rules, ASN: s.first.opt.ASN})
+	if n := len(s.spare); n > 0 {
+		t.match, s.spare = s.spare[n-1], s.spare[:n-1]
+		t.read.match = t.match
+	}
 	t.second, t.agreed = s, make([]bool, len(s.doubts))
 	return t
 }

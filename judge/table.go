@@ -34,6 +34,7 @@ type Table struct {
 	rules    []rules.Rule
 	match    *rules.Matcher // the reader's
 	read     *Reader
+	spare    []*rules.Matcher // of tables that were merged: they remember what texts fit
 	ledgers  ledgers
 	cells    cells
 	groups   map[groupKey]*cell
