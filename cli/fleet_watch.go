@@ -150,12 +150,22 @@ func (c *command) member(ctx context.Context, p *Plan, f watchFlags, tell func(a
 // collector might never rest.
 const fleetMemory = 64 << 20
 
+// joinGC lets the heap double until what the fleet has in force is taken over: with watchGC the collector takes a quarter of that
+// time.
+const joinGC = 100
+
 // asMember shares until the host leaves.
 func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet.Identity, tell func(any), problem func(connwarden.Problem), woken chan struct{}, nudges <-chan struct{}) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	debug.SetMemoryLimit(softMemory + fleetMemory)
 	defer debug.SetMemoryLimit(softMemory)
+	debug.SetGCPercent(joinGC)
+	rest := func() {
+		debug.SetGCPercent(watchGC)
+		ease()
+	}
+	defer rest()
 	walls := c.firewalls(p)
 	m := &member{id: id, share: p.Fleet.Share, tell: tell, clock: c.env.Now}
 	if p.Daemon.Socket != "" {
@@ -196,7 +206,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 		}
 	}()
 	return fleet.Run(ctx, fleet.Options{
-		Identity: id, Host: m, Policy: p.Fleet.Policy, Clock: c.env.Now, Nudge: woken, Problem: problem, Review: m.review, Ease: ease,
+		Identity: id, Host: m, Policy: p.Fleet.Policy, Clock: c.env.Now, Nudge: woken, Problem: problem, Review: m.review, Ease: rest,
 		Refused: func(r fleet.Refusal) {
 			problem(connwarden.Problem{What: r.Target.String(), Why: "the " + r.Kind.String() + " of " + fleet.Name(r.From) + " is not taken: " + r.Why})
 		},

@@ -54,6 +54,7 @@ type agent struct {
 	last    uint64 // sequence that was read
 	born    string // which bucket it is of
 	ready   bool   // the bucket was read whole
+	same    bool   // it is the one that was read before
 	hint    uint64 // what there is to read
 	tries   int
 	again   <-chan time.Time
@@ -71,6 +72,11 @@ type agent struct {
 
 	telling bool // the status is under way
 	synced  bool // the clocks were compared
+	swollen bool // much was read, and memory is left of it
+
+	parts <-chan part        // of the bucket, while it is read whole
+	stop  context.CancelFunc // ends that
+	more  <-chan struct{}    // closed: there is more to do at once
 
 	compared chan comparison
 	hints    chan uint64
@@ -165,6 +171,9 @@ func Run(ctx context.Context, opt Options) error {
 			if first {
 				a.read(ctx)
 			}
+		case p := <-a.parts:
+			a.part(ctx, &p)
+		case <-a.more:
 		case n := <-a.hints:
 			a.hint, a.tries = max(a.hint, n), 0
 			a.read(ctx)
@@ -214,6 +223,7 @@ func (a *agent) ack() string { return Inbox(a.id.Host) + ".stored" }
 
 // connected learns what happened while we were away.
 func (a *agent) connected(ctx context.Context) {
+	a.abandon()
 	a.ready, a.hint, a.told, a.looked = false, 0, time.Time{}, time.Time{}
 	clear(a.sent)
 	a.tick(ctx)
@@ -261,18 +271,17 @@ func (a *agent) tell(ctx context.Context, now time.Time) {
 
 // read takes what is new in the bucket.
 func (a *agent) read(ctx context.Context) {
-	if a.nc == nil || !a.nc.IsConnected() || !a.synced { // without the clocks compared no end is known
+	if a.nc == nil || !a.nc.IsConnected() || !a.synced || a.parts != nil { // without the clocks compared no end is known
 		return
 	}
-	same := true
 	if !a.ready {
-		var ok bool
-		if same, ok = a.bucket(ctx); !ok {
-			return
+		if a.bucket(ctx) {
+			a.readWhole(ctx)
 		}
+		return
 	}
 	now := a.opt.Clock()
-	if a.ready && a.hint == a.last+1 {
+	if a.hint == a.last+1 {
 		// The usual case, and a thousand hosts ask at once: one message costs the engine a fraction of what a batch does.
 		if m, err := one(ctx, a.nc, GetDecisions, map[string]any{"seq": a.hint}); err == nil && m != nil && m.Seq == a.hint {
 			delete(a.sent, m.Subject)
@@ -281,11 +290,16 @@ func (a *agent) read(ctx context.Context) {
 			return
 		}
 	}
-	last, err := fetch(ctx, a.nc, GetDecisions, a.last+1, func(m *Message) {
+	last, err := fetch(ctx, a.nc, GetDecisions, anything, a.last+1, func(m *Message) {
 		delete(a.sent, m.Subject)
 		a.t.take(m, a.ahead, now)
 	})
 	a.last = max(a.last, last)
+	a.wasRead(ctx, err, now)
+}
+
+// wasRead looks whether what was read is all that was hinted at.
+func (a *agent) wasRead(ctx context.Context, err error, now time.Time) {
 	if err != nil {
 		if ctx.Err() == nil {
 			a.problem("read decisions: " + err.Error())
@@ -293,14 +307,6 @@ func (a *agent) read(ctx context.Context) {
 		return
 	}
 	a.looked = now
-	if !a.ready {
-		a.ready = true
-		a.t.expelled = time.Time{} // of an earlier membership
-		if !same {
-			a.t.letBe()
-		}
-		a.share(ctx)
-	}
 	// Of several nodes one may answer that is behind the one which hinted. A hint may also be a lie, or its key gone again.
 	const most = 12
 	if a.last >= a.hint || a.tries == most {
@@ -312,20 +318,20 @@ func (a *agent) read(ctx context.Context) {
 }
 
 // bucket finds out whether the bucket is the one that was read last. If not all is read anew, and what it does not have
-// was not taken back: same is false.
-func (a *agent) bucket(ctx context.Context) (same, ok bool) {
+// was not taken back: a.same is false. It tells whether that is known.
+func (a *agent) bucket(ctx context.Context) bool {
 	m, err := latest(ctx, a.nc, GetDecisions, BornSubject)
 	if err != nil {
 		if ctx.Err() == nil {
 			a.problem(err.Error())
 		}
-		return false, false
+		return false
 	}
 	born := ""
 	if m != nil {
 		born = clip(string(m.Data), maxWord)
 	}
-	same = born == a.born
+	same := born == a.born
 	if !same || born == "" || a.last == 0 {
 		a.last = 0
 		a.t.forget()
@@ -336,20 +342,23 @@ func (a *agent) bucket(ctx context.Context) (same, ok bool) {
 		}
 		a.born = born
 	}
-	return same && born != "", true
+	a.same = same && born != ""
+	return true
 }
 
 // act has this host hold what it is to hold.
 func (a *agent) act(ctx context.Context) {
 	now := a.opt.Clock()
-	if now.Before(a.rest) {
+	if a.more = nil; now.Before(a.rest) {
 		return
 	}
 	for changes := 0; ctx.Err() == nil; changes++ {
 		orders := a.t.orders(now, a.ready, ordersAtOnce)
 		if len(orders) == 0 {
-			if changes > 1 && a.opt.Ease != nil {
-				a.opt.Ease()
+			if swollen := changes > 1 || a.swollen; swollen && a.parts == nil {
+				if a.swollen = false; a.opt.Ease != nil {
+					a.opt.Ease()
+				}
 			}
 			return
 		}
@@ -374,8 +383,19 @@ func (a *agent) act(ctx context.Context) {
 			a.rest = now.Add(applyRest)
 			return
 		}
+		if a.parts != nil {
+			a.more = soon // once what was read meanwhile is taken
+			return
+		}
 	}
 }
+
+// soon is over already.
+var soon = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // share brings the bucket to what this host decided.
 func (a *agent) share(ctx context.Context) {

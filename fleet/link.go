@@ -33,23 +33,27 @@ const (
 // errSilent is the error where nothing answers for a stream.
 var errSilent = errors.New("the engine does not answer: it may be electing a leader, or have no bucket of ours")
 
-// fetch reads what a stream has from a sequence on and hands it over in order. It returns the last sequence that is
-// known to have been looked at, at least from-1.
-func fetch(ctx context.Context, nc *nats.Conn, get string, from uint64, each func(*Message)) (last uint64, err error) {
+// anything is the filter of subjects that all fit. Engines of 2.11 find nothing where the first number is gone, unless they are
+// asked by subject. This one costs nothing; a narrower one, even if all fits, costs the engine milliseconds.
+const anything = ">"
+
+// fetch reads what a stream has of some subjects, from a sequence on, and hands it over in order. It returns the last
+// sequence that is known to have been looked at, at least from-1.
+func fetch(ctx context.Context, nc *nats.Conn, get, filter string, from uint64, each func(*Message)) (last uint64, err error) {
 	inbox := nc.NewRespInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
 		return from - 1, err
 	}
-	defer func() { _ = sub.Unsubscribe() }()             // or its connection is gone, and it too
+	end := func() { _ = sub.Unsubscribe() } // or its connection is gone, and it too
+	defer end()
+	defer context.AfterFunc(ctx, end)()
 	if err := sub.SetPendingLimits(-1, -1); err != nil { // what we asked for is bounded
 		return from - 1, err
 	}
 	last = from - 1
 	for {
-		// Engines of 2.11 find nothing where the first number is gone, unless they are asked by subject. This one costs nothing;
-		// a narrower one, even if all fits, costs the engine milliseconds.
-		question, err := json.Marshal(map[string]any{"seq": last + 1, "batch": batch, "next_by_subj": ">"})
+		question, err := json.Marshal(map[string]any{"seq": last + 1, "batch": batch, "next_by_subj": filter})
 		if err != nil {
 			return last, err
 		}
@@ -66,13 +70,14 @@ func fetch(ctx context.Context, nc *nats.Conn, get string, from uint64, each fun
 // receive reads the answer to one question.
 func receive(ctx context.Context, sub *nats.Subscription, last *uint64, each func(*Message)) (more bool, err error) {
 	for {
-		wait, stop := context.WithTimeout(ctx, fetchLimit)
-		m, err := sub.NextMsgWithContext(wait)
-		stop()
-		if err != nil {
-			if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
-				err = errSilent
-			}
+		m, err := sub.NextMsg(fetchLimit)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrNoResponders):
+			return false, errSilent
+		default:
 			return false, err
 		}
 		switch status := m.Header.Get(headStatus); status {

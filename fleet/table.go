@@ -3,7 +3,7 @@ package fleet
 import (
 	"cmp"
 	"errors"
-	"maps"
+
 	"net/netip"
 	"slices"
 	"strings"
@@ -80,6 +80,10 @@ type table struct {
 	all         bool               // every place is to be looked at,
 	dirty       map[place]struct{} // or these,
 	due         []place            // and before them these, in order
+	fresh       int                // claims since then
+	reading     bool               // the bucket is being read whole, and what it says further on is not known yet,
+	foretold    []netip.Prefix     // but for what is pardoned or allowed there
+	late        bool               // something waits until that is done
 	poisoned    int
 	dropped     int                             // beyond bounds, or not within the policy
 	tell        func(Refusal)                   // of what is left out
@@ -107,7 +111,7 @@ func (t *table) forget() {
 	clear(t.own)
 	clear(t.hosts)
 	t.peers, t.sayings = numbered[peer]{}, numbered[said]{}
-	t.known, t.seq = 0, 0
+	t.known, t.seq, t.fresh = 0, 0, 0
 }
 
 // peer returns the number of another host.
@@ -124,52 +128,76 @@ func (t *table) peer(k *Key) uint32 {
 	return n
 }
 
+// news is a message, read as far as that goes without a table.
+type news struct {
+	seq     uint64
+	time    time.Time // of the engine
+	subject string
+	deleted bool
+	d       Decision
+	stray   error // that of the key
+	bad     error // that of the value
+}
+
+// understand reads a message.
+func understand(m *Message) (n news) {
+	n.seq, n.time, n.subject, n.deleted = m.Seq, m.Time, m.Subject, m.Deleted
+	if m.Subject == BornSubject {
+		return n
+	}
+	if n.d.Key, n.stray = parseKey(m.Subject); n.stray == nil && !m.Deleted {
+		n.bad = n.d.decode(m.Data)
+	}
+	return n
+}
+
 // take reads one message. ahead is how far the engine's clock is ahead of ours. A message that was read before changes
 // nothing.
 func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
-	if m.Seq <= t.seq {
+	n := understand(m)
+	t.hear(&n, ahead, now)
+}
+
+// hear takes what was read of a message.
+func (t *table) hear(m *news, ahead time.Duration, now time.Time) {
+	if m.seq <= t.seq {
 		return
 	}
-	t.seq = m.Seq
-	if m.Subject == BornSubject {
+	t.seq = m.seq
+	if m.subject == BornSubject {
 		return
 	}
-	k, err := parseKey(m.Subject)
-	at := m.Time.Add(-ahead)
+	d, err := &m.d, m.bad
+	k, at := d.Key, m.time.Add(-ahead)
 	switch {
-	case errors.Is(err, errGone) && !m.Deleted:
+	case errors.Is(m.stray, errGone) && !m.deleted:
 		t.gone(k, now)
 		return
-	case errors.Is(err, errGone):
+	case errors.Is(m.stray, errGone):
 		return
-	case err != nil:
-		t.poison(m.Subject, err)
+	case m.stray != nil:
+		t.poison(m.subject, m.stray)
 		return
-	}
-	var d Decision
-	if !m.Deleted {
-		err = d.decode(m.Data)
 	}
 	if k.Host == t.host && k.Group == t.group {
-		if delete(t.own, m.Subject); err == nil && !m.Deleted {
-			t.own[m.Subject] = mine{d.Until, at, at.Add(d.For)}
+		if delete(t.own, m.subject); err == nil && !m.deleted {
+			t.own[m.subject] = mine{d.Until, at, at.Add(d.For)}
 		}
 		return
 	}
 	n := t.peer(&k)
 	t.drop(k.place(), n) // what stood there is no more
 	p := t.peers.at(n)
-	if minute := m.Time.Unix() / 60; minute != p.minute {
+	if minute := m.time.Unix() / 60; minute != p.minute {
 		p.minute, p.count = minute, 0
 	}
-	if m.Deleted {
+	if m.deleted {
 		return
 	}
 	if p.count++; err != nil {
-		t.poison(m.Subject, err)
+		t.poison(m.subject, err)
 		return
 	}
-	d.Key = k
 	end := at.Add(d.For)
 	if latest := now.Add(d.For); end.After(latest) { // clocks that disagree never make it longer
 		end = latest
@@ -177,12 +205,12 @@ func (t *table) take(m *Message, ahead time.Duration, now time.Time) {
 	if !end.After(now) {
 		return
 	}
-	if why := t.unwanted(p, &d); why != "" {
+	if why := t.unwanted(p, d); why != "" {
 		t.dropped++
 		t.tell(Refusal{k.Kind, k.Target, k.Host, why})
 		return
 	}
-	t.put(n, &d, end)
+	t.put(n, d, end)
 }
 
 func (t *table) poison(subject string, err error) {
@@ -203,6 +231,7 @@ func (t *table) put(from uint32, d *Decision, end time.Time) {
 		t.known++
 	}
 	t.peers.at(from).claims++
+	t.fresh++
 	t.changed(where)
 	if where.kind == KindPardon {
 		t.pardons[where] = d.Target
@@ -320,24 +349,6 @@ func (t *table) blocks() (n int) {
 // refusedRest is the rest before what this host refused is asked of it again: its own block may have ended, the minute be over.
 const refusedRest = time.Minute
 
-// letBe leaves what this host holds and the bucket does not speak of to end by itself: the bucket is another than the one
-// that it was read from, and its silence says nothing.
-func (t *table) letBe() {
-	t.spread()
-	t.due = slices.DeleteFunc(t.due, func(where place) bool { return t.places[where].from == 0 })
-}
-
-// spread puts in order what is to be looked at.
-func (t *table) spread() {
-	if t.all {
-		t.due = slices.AppendSeq(make([]place, 0, len(t.places)), maps.Keys(t.places))
-	} else {
-		t.due = slices.AppendSeq(slices.Grow(t.due, len(t.dirty)), maps.Keys(t.dirty))
-	}
-	slices.SortFunc(t.due, place.compare)
-	t.all, t.dirty = false, map[place]struct{}{} // one that was large once stays so
-}
-
 // age drops what has ended and has those looked at again that were refused a while ago.
 func (t *table) age(now time.Time) {
 	at := inSeconds(now)
@@ -358,141 +369,6 @@ func (t *table) age(now time.Time) {
 		if at >= since+seconds(refusedRest/time.Second) {
 			delete(t.refused, where)
 			t.look(where)
-		}
-	}
-}
-
-// best is the claim that counts at a place: as long as enough hosts want it.
-func (t *table) best(where place) (c claim, ok bool) {
-	need := 1
-	if where.kind == KindBlock {
-		need = t.policy.Agree
-	}
-	s := t.places[where]
-	if s.from == 0 || where.kind == KindPardon {
-		return c, false
-	}
-	if need == 1 && len(t.more[where]) == 0 {
-		return s.claim, true
-	}
-	list := t.claims(where)
-	if len(list) < need {
-		return c, false
-	}
-	slices.SortFunc(list, func(a, b claim) int {
-		return cmp.Or(cmp.Compare(b.end, a.end), cmp.Compare(t.peers.at(a.from).host, t.peers.at(b.from).host))
-	})
-	return list[need-1], true
-}
-
-// wanted is the claim by which this host is to hold something at a place; ok is false if it is to hold nothing.
-func (t *table) wanted(where place, now time.Time) (c claim, ok bool) {
-	if c, ok = t.best(where); !ok || c.end <= inSeconds(now) {
-		return c, false
-	}
-	if where.kind == KindBlock && len(t.pardons) > 0 {
-		target := where.target()
-		for _, p := range t.pardons {
-			if p.Overlaps(target) {
-				return c, false
-			}
-		}
-	}
-	return c, true
-}
-
-// order asks for what a claim wants.
-func (t *table) order(where place, c claim) Order {
-	o := Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), From: t.peers.at(c.from).host, Until: c.end.time(), Again: c.said == 0}
-	if c.said != 0 {
-		s := t.sayings.at(c.said)
-		o.By, o.Score, o.Why = s.by.Value(), int(s.score), s.why
-	}
-	return o
-}
-
-// slack is by how much an end may differ before it is another, in seconds: estimates of clocks do.
-const slack = 3
-
-// orders are at most that many of what must change at this host. ready tells that the whole bucket was read, so that what
-// it does not have is known to be taken back.
-func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
-	var wait []place
-	for len(list) < most {
-		if len(t.due) == 0 {
-			if t.due = nil; !t.all && len(t.dirty) == 0 {
-				break
-			}
-			if t.spread(); len(t.due) == 0 {
-				break
-			}
-		}
-		where := t.due[0]
-		t.due = t.due[1:]
-		c, ok := t.wanted(where, now)
-		s := t.places[where]
-		_, no := t.refused[where]
-		switch {
-		case ok && s.held != 0 && max(c.end, s.held)-min(c.end, s.held) < slack:
-			t.settled(where, c.from)
-		case ok && no:
-		case ok:
-			list = append(list, t.order(where, c))
-		case s.held != 0 && !ready:
-			wait = append(wait, where)
-		case s.held != 0 && where.kind == KindBlock && s.held <= inSeconds(now):
-			t.hold(where, 0) // the keeper ends it
-		case s.held != 0:
-			list = append(list, Order{Kind: where.kind, Target: where.target(), Scope: where.scope.Value(), Lift: true})
-		}
-	}
-	for _, where := range wait {
-		t.look(where)
-	}
-	return list
-}
-
-// hold notes until when this host holds something at a place; 0: nothing.
-func (t *table) hold(where place, end seconds) {
-	s := t.places[where]
-	if s.held != 0 {
-		t.held--
-	}
-	if s.held = end; end != 0 {
-		t.held++
-	}
-	t.set(where, s)
-}
-
-// settled forgets what a host said of a claim that this host holds: its journal has it.
-func (t *table) settled(where place, from uint32) {
-	s := t.places[where]
-	if s.from == from {
-		t.silence(&s.claim)
-		t.places[where] = s
-		return
-	}
-	more := t.more[where]
-	if i := slices.IndexFunc(more, func(c claim) bool { return c.from == from }); i >= 0 {
-		t.silence(&more[i])
-	}
-}
-
-// again has an order given once more, of which nothing is known to have been done.
-func (t *table) again(o *Order) { t.look(o.place()) }
-
-// done notes what became of an order; why is the host's reason against it, or nothing.
-func (t *table) done(o *Order, why string, now time.Time) {
-	where := o.place()
-	switch {
-	case o.Lift:
-		t.hold(where, 0)
-	case why != "":
-		t.refused[where] = inSeconds(now) // what it held before it still holds
-	default:
-		t.hold(where, inSeconds(o.Until))
-		if from := t.hosts[o.From]; from != 0 {
-			t.settled(where, from)
 		}
 	}
 }

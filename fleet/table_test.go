@@ -356,3 +356,66 @@ func FuzzDecodeStatus(f *testing.F) {
 		}
 	})
 }
+
+// TestReading is a table while the bucket is being read: it begins to hold what is there, but for what something further on may be
+// against, and leaves what it holds as it is. Then all is as if it had been read at once.
+func TestReading(t *testing.T) {
+	tab := newTable(Policy{}, "g", "me")
+	seq := uint64(0)
+	take := func(host string, kind Kind, target string, life time.Duration) {
+		t.Helper()
+		m := told(t, "g", host, kind, target, life, 80)
+		seq++
+		m.Seq = seq
+		tab.take(m, 0, noon)
+	}
+	held := func(target string, life time.Duration) {
+		tab.done(&Order{Kind: KindBlock, Target: netip.MustParsePrefix(target), Until: noon.Add(life)}, "", noon)
+	}
+	words := func(ready bool) string {
+		var list []string
+		for _, o := range tab.orders(noon, ready, 1<<20) {
+			tab.done(&o, "", noon)
+			if o.Target.Addr().Is6() {
+				continue // one of many
+			}
+			word := fmt.Sprintf("%s %s %s", o.Kind, o.Target.Addr(), o.Until.Sub(noon))
+			if o.Lift {
+				word = "lift " + o.Target.Addr().String()
+			}
+			list = append(list, word)
+		}
+		return strings.Join(list, ", ")
+	}
+	held("203.0.113.1/32", time.Hour) // nobody wants it any more
+	held("203.0.113.2/32", time.Hour) // is wanted for longer
+	held("203.0.113.3/32", time.Hour) // as it is
+	tab.forget()
+	tab.reading, tab.foretold = true, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/28"), netip.MustParsePrefix("198.51.100.9/32")}
+	take("a", KindBlock, "203.0.113.2/32", 2*time.Hour)
+	take("a", KindBlock, "203.0.113.3/32", time.Hour)
+	take("a", KindBlock, "203.0.113.4/32", time.Hour) // is pardoned further on
+	take("a", KindBlock, "203.0.113.5/32", time.Hour) // lies in what was pardoned once
+	take("a", KindBlock, "203.0.113.16/32", time.Hour)
+	take("a", KindBlock, "198.51.100.9/32", time.Hour) // is allowed further on
+	if got := words(false); got != "" {
+		t.Errorf("before much was read it orders %s", got)
+	}
+	for i := range ordersAtOnce {
+		take(fmt.Sprint("h", i/1000), KindBlock, fmt.Sprintf("2001:db8:%x::/64", i), time.Hour) // within the limit of a minute
+	}
+	if got := words(false); got != "block 203.0.113.16 1h0m0s" {
+		t.Errorf("while it is read it orders %s", got)
+	}
+	take("b", KindPardon, "203.0.113.4/32", time.Hour)
+	take("b", KindAllow, "198.51.100.9/32", time.Hour)
+	take("b", KindBlock, "203.0.113.16/32", 3*time.Hour)
+	tab.whole(true)
+	want := "allow 198.51.100.9 1h0m0s, block 198.51.100.9 1h0m0s, lift 203.0.113.1, block 203.0.113.2 2h0m0s, block 203.0.113.5 1h0m0s, block 203.0.113.16 3h0m0s"
+	if got := words(true); got != want {
+		t.Errorf("in the end it orders %s, want %s", got, want)
+	}
+	if got := words(true); got != "" {
+		t.Errorf("then it orders %s", got)
+	}
+}

@@ -98,7 +98,7 @@ func (w *Window) look(ctx context.Context) (*View, error) {
 		w.nc = nc
 	}
 	v := &View{Hosts: []Status{}, Blocked: []Blocked{}}
-	if _, err := fetch(ctx, w.nc, GetHosts, 1, v.host); err != nil {
+	if _, err := fetch(ctx, w.nc, GetHosts, anything, 1, v.host); err != nil {
 		return nil, fmt.Errorf("read the hosts: %w", err)
 	}
 	m, err := latest(ctx, w.nc, GetDecisions, BornSubject)
@@ -112,7 +112,7 @@ func (w *Window) look(ctx context.Context) (*View, error) {
 	if born != w.born || born == "" || w.claims == nil {
 		w.born, w.last, w.unread, w.more, w.claims = born, 0, 0, 0, map[attacked]*claimed{}
 	}
-	last, err := fetch(ctx, w.nc, GetDecisions, w.last+1, w.take)
+	last, err := fetch(ctx, w.nc, GetDecisions, anything, w.last+1, w.take)
 	if err != nil {
 		return nil, fmt.Errorf("read the decisions: %w", err)
 	}

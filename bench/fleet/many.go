@@ -171,10 +171,8 @@ func (b *bench) fill(list []*reader) (last uint64, err error) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < len(list); i += writers {
-				addr := netip.AddrFrom4([4]byte{100, byte(64 + i/250), byte(i % 250), 0})
-				for range per {
-					addr = addr.Next()
-					seq, err := list[i].put(addr)
+				for n := i * per; n < (i+1)*per; n++ {
+					seq, err := list[i].put(netip.AddrFrom4([4]byte{100, byte(64 + n>>16), byte(n >> 8), byte(n)}))
 					if err != nil {
 						failed.Store(&err)
 						return
