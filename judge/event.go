@@ -35,6 +35,8 @@ func (t *Table) Event(e *connwarden.Event) {
 			got.value = hashText(e.User)
 		case "service":
 			got.value = hashText([]byte(e.Service))
+		case "detail":
+			got.value = hashText(e.Detail)
 		default:
 			got.value = hashAddr(rule.Distinct, e.Client)
 		}

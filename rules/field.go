@@ -124,7 +124,7 @@ var groups = [looks][]By{
 
 var distinct = [looks][]string{
 	Requests:    {"ip", "net", "path", "query", "agent", "referer", "site", "user"},
-	Events:      {"ip", "net", "user", "service"},
+	Events:      {"ip", "net", "user", "service", "detail"},
 	Faults:      {"ip", "net", "site", "message"},
 	Connections: {"ip"},
 }

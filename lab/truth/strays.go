@@ -98,18 +98,6 @@ var strayKinds = []Kind{
 			}
 		})
 	}},
-	{Name: "scan-to-mail", Role: Innocent, play: func(w *World) { // a printer without a password, to the one address that it knows
-		a := w.actor(4 * time.Hour)
-		to := a.word() + "@" + a.pick("gmail.example", "office.example")
-		for range a.from(1, 6) {
-			if a.machine.mail == "postfix" {
-				a.postfix("smtpd", "NOQUEUE: reject: RCPT from unknown[%s]: 454 4.7.1 <%s>: Relay access denied; from=<printer@%s> to=<%s> proto=ESMTP helo=<BRN001BA9>", a.addr, to, a.site.host, to)
-			} else {
-				a.exim("H=(BRN001BA9) [%s]:%d F=<printer@%s> rejected RCPT <%s>: relay not permitted", a.addr, a.from(1024, 65535), a.site.host, to)
-			}
-			a.pause(time.Minute, 10*time.Minute)
-		}
-	}},
 	{Name: "listed-by-mistake", Role: Innocent, play: func(w *World) { // an honest mail server that a block list has, and that tries again as it should
 		a := w.actor(7 * time.Hour)
 		for range a.from(1, 4) {
@@ -131,6 +119,9 @@ var strayKinds = []Kind{
 		a := w.actor(7 * time.Hour)
 		user := a.pick("root", "backup", "deploy", a.word())
 		step := a.between(20*time.Second, time.Hour)
+		if user == "root" { // a task that is done by the clock
+			step = a.between(5*time.Minute, time.Hour)
+		}
 		for range a.from(4, 60) {
 			if a.at.After(a.Begin.Add(a.Length)) {
 				return
