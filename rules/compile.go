@@ -140,7 +140,7 @@ func compile(list []Rule, check bool) (*Set, error) {
 	for l := range s.programs {
 		p := &s.programs[l]
 		for slot := range p.pending {
-			p.literals[slot] = newLiterals(p.pending[slot])
+			p.literals[slot] = newLiterals(p.pending[slot], gram)
 			p.shorts[slot] = newShorts(p.leaves[slot])
 			for i := range p.leaves[slot] {
 				if p.leaves[slot][i].empty {

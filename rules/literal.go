@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"math/bits"
 	"regexp/syntax"
 	"slices"
@@ -9,28 +8,32 @@ import (
 	"unicode"
 )
 
-// gram is the length of the pieces by which literals are looked for.
-const gram = 3
+// The lengths of the pieces by which literals are looked for: longer ones by three bytes, those of two bytes by both.
+const (
+	gram = 3
+	pair = 2
+)
 
-// literals finds which of many literal texts stand in a text, in one pass: a filter of 65,536 bits tells of each three
-// bytes whether any literal has them at the place by which it is known, and only then is it compared. A few thousand
+// literals finds which of many literal texts stand in a text, in one pass: a filter of 65,536 bits tells of each piece of
+// two or three bytes whether any literal has them at the place by which it is known, and only then is it compared. A few thousand
 // literals cost some two nanoseconds a byte.
 type literals struct {
+	piece  int // gram or pair
 	filter [1024]uint64
 	places []place // open addressing by gramHash; a power of two of them
 	list   []literal
 }
 
-// place is where the literals of one gram stand in the list; none if to is 0.
+// place is where the literals of one piece stand in the list; none if to is 0.
 type place struct {
-	gram     uint32
+	bytes    uint32 // of the piece
 	from, to uint32
 }
 
 // literal is one text and what it means when it is found.
 type literal struct {
 	text string
-	at   int // of the gram by which it is known
+	at   int // of the piece by which it is known
 	leaf int
 	mode mode
 	expr int // of mode confirm: the expression that has the last word, in program.exprs
@@ -49,31 +52,37 @@ const (
 
 func gramHash(k uint32) uint32 { return k * 0x9e3779b1 >> 16 }
 
-func pack(a, b, c byte) uint32 { return uint32(a) | uint32(b)<<8 | uint32(c)<<16 }
+// packed is a piece of two or three bytes as a number.
+func packed(piece string) (k uint32) {
+	for i := range len(piece) {
+		k |= uint32(piece[i]) << (8 * i)
+	}
+	return k
+}
 
-// newLiterals indexes texts of at least gram bytes, each by the three bytes that fewest others have.
-func newLiterals(list []literal) *literals {
+// newLiterals indexes texts of at least so many bytes as a piece has, each by the piece that fewest others have.
+func newLiterals(list []literal, piece int) *literals {
 	if len(list) == 0 {
 		return nil
 	}
 	users := map[uint32]int{}
 	for _, l := range list {
-		for i := 0; i+gram <= len(l.text); i++ {
-			users[pack(l.text[i], l.text[i+1], l.text[i+2])]++
+		for i := 0; i+piece <= len(l.text); i++ {
+			users[packed(l.text[i:i+piece])]++
 		}
 	}
 	by := map[uint32][]literal{}
 	for _, l := range list {
 		best, least := uint32(0), 1<<30
-		for i := 0; i+gram <= len(l.text); i++ {
-			k := pack(l.text[i], l.text[i+1], l.text[i+2])
+		for i := 0; i+piece <= len(l.text); i++ {
+			k := packed(l.text[i : i+piece])
 			if users[k] < least {
 				best, least, l.at = k, users[k], i
 			}
 		}
 		by[best] = append(by[best], l)
 	}
-	s := &literals{places: make([]place, 1<<bits.Len(uint(4*len(by)))), list: make([]literal, 0, len(list))}
+	s := &literals{piece: piece, places: make([]place, 1<<bits.Len(uint(4*len(by)))), list: make([]literal, 0, len(list))}
 	for k, some := range by {
 		h := gramHash(k)
 		s.filter[h>>6] |= 1 << (h & 63)
@@ -88,25 +97,25 @@ func newLiterals(list []literal) *literals {
 	return s
 }
 
-// of returns the literals that are known by a gram.
+// of returns the literals that are known by a piece.
 func (s *literals) of(k, h uint32) []literal {
 	mask := len(s.places) - 1
 	for i := int(h) & mask; s.places[i].to > 0; i = (i + 1) & mask {
-		if p := &s.places[i]; p.gram == k {
+		if p := &s.places[i]; p.bytes == k {
 			return s.list[p.from:p.to]
 		}
 	}
 	return nil
 }
 
-// find calls hit for each literal that stands in text where its mode wants it.
+// find calls hit for each literal that stands in text where its mode wants it, more than once if it stands there more than once.
 func (s *literals) find(text []byte, hit func(*literal)) {
-	if s == nil || len(text) < gram {
+	if s == nil || len(text) < s.piece {
 		return
 	}
-	k := pack(0, text[0], text[1])
-	for i, c := range text[gram-1:] {
-		k = k>>8 | uint32(c)<<16
+	k, top := packed(string(text[:s.piece-1]))<<8, 8*(s.piece-1)
+	for i, c := range text[s.piece-1:] {
+		k = k>>8 | uint32(c)<<(top&31)
 		h := gramHash(k)
 		if s.filter[h>>6&1023]&(1<<(h&63)) == 0 {
 			continue
@@ -139,10 +148,11 @@ func (l *literal) stands(text []byte, from int) bool {
 	}
 }
 
-// shorts finds texts that are too short for grams, each by the byte of it that stands in fewest texts.
+// shorts finds texts that are too short for grams: of one byte by the bytes that were seen, of two like longer ones.
 type shorts struct {
-	any byteSet
-	by  [256][]literal
+	any   byteSet
+	by    [256][]literal // those of one byte
+	pairs *literals
 }
 
 // byteSet tells which bytes stand in a text.
@@ -161,20 +171,22 @@ func (b *byteSet) meets(o *byteSet) bool {
 
 func newShorts(leaves []leaf) *shorts {
 	var s *shorts
+	var pairs []literal
 	for i := range leaves {
 		for _, l := range leaves[i].short {
 			if s == nil {
 				s = &shorts{}
 			}
-			best := l.text[0]
-			for j := range len(l.text) {
-				if lightest([]string{l.text[j : j+1]}) > lightest([]string{string(best)}) {
-					best = l.text[j]
-				}
+			if len(l.text) == pair {
+				pairs = append(pairs, l)
+				continue
 			}
-			s.any.add(best)
-			s.by[best] = append(s.by[best], l)
+			s.any.add(l.text[0])
+			s.by[l.text[0]] = append(s.by[l.text[0]], l)
 		}
+	}
+	if s != nil {
+		s.pairs = newLiterals(pairs, pair)
 	}
 	return s
 }
@@ -188,25 +200,14 @@ func (s *shorts) find(text []byte, seen *byteSet, hit func(*literal)) {
 		for both := seen[w] & s.any[w]; both != 0; both &= both - 1 {
 			list := s.by[w<<6|bits.TrailingZeros64(both)]
 			for i := range list {
-				l := &list[i]
-				from := 0
-				switch {
-				case l.mode == ends:
-					from = max(len(text)-len(l.text), 0)
-				case len(l.text) == 1 && (l.mode == holds || l.mode == confirm):
-					hit(l)
-					continue
-				case l.mode == holds || l.mode == confirm:
-					if from = bytes.Index(text, []byte(l.text)); from < 0 {
-						continue
-					}
-				}
-				if l.stands(text, from) {
+				switch l := &list[i]; {
+				case l.mode == holds, l.mode == confirm, l.mode == ends && l.stands(text, len(text)-1), l.stands(text, 0):
 					hit(l)
 				}
 			}
 		}
 	}
+	s.pairs.find(text, hit)
 }
 
 // required returns texts of which every match of an expression holds at least one, in small letters; none when there are
