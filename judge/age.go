@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -27,6 +28,7 @@ type live struct {
 	peers   map[[16]byte]struct{} // touched since Touched was called
 	groups  map[groupKey]struct{}
 	fired   map[deedKey]firing // groups with members whose rule was met
+	stretch uint32             // number of the stretch of time of the last look
 	claimed []netip.Addr       // who said who it is since Claimed was called
 }
 
@@ -55,6 +57,8 @@ const (
 	netShare = 4
 	// idle is after how long an address is forgotten that was not seen: the longest window.
 	idle = 24 * time.Hour
+	// lookAgain is after how many seconds an address that goes on is looked at though nothing else can be said of it: it may be wanted again.
+	lookAgain = 10
 	// instant is how long one reading that needs no other (a rule without a window) speaks against an address.
 	instant = time.Hour
 )
@@ -185,14 +189,27 @@ func (t *Table) agrees(e *connwarden.Event) {
 	t.live.agreed = false
 }
 
-// touchPeer remembers that a cell of an address was filled, if it may prove something by now.
+// touchPeer remembers that a cell of an address was filled, if it may say something else by now than at the last look.
 func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
+	if c.total < c.due && c.looked == v.stretch {
+		return
+	}
 	if r.By == rules.ByIP {
-		if uint64(c.total) >= r.Count {
-			v.peers[l.addr] = struct{}{}
+		if uint64(c.total) < r.Count {
+			return
 		}
-	} else if _, ok := v.fired[deedKey{c.rule, group}]; ok {
-		v.peers[l.addr] = struct{}{}
+	} else if _, ok := v.fired[deedKey{c.rule, group}]; !ok {
+		return
+	}
+	v.peers[l.addr] = struct{}{}
+	v.looked(c, math.MaxUint32) // as it will be
+}
+
+// looked remembers that a cell was looked at, and how many readings more it takes before it can say something else: no window
+// counts more of them than come.
+func (v *live) looked(c *cell, more uint64) {
+	if v != nil {
+		c.due, c.looked = uint32(min(uint64(c.total)+more, math.MaxUint32)), v.stretch
 	}
 }
 
@@ -212,9 +229,11 @@ type Judged struct {
 
 // Touched returns the verdicts on the addresses and groups about which something was read since it was last called, in
 // no order. Where a group begins to show what its rule asks for, its members are among them. Addresses that are settled are
-// left out: under an attack most are, and a verdict costs some 10 µs.
+// left out, and but for once in lookAgain seconds those of whom nothing else can be said than at the last look: under an attack
+// most are, and a verdict costs some 10 µs.
 func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, groups []Judged) {
 	v, at := t.live, now.Unix()
+	v.stretch = uint32(at / lookAgain)
 	list := &deeds{map[deedKey]*deed{}, at}
 	begun := map[deedKey]bool{}
 	for k := range v.groups {
@@ -254,7 +273,13 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 	}
 	for addr := range v.peers {
 		_, l := t.ledgers.find(&addr)
-		if l == nil || settled(l.ip()) {
+		if l == nil {
+			continue
+		}
+		if settled(l.ip()) {
+			for c := range t.cells.of(l.cell) {
+				v.looked(c, math.MaxUint32)
+			}
 			continue
 		}
 		one, ok := t.verdict(l, list)
@@ -320,7 +345,7 @@ func (c *cell) proves(r *rules.Rule, e *connwarden.Evidence) bool {
 func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
 		if t.rules[c.rule].Look == rules.Connections {
-			c.total, c.values, c.samples, c.example = 0, nil, nil, ""
+			c.total, c.due, c.values, c.samples, c.example = 0, 0, nil, nil, ""
 		}
 	}
 	for c := range t.cells.all() {

@@ -32,6 +32,8 @@ type cell struct {
 	before  uint32 // requests of the address before a broad rule began to count it: they say nothing of its share
 	first   uint32
 	last    uint32
+	due     uint32                           // the total from which on it may say something else than it did
+	looked  uint32                           // the stretch of time in which it did
 	buckets []bucket                         // by number, ascending
 	values  []value                          // by bucket, then by hash
 	samples []sample                         // the earliest, in order
@@ -361,6 +363,7 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 	c.passes += o.passes
 	c.before += o.before
 	c.late = c.late || o.late
+	c.due = 0
 	c.seen(o.first)
 	c.last = max(c.last, o.last)
 	for _, b := range o.buckets {

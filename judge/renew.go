@@ -16,6 +16,7 @@ func (t *Table) Renew(opt Options) {
 	list := t.rules
 	to := renumbered(old, list)
 	t.cells.pack(&t.ledgers, func(c *cell) (stays bool) {
+		c.due = 0 // a rule may ask for less now
 		c.rule, stays = to[c.rule], to[c.rule] != noRule
 		return stays
 	})

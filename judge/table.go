@@ -267,6 +267,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.pass {
 		c.passes++
+		c.due = 0
 		return
 	}
 	c.total += 1 + g.more

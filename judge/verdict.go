@@ -90,7 +90,13 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 	for c := range t.cells.of(l.cell) {
 		r := &t.rules[c.rule]
 		if r.By != rules.ByIP {
-			if e, now, ok := t.member(c, r, l, list); ok {
+			e, now, ok := t.member(c, r, l, list)
+			if !ok || !c.proves(r, &e) {
+				t.live.looked(c, 1)
+			} else {
+				t.live.looked(c, math.MaxUint32)
+			}
+			if ok {
 				v.Evidence = append(v.Evidence, e)
 				if now {
 					recent = append(recent, e)
@@ -117,9 +123,18 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 
 // evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
 func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
-	most, last := c.worst(r, parts(r), now)
 	need := c.need(r)
-	if most < need || r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
+	if n := uint64(len(c.values)); r.Distinct != "" && n < need { // no window has more
+		t.live.looked(c, need-n)
+		return e, 0, false
+	}
+	most, last := c.worst(r, parts(r), now)
+	if most < need {
+		t.live.looked(c, need-most)
+		return e, last, false
+	}
+	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
+		t.live.looked(c, 1)
 		return e, last, false
 	}
 	most = t.most(c, r, need)
@@ -127,6 +142,11 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 		Rule: r.Name, Why: t.why(c, r, most), Score: score(r, most), Family: r.Family, Capped: r.Capped, Count: most, Window: r.Within,
 		First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
 	}
+	more := moreFor(r, most)
+	if !c.proves(r, &e) {
+		more = min(more, uint64(c.local)+r.Count-most)
+	}
+	t.live.looked(c, more)
 	return e, last, true
 }
 
@@ -145,6 +165,16 @@ func score(r *rules.Rule, n uint64) int {
 	}
 	decades := math.Log(float64(n)/float64(r.Count)) / math.Log(scoreDecades)
 	return min(r.Most, r.Score+int(decades*float64(r.Most-r.Score)+0.5))
+}
+
+// moreFor is no more than by how much a count must grow for another score.
+func moreFor(r *rules.Rule, n uint64) uint64 {
+	now := score(r, n)
+	if now >= r.Most {
+		return math.MaxUint32
+	}
+	next := float64(r.Count) * math.Pow(scoreDecades, (float64(now+1-r.Score)-0.5)/float64(r.Most-r.Score))
+	return max(1, uint64(max(next, float64(n)))-n)
 }
 
 func (t *Table) why(c *cell, r *rules.Rule, most uint64) string {
