@@ -29,3 +29,13 @@ func FactsOf(files map[string]string) []Spare {
 	f.system()
 	return f.spares
 }
+
+// All tests read the journal by twos, so that most pages end within what belongs together.
+func init() { pageRows = 2 }
+
+// Rows has the journal read by so many until the test ends.
+func Rows(t interface{ Cleanup(func()) }, n int) {
+	before := pageRows
+	t.Cleanup(func() { pageRows = before })
+	pageRows = n
+}

@@ -142,6 +142,11 @@ type Journal interface {
 	// Wishes returns the wishes of every state that share addresses with one of the targets, or all if none is named,
 	// in the order of their keys.
 	Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]Wish, error)
+	// Page returns at most most wishes of a driver, of every state, that stand behind a key, in the order of targets and those of
+	// one target in an order of its own; without Why and Evidence, which are long. Behind the zero key stand all.
+	Page(ctx context.Context, driver string, after EntryKey, most int) ([]Wish, error)
+	// Drivers returns the names of those that there are wishes of, in order.
+	Drivers(ctx context.Context) ([]string, error)
 	// Allows and Pardons return all there are, in the order of targets.
 	Allows(ctx context.Context) ([]Allow, error)
 	Pardons(ctx context.Context) ([]Pardon, error)

@@ -33,6 +33,24 @@ func (j *MemoryJournal) Wishes(_ context.Context, overlapping ...netip.Prefix) (
 	return list, nil
 }
 
+// Page returns copies.
+func (j *MemoryJournal) Page(ctx context.Context, driver string, after EntryKey, most int) ([]Wish, error) {
+	all, err := j.Wishes(ctx)
+	list := slices.DeleteFunc(all, func(w Wish) bool { return w.Driver != driver || w.entry().Key().Compare(after) <= 0 })
+	slices.SortFunc(list, func(a, b Wish) int { return a.entry().Compare(b.entry()) })
+	list = list[:min(len(list), most)]
+	for i := range list {
+		list[i].Why, list[i].Evidence = "", ""
+	}
+	return list, err
+}
+
+// Drivers returns their names.
+func (j *MemoryJournal) Drivers(ctx context.Context) ([]string, error) {
+	all, err := j.Wishes(ctx)
+	return drivers(all), err
+}
+
 // Allows returns copies.
 func (j *MemoryJournal) Allows(context.Context) ([]Allow, error) {
 	return slices.SortedFunc(maps.Values(j.allows), func(a, b Allow) int { return a.Target.Compare(b.Target) }), nil

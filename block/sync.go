@@ -35,21 +35,15 @@ func (k *Keeper) Sync(ctx context.Context, names ...string) (*Outcome, []Synced,
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := k.Journal.Wishes(ctx)
-	if err != nil {
+	if names, err = k.those(ctx, names); err != nil {
 		return nil, nil, err
-	}
-	for _, name := range drivers(all) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
 	}
 	out := b.outcome()
 	list := make([]Synced, len(names))
 	for i, name := range names {
 		s := &list[i]
 		s.Driver = name
-		if s.Err = k.sync(ctx, all, b, s, out); errors.Is(s.Err, ErrJournal) {
+		if s.Err = k.sync(ctx, b, s, out); errors.Is(s.Err, ErrJournal) {
 			return out, list, s.Err
 		}
 	}
@@ -59,7 +53,18 @@ func (k *Keeper) Sync(ctx context.Context, names ...string) (*Outcome, []Synced,
 	return out, list, k.Journal.Prune(ctx, b.now.Add(-kept), b.now)
 }
 
-func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *Outcome) error {
+// those are the drivers named and all others that something is wanted of.
+func (k *Keeper) those(ctx context.Context, names []string) ([]string, error) {
+	more, err := k.Journal.Drivers(ctx)
+	for _, name := range more {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+func (k *Keeper) sync(ctx context.Context, b book, s *Synced, out *Outcome) error {
 	g, err := k.guard(ctx, s.Driver)
 	if err != nil {
 		return err
@@ -68,27 +73,38 @@ func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *O
 	if err != nil {
 		return err
 	}
-	adopted := k.unknown(s.Driver, all, have, b.now)
-	s.Adopted = len(adopted.Wishes)
+	slices.SortFunc(have, func(a, b Entry) int { return a.Target.Compare(b.Target) })
+	d := delta{guard: g}
+	adopted := &Change{At: b.now, Verb: VerbAdopt}
+	done := true
+	p := g.Properties()
+	// Where places are few what is wanted may be merged across all of it.
+	for part, err := range k.portions(ctx, s.Driver, have, p.Most > 0) {
+		if err != nil {
+			return err
+		}
+		done = done && settled(part.wishes, b.now)
+		for _, w := range k.unknown(s.Driver, part, b.now) {
+			adopted.Wishes = append(adopted.Wishes, Swap[Wish]{After: w})
+			part.wishes = append(slices.Clip(part.wishes), *w)
+		}
+		want := d.fit(k.entries(g, part.wishes, b.now, d.spared(out)), part.wishes, out)
+		if p.MaxExpiry > 0 {
+			want = lazily(want, part.have, b.now.Add(p.MaxExpiry/2))
+		}
+		add, remove := diff(part.have, want, p, syncSlack)
+		d.add, d.remove = append(d.add, add...), append(d.remove, remove...)
+		s.Wanted += len(want)
+	}
+	s.Added, s.Removed, s.Adopted = len(d.add), len(d.remove), len(adopted.Wishes)
 	if s.Adopted > 0 {
 		if !k.Plan {
 			if err := k.Journal.Record(ctx, adopted); err != nil {
 				return err
 			}
 		}
-		for _, w := range adopted.Wishes {
-			all = append(all, *w.After)
-		}
 		out.problem(s.Driver, "%d entries carry our mark and were not in the journal; they stay in force and are in it now", s.Adopted)
 	}
-	d := delta{guard: g}
-	want := d.fit(k.entries(g, all, b.now, d.spared(out)), all, out)
-	p := g.Properties()
-	if p.MaxExpiry > 0 {
-		want = lazily(want, have, b.now.Add(p.MaxExpiry/2))
-	}
-	d.add, d.remove = diff(have, want, p, syncSlack)
-	s.Wanted, s.Added, s.Removed = len(want), len(d.add), len(d.remove)
 	if k.Plan {
 		return plan(ctx, []delta{d}, out)
 	}
@@ -97,7 +113,7 @@ func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *O
 			return err
 		}
 	}
-	if settled(all, s.Driver, b.now) && len(d.open) == 0 {
+	if done && len(d.open) == 0 {
 		return nil
 	}
 	return k.Journal.Settle(ctx, Settlement{Driver: s.Driver, Now: b.now, Open: d.open})
@@ -107,14 +123,9 @@ func (k *Keeper) sync(ctx context.Context, all []Wish, b book, s *Synced, out *O
 // as it is: what is not over by then comes back with the next Sync. It is for the removal of the program, without which
 // nothing would lift what it blocks.
 func (k *Keeper) Flush(ctx context.Context, names ...string) ([]Synced, error) {
-	all, err := k.Journal.Wishes(ctx)
+	names, err := k.those(ctx, names)
 	if err != nil {
 		return nil, err
-	}
-	for _, name := range drivers(all) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
 	}
 	list := make([]Synced, len(names))
 	for i, name := range names {
@@ -139,9 +150,9 @@ func (k *Keeper) flush(ctx context.Context, name string) (n int, err error) {
 	return len(have), g.Flush(ctx) // though nothing is listed: chains and sets go too
 }
 
-// settled tells whether the journal has nothing to learn: as a rule a sync finds everything as it was.
-func settled(all []Wish, driver string, now time.Time) bool {
-	return !slices.ContainsFunc(all, func(w Wish) bool { return w.Driver == driver && (w.State != StateInForce || w.Expired(now)) })
+// settled tells whether the journal has nothing to learn of wishes: as a rule a sync finds everything as it was.
+func settled(list []Wish, now time.Time) bool {
+	return !slices.ContainsFunc(list, func(w Wish) bool { return w.State != StateInForce || w.Expired(now) })
 }
 
 // lazily leaves ends alone that are as late as the firewall allows, until half of that is over.
@@ -158,27 +169,25 @@ func lazily(want, have []Entry, half time.Time) []Entry {
 	return want
 }
 
-// unknown is the adoption of what a driver holds and no wish explains, of any state: an entry is explained by the wishes
-// that together cover it.
-func (k *Keeper) unknown(driver string, all []Wish, have []Entry, now time.Time) *Change {
+// unknown are wishes for what a driver holds and no wish explains, of any state: an entry is explained by the wishes that
+// together cover it.
+func (k *Keeper) unknown(driver string, part portion, now time.Time) (list []*Wish) {
 	explained := map[connwarden.Scope]cover{}
-	for _, w := range all {
-		if w.Driver == driver {
-			explained[w.Scope] = append(explained[w.Scope], w.Target)
-		}
+	for i := range part.wishes {
+		w := &part.wishes[i]
+		explained[w.Scope] = append(explained[w.Scope], w.Target)
 	}
 	for scope, list := range explained {
 		explained[scope] = coverOf(list)
 	}
-	c := &Change{At: now, Verb: VerbAdopt}
-	for _, e := range have {
+	for _, e := range part.have {
 		for _, p := range Subtract(e.Target, explained[e.Scope].overlapping(e.Target)) {
 			w := Wish{State: StateInForce}
 			w.BlockKey = connwarden.BlockKey{Target: p, Scope: e.Scope, Driver: driver}
 			w.Since, w.Until = now, e.Until.UTC().Truncate(time.Millisecond)
 			w.Why = fmt.Sprintf("%s held it and the journal did not know why", driver)
-			c.Wishes = append(c.Wishes, Swap[Wish]{After: &w})
+			list = append(list, &w)
 		}
 	}
-	return c
+	return list
 }

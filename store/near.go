@@ -32,6 +32,27 @@ func (s *Store) Wishes(ctx context.Context, overlapping ...netip.Prefix) ([]bloc
 	return list, s.wrap("read", err)
 }
 
+// Page returns some wishes of a driver.
+func (s *Store) Page(ctx context.Context, driver string, after block.EntryKey, most int) ([]block.Wish, error) {
+	begin, bits, scope := []byte{}, 0, ""
+	if after.Target.IsValid() {
+		begin, bits, scope = first(after.Target.Addr()), after.Target.Bits(), after.Scope.String()
+	}
+	// The plus keeps SQLite from reading by driver and sorting.
+	list, err := collect(ctx, s.db, scanWish, "SELECT "+wishOutline+" FROM wish WHERE (first, bits, scope) > (?, ?, ?) AND +driver = ? ORDER BY first, bits, scope LIMIT ?",
+		begin, bits, scope, driver, most)
+	return list, s.wrap("read", err)
+}
+
+// Drivers returns the names of those that there are wishes of, each found from the one before.
+func (s *Store) Drivers(ctx context.Context) ([]string, error) {
+	const names = `WITH RECURSIVE some (d) AS (
+		SELECT min(driver) FROM wish UNION ALL SELECT (SELECT min(driver) FROM wish WHERE driver > d) FROM some WHERE d IS NOT NULL
+	) SELECT d FROM some WHERE d IS NOT NULL`
+	list, err := collect(ctx, s.db, func(row scanner) (name string, err error) { return name, row.Scan(&name) }, names)
+	return list, s.wrap("read", err)
+}
+
 // near returns the wishes that begin in one of the targets, and those of the ranges around them.
 func (s *Store) near(ctx context.Context, targets []netip.Prefix) ([]block.Wish, error) {
 	ranges, err := collect(ctx, s.db, func(row scanner) (n int, err error) { return n, row.Scan(&n) }, lengths)

@@ -53,6 +53,9 @@ func instant(ms int64) time.Time {
 // wishColumns are what a wish is read of, in the order of scanWish.
 const wishColumns = "first, bits, scope, driver, since, until, origin, why, forced, revision, state, evidence, confirm, later, restores"
 
+// wishOutline are the same without the long ones.
+const wishOutline = "first, bits, scope, driver, since, until, origin, '', forced, revision, state, '', confirm, later, restores"
+
 type scanner interface{ Scan(...any) error }
 
 func scanWish(row scanner) (w block.Wish, err error) {

@@ -20,6 +20,7 @@ import (
 func RunJournal(t *testing.T, open func(t testing.TB, dir string) block.Journal) {
 	t.Run("wishes come and go", func(t *testing.T) { wishes(t, open) })
 	t.Run("overlap", func(t *testing.T) { overlap(t, open) })
+	t.Run("pages", func(t *testing.T) { pages(t, open) })
 	t.Run("changes", func(t *testing.T) { changes(t, open) })
 	t.Run("lists", func(t *testing.T) { allowsAndPardons(t, open) })
 	t.Run("settle", func(t *testing.T) { settle(t, open) })
@@ -144,6 +145,86 @@ func overlap(t *testing.T, open func(testing.TB, string) block.Journal) {
 	must(t, err)
 	if len(got) != 8 {
 		t.Errorf("several targets: %d wishes, want 8, each once", len(got))
+	}
+}
+
+// pages reads a driver's wishes some at a time, while they change.
+func pages(t *testing.T, open func(testing.TB, string) block.Journal) {
+	j := open(t, t.TempDir())
+	defer j.Close()
+	var c block.Change
+	add := func(target, driver string, s connwarden.Scope) {
+		w := wish(target, 0)
+		w.Scope, w.Driver = s, driver
+		c.Wishes = append(c.Wishes, put(w))
+	}
+	targets := []string{"10.0.0.0/8", "10.0.0.0/24", "10.0.0.7/32", "192.0.2.7/32", "::/1", "2001:db8::7/128"}
+	for _, target := range targets {
+		for _, s := range []connwarden.Scope{{}, {Kind: connwarden.ScopeLogins}, connwarden.Ports(22), {Kind: connwarden.ScopeSite, Detail: "/srv/x"}} {
+			add(target, "fw", s)
+			add(target, "other", s)
+		}
+	}
+	record(t, j, &c)
+	names, err := j.Drivers(t.Context())
+	must(t, err)
+	same(t, "drivers", names, []string{"fw", "other"})
+	all, err := j.Wishes(t.Context())
+	must(t, err)
+	last := func(list []block.Wish) block.EntryKey {
+		w := &list[len(list)-1]
+		return block.EntryKey{Target: w.Target, Scope: w.Scope}
+	}
+	for _, most := range []int{1, 2, 3, 5, 24, 100} { // four of a target: most borders are between equal ones
+		var got []block.Wish
+		for after := (block.EntryKey{}); ; after = last(got) {
+			page, err := j.Page(t.Context(), "fw", after, most)
+			must(t, err)
+			if got = append(got, page...); len(page) < most {
+				break
+			}
+		}
+		found := map[connwarden.BlockKey]bool{}
+		for i := range got {
+			w := &got[i]
+			if i > 0 && w.Target.Compare(got[i-1].Target) < 0 || found[w.BlockKey] {
+				t.Fatalf("by %d: %s comes after %s", most, w.Target, got[i-1].Target)
+			}
+			found[w.BlockKey] = true
+			k := slices.IndexFunc(all, func(o block.Wish) bool { return o.BlockKey == w.BlockKey })
+			if k < 0 || w.Driver != "fw" {
+				t.Fatalf("by %d: there is no %+v", most, w.BlockKey)
+			}
+			short := all[k]
+			short.Why, short.Evidence = "", ""
+			same(t, "wish", *w, short)
+		}
+		if len(got) != 4*len(targets) {
+			t.Fatalf("by %d: %d wishes", most, len(got))
+		}
+	}
+	// Between two pages one is put before where it stopped and one behind, one that follows is lifted, and one that was read changes.
+	first, err := j.Page(t.Context(), "fw", block.EntryKey{}, 8)
+	must(t, err)
+	next, err := j.Page(t.Context(), "fw", last(first), 1)
+	must(t, err)
+	c = block.Change{}
+	add("9.0.0.0/8", "fw", connwarden.Scope{})
+	add("198.51.100.7/32", "fw", connwarden.Scope{})
+	read := first[7]
+	read.State = block.StateInForce
+	c.Wishes = append(c.Wishes, block.Swap[block.Wish]{Before: &next[0]}, block.Swap[block.Wish]{Before: &first[7], After: &read})
+	record(t, j, &c)
+	rest, err := j.Page(t.Context(), "fw", last(first), 100)
+	must(t, err)
+	if len(rest) != 4*len(targets)-8+1 || rest[0].BlockKey != next[0].BlockKey || rest[0].State != block.StateLifted {
+		t.Errorf("%d follow, and first %+v", len(rest), rest[0])
+	}
+	if !slices.ContainsFunc(rest, func(w block.Wish) bool { return w.Target == netip.MustParsePrefix("198.51.100.7/32") }) {
+		t.Error("what was put behind is missing")
+	}
+	if empty, err := j.Page(t.Context(), "nobody", block.EntryKey{}, 100); err != nil || len(empty) != 0 {
+		t.Errorf("of nobody %v, %v", empty, err)
 	}
 }
 
