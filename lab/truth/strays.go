@@ -19,7 +19,7 @@ var strayKinds = []Kind{
 	}},
 	{Name: "old-bookmark", Role: Innocent, play: func(w *World) { // of what the house ran here last year
 		a := w.actor(30 * time.Minute)
-		door := a.pick("/owa/", "/owa/auth/logon.aspx?replaceCurrent=1&url=https%3a%2f%2fmail%2fowa%2f", "/webmail/", "/roundcube/", "/nextcloud/", "/owncloud/index.php/login", "/jira/", "/jira/secure/Dashboard.jspa", "/confluence/", "/redmine/", "/gitlab/", "/moodle/", "/horde/", "/zabbix/", "/grafana/", "/nagios/", "/cacti/", "/glpi/", "/otrs/", "/sogo/", "/remote/", "/phpmyadmin/", "/wp-admin/", "/typo3/", "/administrator/", "/jenkins/", "/kibana/", "/RDWeb/", "/munin/", "/webmin/")
+		door := a.pick("/owa/", "/owa/auth/logon.aspx?replaceCurrent=1&url=https%3a%2f%2fmail%2fowa%2f", "/webmail/", "/roundcube/", "/nextcloud/", "/owncloud/index.php/login", "/jira/", "/jira/secure/Dashboard.jspa", "/confluence/", "/redmine/", "/gitlab/", "/moodle/", "/horde/", "/zabbix/", "/grafana/", "/nagios/", "/cacti/", "/glpi/", "/otrs/", "/sogo/", "/remote/", "/phpmyadmin/", "/wp-admin/", "/typo3/", "/administrator/", "/jenkins/", "/kibana/", "/RDWeb/", "/munin/", "/webmin/", "/nagiosxi/login.php", "/ReportServer/Pages/ReportViewer.aspx?%2fSales", "/sitecore/shell/", "/aspera/faspex/", "/a2billing/customer/", "/vicidial/welcome.php", "/global-protect/login.esp", "/human.aspx", "/xxl-job-admin/toLogin", "/wp-login.php", "/adminer.php", "/solr/", "/umbraco/")
 		for range a.from(1, 3) {
 			a.get(door, a.choose(404, 404, 403, 301))
 			if a.chance(0.5) {
@@ -67,7 +67,7 @@ var strayKinds = []Kind{
 			{"Mozilla/5.0 (Linux) mirall/3.11.0 (Nextcloud)", "/nextcloud/status.php"}, {"Java-EurekaClient/v1.10.17", "/eureka/apps/delta"}, {"Apache-Maven/3.9.6 (Java 17.0.9; Linux 6.1)", "/artifactory/api/maven/a.pom"},
 			{"PAN GlobalProtect/6.1.1-5 (Microsoft Windows 10 Pro, 64-bit)", "/global-protect/prelogin.esp"}, {"AnyConnect Windows 4.10.06079", "/+CSCOE+/logon.html"}, {"VMware VI Client/7.0.0", "/sdk"}, {"Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.16924; Pro)", "/EWS/Exchange.asmx"},
 			{"QGIS/3.34.0", "/geoserver/wms?service=WMS&request=GetCapabilities"}, {"docker/24.0.7 go/go1.20.10 kernel/6.1.0", "/v2/"}, {"Metricbeat/8.11.1", "/_nodes/_local/stats"}, {"git/2.39.2", "/project/.git/info/refs?service=git-upload-pack"},
-			{"gitlab-runner 16.5.0 (16-5-stable; go1.20.10; linux/amd64)", "/api/v4/jobs/request"}, {"Zabbix 6.4", "/server-status?auto"}, {"Consul/1.17", "/v1/agent/self"}, {"elasticsearch-py/8.11.0 (Python 3.11)", "/_search"},
+			{"gitlab-runner 16.5.0 (16-5-stable; go1.20.10; linux/amd64)", "/api/v4/jobs/request"}, {"Zabbix 6.4", "/server-status?auto"}, {"Consul/1.17", "/v1/agent/self"}, {"Nacos-Java-Client:v2.2.0", "/nacos/v1/ns/instance/beat"}, {"telegraf/1.29", "/jolokia/read/java.lang:type=Memory"}, {"mlflow-python-client/2.9", "/api/2.0/mlflow/runs/create"}, {"elasticsearch-py/8.11.0 (Python 3.11)", "/_search"},
 		}
 		what := one[a.IntN(len(one))]
 		a.agent = what[0]
