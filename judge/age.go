@@ -75,7 +75,7 @@ func (t *Table) Follow() {
 func (t *Table) Requests(list []connwarden.Request, f Findings) {
 	for from := 0; from < len(list); from += queueLines {
 		to := min(from+queueLines, len(list))
-		t.ahead(f.list[from:to])
+		t.ahead(f.list[from:to], f.hits)
 		for i := from; i < to; i++ {
 			if one := &f.list[i]; !one.void {
 				t.follow(&list[i], one, f.hits)
@@ -345,7 +345,7 @@ func (c *cell) proves(r *rules.Rule, e *connwarden.Evidence) bool {
 func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
 		if t.rules[c.rule].Look == rules.Connections {
-			c.total, c.due, c.values, c.samples, c.example = 0, 0, nil, nil, ""
+			c.total, c.due, c.sealed, c.values, c.samples, c.example = 0, 0, 0, nil, nil, ""
 		}
 	}
 	for c := range t.cells.all() {
@@ -429,7 +429,9 @@ func (t *Table) age(c *cell, now int64) {
 	for n < len(c.samples) && c.samples[n].at < oldest {
 		n++
 	}
-	c.samples = append(c.samples[:0], c.samples[n:]...)
+	if c.samples = append(c.samples[:0], c.samples[n:]...); n > 0 {
+		c.sealed = 0
+	}
 	c.first = max(c.first, oldest)
 }
 

@@ -21,25 +21,26 @@ const (
 	valueText   = 80 // bytes of an example that are kept
 )
 
-// cell counts the readings of one group that fit one rule.
+// cell counts the readings of one group that fit one rule. What each reading needs stands first.
 type cell struct {
 	rule    uint16
-	late    bool   // values or buckets were more than are kept
-	total   uint32 // of all voices
-	refused uint32 // status 4xx and 5xx
-	local   uint32 // that a local account may have written
-	passes  uint32
-	before  uint32 // requests of the address before a broad rule began to count it: they say nothing of its share
-	first   uint32
-	last    uint32
+	late    bool                             // values or buckets were more than are kept
+	total   uint32                           // of all voices
+	refused uint32                           // status 4xx and 5xx
+	local   uint32                           // that a local account may have written
+	first   uint32                           // of times
+	last    uint32                           // likewise
 	due     uint32                           // the total from which on it may say something else than it did
 	looked  uint32                           // the stretch of time in which it did
+	sealed  uint32                           // after this moment no reading is among the samples; 0: any may be
 	buckets []bucket                         // by number, ascending
 	values  []value                          // by bucket, then by hash
+	passes  uint32                           // readings that speak for it
+	before  uint32                           // requests of the address before a broad rule began to count it: they say nothing of its share
+	others  [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
 	samples []sample                         // the earliest, in order
 	example string                           // a value of the earliest sample, as it was written; hostile
 	key     string                           // of a group its name; hostile
-	others  [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
 }
 
 // bucket is how many readings of one voice came in one part of a window; 0 gathers those without a time.
@@ -162,10 +163,14 @@ func fuller[T any](list []T, sums []uint64) []T {
 // key orders values.
 func (v value) key() uint64 { return uint64(v.bucket)<<32 | uint64(v.hash) }
 
-// place is where a value stands, or belongs.
+// place is where a value stands, or belongs: mostly near the end, as logs are mostly in order.
 func (c *cell) place(v value) (at int, found bool) {
-	to := len(c.values)
-	for at < to {
+	to, step := len(c.values), 1
+	for at = to - 1; at >= 0 && c.values[at].key() >= v.key(); step *= 2 {
+		to = at
+		at -= step
+	}
+	for at = max(at+1, 0); at < to; {
 		if mid := (at + to) / 2; c.values[mid].key() < v.key() {
 			at = mid + 1
 		} else {
@@ -208,8 +213,10 @@ func (c *cell) thinValues(span uint32) {
 
 // keep remembers where a line stands if it is among the earliest, and tells whether it is the first of them.
 func (c *cell) keep(s sample, names []string) (first bool) {
-	if n := len(c.samples); n == samplesKept && s.at > c.samples[n-1].at {
-		return false // the usual case, in a log that is in order
+	if n := len(c.samples); n == samplesKept {
+		if last := &c.samples[n-1]; s.at > last.at || s.at == last.at && s.source == last.source && s.offset > last.offset {
+			return false // the usual case, in a log that is in order
+		}
 	}
 	i, found := slices.BinarySearchFunc(c.samples, s, func(a, b sample) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(names[a.source], names[b.source]), cmp.Compare(a.offset, b.offset))
@@ -220,7 +227,9 @@ func (c *cell) keep(s sample, names []string) (first bool) {
 	if len(c.samples) == samplesKept {
 		c.samples = c.samples[:samplesKept-1]
 	}
-	c.samples = slices.Insert(c.samples, i, s)
+	if c.samples = slices.Insert(c.samples, i, s); len(c.samples) == samplesKept {
+		c.sealed = c.samples[samplesKept-1].at
+	}
 	return i == 0
 }
 

@@ -62,14 +62,15 @@ func (t *Table) flush() {
 	}
 }
 
-// ahead looks up what some requests will be counted in, at most queueLines of them, all ledgers and then all cells, so that the waits for
-// memory pass together. It changes nothing.
-func (t *Table) ahead(list []found) {
+// ahead looks up what some requests will be counted in, at most queueLines of them: all ledgers, then all cells, then what these end with, so
+// that the waits for memory pass together. It changes nothing.
+func (t *Table) ahead(list []found, hits []hit) {
 	q := &t.queue
 	for i := range list {
 		q.place[i] = t.ledgers.likely(hashOf(keyOf(&list[i].addr)))
 	}
 	var next [queueLines]int32
+	var wanted [queueLines]uint64 // bits of rules; of two that share one both are looked up
 	warm := uint32(0)
 	for i := range list {
 		next[i] = -1
@@ -78,16 +79,34 @@ func (t *Table) ahead(list []found) {
 			next[i] = one.cell
 			warm += uint32(one.addr[0]) + one.minute
 		}
+		for _, h := range hits[list[i].from:list[i].to] {
+			wanted[i] |= 1 << (h.rule & 63)
+		}
 	}
+	var cells [4 * queueLines]*cell
+	n := 0
 	for more := true; more; {
 		more = false
 		for i := range list {
-			if n := next[i]; n >= 0 {
-				c := t.cells.at(n)
-				warm += c.total
-				next[i] = t.cells.links[n].next
-				more = true
+			if next[i] < 0 {
+				continue
 			}
+			link := t.cells.links[next[i]]
+			if wanted[i]>>(link.rule&63)&1 != 0 && n < len(cells) {
+				cells[n] = t.cells.at(next[i])
+				warm += cells[n].total
+				n++
+			}
+			next[i] = link.next
+			more = true
+		}
+	}
+	for _, c := range cells[:n] {
+		if i := len(c.buckets); i > 0 {
+			warm += c.buckets[i-1].count
+		}
+		if i := len(c.values); i > 0 {
+			warm += c.values[i-1].hash
 		}
 	}
 	q.warm = warm

@@ -244,18 +244,20 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 
 // group adds a reading to a group's cell of a rule.
 func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
-	g.group = 0
-	if len(key) == 0 {
-		return
+	if g.group = 0; len(key) > 0 {
+		t.grouped(groupKey{uint16(number), maphash.Bytes(textSeed, key)}, rule, key, g)
 	}
-	k := groupKey{uint16(number), maphash.Bytes(textSeed, key)}
+}
+
+// grouped adds a reading to the cell of a group, which has a name.
+func (t *Table) grouped(k groupKey, rule *rules.Rule, name []byte, g *reading) {
 	g.group = k.deed().hash
 	c := t.groups[k]
 	if c == nil {
 		if !t.groupRoom() {
 			return
 		}
-		c = &cell{rule: uint16(number), key: string(key[:min(len(key), 4*valueText)])}
+		c = &cell{rule: k.rule, key: string(name[:min(len(name), 4*valueText)])}
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
@@ -290,7 +292,7 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	case rule.Within > 0:
 		c.add(bucket{number, 1 + g.more, g.voice}, parts(rule))
 	}
-	if g.from != nil && (len(c.samples) < samplesKept || g.at <= c.samples[samplesKept-1].at) {
+	if g.from != nil && (c.sealed == 0 || g.at <= c.sealed) {
 		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
 		if c.keep(s, t.names) {
 			c.example = g.example(rule.Example)
