@@ -31,6 +31,17 @@ var strayKinds = []Kind{
 			a.pause(2*time.Second, 5*time.Minute)
 		}
 	}},
+	{Name: "where-is-it", Role: Innocent, play: func(w *World) { // the tool for the database, on a server that has just been rented
+		a := w.actor(20 * time.Minute)
+		for _, p := range a.some(a.from(2, 5), []string{"/phpmyadmin", "/phpmyadmin/", "/phpMyAdmin/", "/phpMyAdmin", "/pma", "/pma/", "/adminer.php", "/mysql", "/cpanel", "/phpmyadmin/index.php"}) {
+			a.get(p, 404)
+			if a.chance(0.3) {
+				a.get("/favicon.ico", 404)
+			}
+			a.pause(3*time.Second, 30*time.Second)
+		}
+		a.page("/", false)
+	}},
 	{Name: "installer", Role: Innocent, play: func(w *World) { // as the instructions say
 		a := w.actor(10 * time.Minute)
 		a.agent = a.pick("curl/8.5.0", "curl/7.88.1", "Wget/1.21.3", "Wget/1.21.4", "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682")
