@@ -15,13 +15,6 @@ type Held struct {
 	Hits    Hits // of its parts together
 }
 
-// Wishes returns what is wanted now, by the journal alone: no firewall is asked.
-func (k *Keeper) Wishes(ctx context.Context) ([]Wish, error) {
-	all, err := k.Journal.Wishes(ctx)
-	now := k.now()
-	return slices.DeleteFunc(all, func(w Wish) bool { return !w.Wanted(now) }), err
-}
-
 // Blocks returns what is wanted, of all targets or of those that share addresses with the ones named, and what the
 // firewalls hold of it. A firewall that cannot be asked is a problem, and its blocks are as the journal knows them.
 func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, []connwarden.Problem, error) {

@@ -103,10 +103,6 @@ func (m *member) Own(ctx context.Context) (map[string]fleet.Decision, error) {
 // read takes all there is in the journal; latest are its last changes, read before.
 func (m *member) read(ctx context.Context, latest []block.Change) error {
 	journal := m.keeper.w.keeper.Journal
-	wishes, err := journal.Wishes(ctx)
-	if err != nil {
-		return err
-	}
 	allows, err := journal.Allows(ctx)
 	if err != nil {
 		return err
@@ -119,8 +115,9 @@ func (m *member) read(ctx context.Context, latest []block.Change) error {
 	if len(latest) > 0 {
 		m.last = latest[0].Number
 	}
-	for i := range wishes {
-		m.wish(wishes[i].BlockKey, &wishes[i])
+	if err := m.readWishes(ctx, journal); err != nil {
+		m.own = nil // to be read again
+		return err
 	}
 	for i := range allows {
 		m.allow(allows[i].Target, &allows[i])
@@ -129,6 +126,33 @@ func (m *member) read(ctx context.Context, latest []block.Change) error {
 		m.pardon(pardons[i].Target, &pardons[i])
 	}
 	return nil
+}
+
+// readWishes takes this host's own, of which fleets have few: with their reasons they are asked for by target.
+func (m *member) readWishes(ctx context.Context, journal block.Journal) error {
+	const most = 1000
+	var own []netip.Prefix
+	take := func() error {
+		if len(own) == 0 {
+			return nil
+		}
+		list, err := journal.Wishes(ctx, own...)
+		for i := range list {
+			m.wish(list[i].BlockKey, &list[i])
+		}
+		own = own[:0]
+		return err
+	}
+	err := block.EachWish(ctx, journal, func(w *block.Wish) error {
+		if w.By.Kind == connwarden.ByFleet {
+			return nil
+		}
+		if own = append(own, w.Target); len(own) < most {
+			return nil
+		}
+		return take()
+	})
+	return errors.Join(err, take())
 }
 
 // follow takes one change.
@@ -237,14 +261,15 @@ func scoreOf(evidence string) int {
 // Held implements fleet.Host.
 func (m *member) Held(ctx context.Context) (list []fleet.Order, err error) {
 	journal := m.keeper.w.keeper.Journal
-	wishes, err := journal.Wishes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for i := range wishes {
-		if w := &wishes[i]; w.By.Kind == connwarden.ByFleet && w.Wanted(m.clock()) {
+	now := m.clock()
+	err = block.EachWish(ctx, journal, func(w *block.Wish) error {
+		if w.By.Kind == connwarden.ByFleet && w.Wanted(now) {
 			list = append(list, fleet.Order{Kind: fleet.KindBlock, Target: w.Target, Scope: w.Scope, Until: w.Until})
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	allows, err := journal.Allows(ctx)
 	for _, a := range allows {

@@ -58,13 +58,18 @@ func (m *member) shares(t *testing.T) string {
 	return strings.Join(words, ", ")
 }
 
-func (m *member) wants(t *testing.T) (words []string) {
+func (m *member) wanted(t *testing.T) []block.Wish {
 	t.Helper()
-	list, err := m.keeper.Wishes(t.Context())
+	list, err := m.keeper.w.keeper.Journal.Wishes(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range list {
+	return slices.DeleteFunc(list, func(w block.Wish) bool { return !w.Wanted(m.clock()) })
+}
+
+func (m *member) wants(t *testing.T) (words []string) {
+	t.Helper()
+	for _, w := range m.wanted(t) {
 		words = append(words, w.Target.String()+" "+w.By.String())
 	}
 	return words
@@ -194,9 +199,8 @@ func TestMemberFollows(t *testing.T) {
 	}
 	apply(fleet.Order{Kind: fleet.KindBlock, Target: other, From: "a", Lift: true})
 	apply(fleet.Order{Kind: fleet.KindBlock, Target: other, From: "a", Again: true})
-	list, err := m.keeper.Wishes(t.Context())
-	if err != nil || len(list) != 2 || list[1].Why != "guesses passwords" {
-		t.Errorf("again it holds %+v, %v", list, err)
+	if list := m.wanted(t); len(list) != 2 || list[1].Why != "guesses passwords" {
+		t.Errorf("again it holds %+v", list)
 	}
 	apply(fleet.Order{Kind: fleet.KindAllow, Target: prefix("203.0.113.0/29"), From: "a"})
 	if got := m.shares(t); got != "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/live"
@@ -270,9 +271,14 @@ func (d *daemon) Sync(ctx context.Context, drivers ...string) (*block.Outcome, [
 	return out, list, err
 }
 
-// Wishes returns what is wanted now, by the journal, for which no lock is needed.
-func (d *daemon) Wishes(ctx context.Context) ([]block.Wish, error) {
-	return d.w.keeper.Wishes(ctx)
+// Each hands over what is wanted now, by the journal, for which no lock is needed.
+func (d *daemon) Each(ctx context.Context, each func(*block.Wish)) error {
+	return d.w.keeper.Each(ctx, each)
+}
+
+// Last returns the last that the journal knows of blocks.
+func (d *daemon) Last(ctx context.Context, keys ...connwarden.BlockKey) ([]block.Wish, error) {
+	return d.w.keeper.Last(ctx, keys...)
 }
 
 // every is how often the firewalls are compared with what is wanted: where one ends no block by itself, as precisely as a

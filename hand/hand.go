@@ -27,6 +27,8 @@ import (
 type Keeper interface {
 	Block(ctx context.Context, requests ...block.Request) (*block.Outcome, error)
 	Sync(ctx context.Context, drivers ...string) (*block.Outcome, []block.Synced, error)
+	// Last returns the last that is known of blocks, whether they are in force or ended.
+	Last(ctx context.Context, keys ...connwarden.BlockKey) ([]block.Wish, error)
 }
 
 // Work is what a configuration lets the hand do.
@@ -43,7 +45,7 @@ type Work struct {
 const (
 	maxQuestion = 32 << 20  // bytes; the requests of one question with their evidence
 	maxAnswer   = 256 << 20 // all wishes: 100,000 at 600 bytes, and room
-	maxRequests = 100       // of one question
+	maxRequests = 100       // of one question, and keys
 	maxWorks    = 2         // the one in force and the one that may follow
 	maxWhy      = 4 << 10
 	maxEvidence = 256 << 10
@@ -51,10 +53,11 @@ const (
 
 // question is what the reader asks.
 type question struct {
-	Do       string          `json:"do"`
-	Work     int             `json:"work"`
-	Requests []block.Request `json:"requests,omitempty"`
-	Drivers  []string        `json:"drivers,omitempty"`
+	Do       string                `json:"do"`
+	Work     int                   `json:"work"`
+	Requests []block.Request       `json:"requests,omitempty"`
+	Drivers  []string              `json:"drivers,omitempty"`
+	Keys     []connwarden.BlockKey `json:"keys,omitempty"`
 }
 
 // Words of questions.
@@ -64,6 +67,7 @@ const (
 	doBlock  = "block"
 	doSync   = "sync"
 	doWishes = "wishes"
+	doLast   = "last"
 )
 
 // answer is what the hand says.
@@ -148,6 +152,8 @@ func (h *server) answer(ctx context.Context, q *question) *answer {
 			one.Synced.Err = nil
 			a.Synced = append(a.Synced, one)
 		}
+	case doLast:
+		a.Wishes, err = w.last(ctx, q.Keys)
 	default:
 		err = errors.New("no such question")
 	}
@@ -185,6 +191,18 @@ func (h *server) begin(ctx context.Context) *answer {
 	h.last++
 	h.works[h.last] = w
 	return &answer{Work: h.last, Drivers: w.Drivers, Every: w.Every}
+}
+
+// last tells what is known of blocks.
+func (w *Work) last(ctx context.Context, keys []connwarden.BlockKey) ([]block.Wish, error) {
+	if len(keys) > maxRequests || slices.ContainsFunc(keys, func(k connwarden.BlockKey) bool { return !k.Target.IsValid() }) {
+		return nil, errors.New("too many keys, or one of no target")
+	}
+	list, err := w.Keeper.Last(ctx, keys...)
+	for i := range list {
+		list[i].Evidence = "" // it is long, and nobody asks
+	}
+	return list, err
 }
 
 // allows refuses what no verdict of an honest reader asks for.
@@ -309,8 +327,29 @@ func (r *Remote) Sync(_ context.Context, drivers ...string) (*block.Outcome, []b
 	return a.Outcome, list, err
 }
 
-// Wishes asks the hand.
-func (r *Remote) Wishes(ctx context.Context) ([]block.Wish, error) { return r.client.Wishes(ctx) }
+// Each asks the hand for what is wanted now, and hands it over.
+func (r *Remote) Each(ctx context.Context, each func(*block.Wish)) error {
+	list, err := r.client.Wishes(ctx)
+	now := time.Now()
+	for i := range list {
+		if w := &list[i]; w.Wanted(now) {
+			each(w)
+		}
+	}
+	return err
+}
+
+// Last asks the hand, for some at a time.
+func (r *Remote) Last(_ context.Context, keys ...connwarden.BlockKey) (list []block.Wish, err error) {
+	for some := range slices.Chunk(keys, maxRequests) {
+		a, err := r.client.ask(&question{Do: doLast, Work: r.work, Keys: some})
+		if err != nil {
+			return list, err
+		}
+		list = append(list, a.Wishes...)
+	}
+	return list, nil
+}
 
 // Close lets the hand forget the configuration that it was opened by.
 func (r *Remote) Close() {

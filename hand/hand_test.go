@@ -47,6 +47,16 @@ func (k *keeper) Sync(_ context.Context, drivers ...string) (*block.Outcome, []b
 	return &block.Outcome{}, []block.Synced{{Driver: "nft", Wanted: 3, Added: 1, Err: errFull}}, nil
 }
 
+// Last knows nothing of what begins with 203.
+func (k *keeper) Last(_ context.Context, keys ...connwarden.BlockKey) (list []block.Wish, err error) {
+	for _, key := range keys {
+		if key.Target.Addr().As4()[0] != 203 {
+			list = append(list, block.Wish{Block: connwarden.Block{BlockKey: key, Why: "known"}, Evidence: "long"})
+		}
+	}
+	return list, nil
+}
+
 var since = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
 // journal is what all have blocked.
@@ -109,9 +119,21 @@ func TestBlocksOverTheWire(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"nft"}}, k.synced); diff != "" {
 		t.Errorf("what is not configured is synced (-want +got):\n%s", diff)
 	}
-	wishes, err := r.Wishes(context.Background())
+	var wishes []block.Wish
+	err = r.Each(context.Background(), func(w *block.Wish) { wishes = append(wishes, *w) })
 	if err != nil || len(wishes) != 1 || wishes[0].Target.String() != "192.0.2.99/32" || wishes[0].Evidence != "" {
 		t.Errorf("wishes %+v, %v", wishes, err)
+	}
+	var keys []connwarden.BlockKey
+	for i := range maxRequests + 1 { // more than one question has
+		keys = append(keys, connwarden.BlockKey{Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32), Driver: "nft"})
+	}
+	known, err := r.Last(context.Background(), append(keys, connwarden.BlockKey{Target: netip.MustParsePrefix("203.0.113.1/32")})...)
+	if err != nil || len(known) != len(keys) || known[maxRequests].BlockKey != keys[maxRequests] || known[0].Why != "known" || known[0].Evidence != "" {
+		t.Errorf("the last of %d blocks: %d, %v", len(keys), len(known), err)
+	}
+	if _, err := r.Last(context.Background(), connwarden.BlockKey{}); err == nil {
+		t.Error("something is known of no target")
 	}
 	r.Close()
 	if _, _, err := r.Sync(context.Background()); err == nil || closed != 1 {

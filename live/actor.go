@@ -33,7 +33,7 @@ type actor struct {
 	done     chan struct{}
 	verdicts uint64
 	blocks   uint64
-	held     map[connwarden.BlockKey]block.Wish
+	held     held
 	ends     time.Time    // when the first of held does, or before
 	waiting  []accusation // for the next minute of the guard's limit
 	alarmed  time.Time
@@ -69,7 +69,7 @@ func newActor(opt *Options, c *bots.Claims) *actor {
 	began := make(chan struct{})
 	return &actor{
 		began: began, begin: sync.OnceFunc(func() { close(began) }),
-		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), held: map[connwarden.BlockKey]block.Wish{}, asking: make(chan struct{}, maxAsking),
+		opt: opt, claims: c, ready: make(chan struct{}, 1), done: make(chan struct{}), asking: make(chan struct{}, maxAsking),
 		own: map[netip.Addr]bool{}, said: map[connwarden.Problem]time.Time{},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -34,31 +35,61 @@ func (a *actor) sync(ctx context.Context) {
 	a.hold(ctx)
 }
 
+// memory is a keeper that knows what is blocked, by whomever, and what was.
+type memory interface {
+	Each(ctx context.Context, each func(*block.Wish)) error
+	Last(ctx context.Context, keys ...connwarden.BlockKey) ([]block.Wish, error)
+}
+
 // hold learns what is blocked, by whomever, and tells of what was lifted by others.
 func (a *actor) hold(ctx context.Context) {
-	k, ok := a.opt.Keeper.(interface {
-		Wishes(ctx context.Context) ([]block.Wish, error)
-	})
+	k, ok := a.opt.Keeper.(memory)
 	if !ok {
 		return
 	}
-	all, err := k.Wishes(ctx)
-	if err != nil {
+	a.held.look()
+	if err := k.Each(ctx, func(w *block.Wish) { a.held.put(w) }); err != nil {
 		a.problem("blocks", err.Error())
 		return
 	}
-	held := make(map[connwarden.BlockKey]block.Wish, len(all))
-	for _, w := range all {
-		w.Evidence = "" // it is long
-		held[w.BlockKey] = w
-	}
-	for key, w := range a.held {
-		if _, ok := held[key]; !ok {
-			a.opt.Tell(&Block{Head: head("unblock", a.opt.Clock()), Block: row(&w, "lifted")})
+	a.ended(ctx, a.held.unseen())
+	a.ends = time.Time{}
+	a.opt.Metrics.hold(a.held.count())
+}
+
+// endedAtOnce are asked of the journal together: their texts are long.
+const endedAtOnce = 256
+
+// ended tells of blocks that are over or were lifted, with what the journal says of them.
+func (a *actor) ended(ctx context.Context, list []block.Wish) {
+	for some := range slices.Chunk(list, endedAtOnce) {
+		known := make(map[connwarden.BlockKey]*block.Wish, len(some))
+		if k, ok := a.opt.Keeper.(memory); ok {
+			keys := make([]connwarden.BlockKey, len(some))
+			for i := range some {
+				keys[i] = some[i].BlockKey
+			}
+			past, err := k.Last(ctx, keys...)
+			if err != nil {
+				a.problem("blocks", err.Error())
+			}
+			for i := range past {
+				known[past[i].BlockKey] = &past[i]
+			}
+		}
+		for i := range some {
+			w := &some[i]
+			if was := known[w.BlockKey]; was != nil {
+				if was.Wanted(a.opt.Clock()) { // another process blocked it for longer, or anew
+					a.note(was)
+					continue
+				}
+				was.Revision = w.Revision // of the block, not of what lifted it
+				w = was
+			}
+			a.opt.Tell(&Block{Head: head("unblock", a.opt.Clock()), Block: row(w, "lifted")})
 		}
 	}
-	a.held, a.ends = held, time.Time{}
-	a.opt.Metrics.hold(held)
 }
 
 // limitRest is after how long those are tried again whom the guard's limit of a minute let go.
@@ -81,7 +112,7 @@ func (a *actor) expire(ctx context.Context) {
 	if every == 0 {
 		every = syncEvery
 	}
-	if !now.Before(a.ends) && a.over(now) && a.opt.Sync > 0 { // some firewall ends nothing by itself
+	if !now.Before(a.ends) && a.over(ctx, now) && a.opt.Sync > 0 { // some firewall ends nothing by itself
 		a.lifts = true
 	}
 	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest {
@@ -101,30 +132,21 @@ func (a *actor) expire(ctx context.Context) {
 const liftRest = 2 * time.Second
 
 // over tells of the blocks that have ended, and notes when the next one does. It tells whether any has.
-func (a *actor) over(now time.Time) (ended bool) {
-	a.ends = now.Add(problemRest) // or before, below
-	for key, w := range a.held {
-		switch {
-		case w.Expired(now):
-			ended = true
-			delete(a.held, key)
-			a.opt.Metrics.holding(key, -1)
-			a.opt.Tell(&Block{Head: head("unblock", now), Block: row(&w, "lifted")})
-		case !w.Until.IsZero() && w.Until.Before(a.ends):
-			a.ends = w.Until
-		}
+func (a *actor) over(ctx context.Context, now time.Time) bool {
+	var list []block.Wish
+	list, a.ends = a.held.over(now, now.Add(problemRest))
+	for i := range list {
+		a.opt.Metrics.holding(list[i].BlockKey, -1)
 	}
-	return ended
+	a.ended(ctx, list)
+	return len(list) > 0
 }
 
 // note remembers a block that was made.
 func (a *actor) note(w *block.Wish) {
-	if _, ok := a.held[w.BlockKey]; !ok {
+	if a.held.put(w) {
 		a.opt.Metrics.holding(w.BlockKey, 1)
 	}
-	kept := *w
-	kept.Evidence = ""
-	a.held[w.BlockKey] = kept
 	if !w.Until.IsZero() && w.Until.Before(a.ends) {
 		a.ends = w.Until
 	}

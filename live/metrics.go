@@ -122,12 +122,8 @@ func (m *Metrics) blocked(out *block.Outcome, began []time.Time, now time.Time) 
 	}
 }
 
-// hold replaces the number of blocks in force.
-func (m *Metrics) hold(list map[connwarden.BlockKey]block.Wish) {
-	held := map[[2]string]int{}
-	for k := range list {
-		held[[2]string{k.Driver, k.Scope.Kind.String()}]++
-	}
+// hold replaces the number of blocks in force, by driver and scope.
+func (m *Metrics) hold(held map[[2]string]int) {
 	m.mu.Lock()
 	m.held = held
 	m.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -196,7 +197,11 @@ func TestMetricsBounded(t *testing.T) {
 		t.Error(name)
 	}
 	m.blocked(&block.Outcome{Blocks: make([]block.Wish, 2)}, []time.Time{time.Unix(0, 0), time.Unix(1, 0)}, time.Unix(1, 2e6))
-	m.hold(map[connwarden.BlockKey]block.Wish{{Driver: "a"}: {}, {Driver: "a", Scope: connwarden.Scope{Kind: connwarden.ScopeSite, Detail: "/var/www/x"}}: {}})
+	var h held
+	for _, s := range []connwarden.Scope{{}, {Kind: connwarden.ScopeSite, Detail: "/var/www/x"}} {
+		h.put(&block.Wish{Block: connwarden.Block{BlockKey: connwarden.BlockKey{Target: netip.MustParsePrefix("192.0.2.7/32"), Scope: s, Driver: "a"}}})
+	}
+	m.hold(h.count())
 	all = page(t, m)
 	if got := all["connwarden_blocks_in_force"].samples; got[`connwarden_blocks_in_force{driver="a",scope="site"}`] != 1 || len(got) != 2 {
 		t.Errorf("%v", got)
