@@ -88,6 +88,71 @@ var strayKinds = []Kind{
 			a.at = a.at.Add(step)
 		}
 	}},
+	{Name: "torrent-program", Role: Innocent, play: func(w *World) { // asks a tracker that was at this address, or that a poisoned name leads to
+		a := w.actor(6 * time.Hour)
+		a.agent = a.pick("uTorrent/3530(111914544)(46514)", "Transmission/3.00", "qBittorrent/4.6.2", "-")
+		path := a.pick("/announce", "/announce.php", "/scrape")
+		for range a.from(5, 40) {
+			hash := ""
+			for range 20 {
+				hash += fmt.Sprintf("%%%02x", a.IntN(256))
+			}
+			a.get(path+"?info_hash="+hash+"&peer_id=-UT3530-"+hash[24:]+"&port=6881&uploaded=0&downloaded=0&left=0&compact=1&event=started", a.choose(404, 404, a.site.missing))
+			a.pause(time.Second, 10*time.Minute)
+		}
+	}},
+	{Name: "unproven-crawler", Role: Innocent, play: func(w *World) { // goes through a site as it was years ago, from an address that proves nothing
+		a := w.actor(2 * time.Hour)
+		a.agent = a.pick("Mozilla/5.0 (compatible; MJ12bot/v1.4.8; http://mj12bot.com/)", "Mozilla/5.0 (compatible; DotBot/1.2; +https://opensiteexplorer.org/dotbot; help@moz.com)", "Mozilla/5.0 (compatible; BLEXBot/1.0; +http://webmeup-crawler.com/)", "Mozilla/5.0 (compatible; SeznamBot/4.0; +https://o-seznam.cz/napoveda/vyhledavani/en/seznambot-crawler/)", "CCBot/2.0 (https://commoncrawl.org/faq/)", "Mozilla/5.0 (compatible; archive.org_bot +http://archive.org/details/archive.org_bot)")
+		a.get("/robots.txt", 200)
+		ending := a.pick("/", ".html", ".php", ".asp", "/index.php?id=")
+		for range a.from(50, 900) {
+			if a.chance(0.6) {
+				target := "/" + a.slug() + ending
+				if ending[len(ending)-1] == '=' {
+					target += fmt.Sprint(a.from(1, 9999))
+				}
+				a.get(target, a.choose(404, 404, 410, 301))
+			} else {
+				a.get(a.article(), 200)
+			}
+			a.pause(500*time.Millisecond, 8*time.Second)
+		}
+	}},
+	{Name: "old-web-password", Role: Innocent, play: func(w *World) { // a program whose password for a folder is no longer the right one
+		a := w.actor(7 * time.Hour)
+		a.agent, a.user = a.pick("SVN/1.14.2 (x86_64-pc-linux-gnu) serf/1.3.9", "Microsoft-WebDAV-MiniRedir/10.0.19045", "DAVx5/4.3.10-ose (2023/11/14; dav4jvm; okhttp/4.12.0) Android/13", "curl/7.88.1", "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Thunderbird/115.5.0"), a.word()
+		what, step := a.pick("/svn/repo/", "/dav/", "/calendars/anna/", "/private/export.csv"), time.Duration(a.from(5, 60))*time.Minute
+		for a.at.Before(a.Begin.Add(a.Length)) {
+			for range a.from(1, 2) {
+				a.ask(a.pick("GET", "OPTIONS", "PROPFIND"), what, 401, 400)
+				a.pause(0, 2*time.Second)
+			}
+			a.at = a.at.Add(step)
+		}
+	}},
+	{Name: "office-opens", Role: Innocent, play: func(w *World) { // a document from the web in a program of an office
+		a := w.actor(time.Hour)
+		doc := "/files/" + a.slug() + ".docx"
+		a.page(a.article(), false)
+		a.get(doc, 200)
+		for range a.from(1, 4) {
+			a.agent = "Microsoft Office Protocol Discovery"
+			a.ask("OPTIONS", "/files/", a.choose(200, 405, 403), 300)
+			a.agent = "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"
+			a.ask("HEAD", doc, 200, 0)
+			if a.chance(0.4) {
+				a.agent = "Mozilla/4.0 (compatible; MS FrontPage 14.0)"
+				a.get("/_vti_inf.html", 404)
+				a.post("/_vti_bin/shtml.exe/_vti_rpc", 404)
+			}
+			if a.chance(0.4) {
+				a.agent = "Microsoft-WebDAV-MiniRedir/10.0.19045"
+				a.ask("PROPFIND", "/files", 405, 300)
+			}
+			a.pause(5*time.Second, 5*time.Minute)
+		}
+	}},
 	{Name: "telephone-set", Role: Innocent, play: func(w *World) { // wants the settings that were here
 		a := w.actor(7 * time.Hour)
 		a.agent = a.pick("Yealink SIP-T46S 66.84.0.15 00:15:65:aa:bb:cc", "Grandstream Model HW GXP2170 SW 1.0.11.35", "FileTransport PolycomVVX-VVX_411-UA/5.9.6", "snomD785-SIP 10.1.54.13")
