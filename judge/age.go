@@ -25,9 +25,10 @@ type live struct {
 	failed  [failedSlots]failure
 	doubts  map[uint64][]Doubt
 	waiting int
-	peers   map[[16]byte]struct{} // touched since Touched was called
+	peers   map[[16]byte]bool // touched since Touched was called; true: whatever their cells say
 	groups  map[groupKey]struct{}
 	fired   map[deedKey]firing // groups with members whose rule was met
+	looking bool               // Touched is at work
 	stretch uint32             // number of the stretch of time of the last look
 	claimed []netip.Addr       // who said who it is since Claimed was called
 }
@@ -66,7 +67,7 @@ const (
 // Follow makes an empty table one that follows: it remembers what was touched, counts the broad rules at once, and lets
 // what is in doubt wait for a request. Call [Table.Age] every minute.
 func (t *Table) Follow() {
-	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]struct{}{}, groups: map[groupKey]struct{}{}, fired: map[deedKey]firing{}}
+	l := &live{doubts: map[uint64][]Doubt{}, peers: map[[16]byte]bool{}, groups: map[groupKey]struct{}{}, fired: map[deedKey]firing{}}
 	l.number(t.rules)
 	t.live = l
 }
@@ -189,9 +190,14 @@ func (t *Table) agrees(e *connwarden.Event) {
 	t.live.agreed = false
 }
 
+// level is what a cell says: 1 more than the score if its rule is met, and whether that is proved.
+type level uint8
+
+const proved level = 1 << 7
+
 // touchPeer remembers that a cell of an address was filled, if it may say something else by now than at the last look.
 func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
-	if c.total < c.due && c.looked == v.stretch {
+	if c.touched || c.total < c.due && c.looked == v.stretch {
 		return
 	}
 	if r.By == rules.ByIP {
@@ -201,16 +207,38 @@ func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
 	} else if _, ok := v.fired[deedKey{c.rule, group}]; !ok {
 		return
 	}
-	v.peers[l.addr] = struct{}{}
-	v.looked(c, math.MaxUint32) // as it will be
+	c.touched = true
+	v.peers[l.addr] = v.peers[l.addr]
 }
 
-// looked remembers that a cell was looked at, and how many readings more it takes before it can say something else: no window
+// looked remembers what a cell said at a look, and how many readings more it takes before it can say something else: no window
 // counts more of them than come.
-func (v *live) looked(c *cell, more uint64) {
-	if v != nil {
-		c.due, c.looked = uint32(min(uint64(c.total)+more, math.MaxUint32)), v.stretch
+func (v *live) looked(c *cell, said level, more uint64) {
+	if v != nil && v.looking {
+		c.touched, c.level, c.looked, c.due = false, said, v.stretch, uint32(min(uint64(c.total)+more, math.MaxUint32))
 	}
+}
+
+// news tells whether any cell of an address says something else than at the last look, or that was long ago.
+func (t *Table) news(l *ledger) (news bool) {
+	for c := range t.cells.of(l.cell) {
+		if !c.touched {
+			continue
+		}
+		r, said := &t.rules[c.rule], c.level
+		switch {
+		case c.looked != t.live.stretch:
+			news = true
+		case r.By == rules.ByIP:
+			t.met(c, r, l.requests)
+			news = news || c.level != said
+		case c.took(r, l):
+			news = true
+		default:
+			t.live.looked(c, 0, 1)
+		}
+	}
+	return news
 }
 
 func (v *live) touchGroup(k groupKey, c *cell, r *rules.Rule) {
@@ -233,7 +261,7 @@ type Judged struct {
 // most are, and a verdict costs some 10 µs.
 func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, groups []Judged) {
 	v, at := t.live, now.Unix()
-	v.stretch = uint32(at / lookAgain)
+	v.looking, v.stretch = true, uint32(at/lookAgain)
 	list := &deeds{map[deedKey]*deed{}, at}
 	begun := map[deedKey]bool{}
 	for k := range v.groups {
@@ -253,7 +281,7 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		if last >= r.Count {
 			g.ScoreNow = g.Score
 		}
-		if c.proves(r, &e) {
+		if c.proves(r, e.Count) {
 			g.Proved = g.Evidence
 		}
 		groups = append(groups, g)
@@ -271,15 +299,18 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 	if len(begun) > 0 {
 		t.touchMembers(begun)
 	}
-	for addr := range v.peers {
+	for addr, whole := range v.peers {
 		_, l := t.ledgers.find(&addr)
 		if l == nil {
 			continue
 		}
 		if settled(l.ip()) {
 			for c := range t.cells.of(l.cell) {
-				v.looked(c, math.MaxUint32)
+				v.looked(c, c.level, math.MaxUint32)
 			}
+			continue
+		}
+		if !whole && !t.news(l) {
 			continue
 		}
 		one, ok := t.verdict(l, list)
@@ -295,6 +326,7 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		peers = append(peers, p)
 	}
 	clear(v.peers)
+	v.looking = false
 	return peers, groups
 }
 
@@ -320,7 +352,7 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 		l := t.ledgers.at(n)
 		for c := range t.cells.of(l.cell) {
 			if t.rules[c.rule].Member > 0 && slices.ContainsFunc(c.values, func(v value) bool { return groups[deedKey{c.rule, v.hash}] }) {
-				t.live.peers[l.addr] = struct{}{}
+				t.live.peers[l.addr] = true
 			}
 		}
 	}
@@ -330,15 +362,15 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 func (t *Table) proved(l *ledger, e *connwarden.Evidence) bool {
 	for c := range t.cells.of(l.cell) {
 		if t.rules[c.rule].Name == e.Rule {
-			return c.proves(&t.rules[c.rule], e)
+			return c.proves(&t.rules[c.rule], e.Count)
 		}
 	}
 	return true
 }
 
 // proves tells whether a cell meets its rule even if all that a local account may have written is left out.
-func (c *cell) proves(r *rules.Rule, e *connwarden.Evidence) bool {
-	return c.local == 0 || e.Count >= uint64(c.local)+r.Count
+func (c *cell) proves(r *rules.Rule, count uint64) bool {
+	return c.local == 0 || count >= uint64(c.local)+r.Count
 }
 
 // ForgetConns forgets what connections proved, before the next look at them is folded.

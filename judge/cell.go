@@ -25,6 +25,8 @@ const (
 type cell struct {
 	rule    uint16
 	late    bool                             // values or buckets were more than are kept
+	touched bool                             // something was read since the last look by which it may say something else
+	level   level                            // what it said then
 	total   uint32                           // of all voices
 	refused uint32                           // status 4xx and 5xx
 	local   uint32                           // that a local account may have written
@@ -242,25 +244,51 @@ func (c *cell) seen(at uint32) {
 	}
 }
 
-// worst returns the largest count, of facts or of different values, within so many buckets, and that of those that end
-// now.
-func (c *cell) worst(r *rules.Rule, span uint32, now int64) (most, last uint64) {
-	if r.Within == 0 && r.Distinct == "" {
-		n := uint64(c.facts())
-		return n, n
-	}
-	if r.Distinct != "" {
-		return c.worstValues(r, span, now)
-	}
-	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
-	var lasts [connwarden.NumVoices]uint64
-	for b, n := range c.windows(span) {
-		most = max(most, n)
-		if b.number <= end && b.number+span > end {
-			lasts[b.voice] += uint64(b.count)
+// worst returns the largest count, of facts or of different values, within so many buckets.
+func (c *cell) worst(r *rules.Rule, span uint32) (most uint64) {
+	switch {
+	case r.Distinct != "":
+		if r.Within == 0 {
+			span = math.MaxUint32
+		}
+		for _, n := range valueWindows(c.values, span) {
+			most = max(most, n)
+		}
+	case r.Within == 0:
+		return uint64(c.facts())
+	default:
+		for _, n := range c.windows(span) {
+			most = max(most, n)
 		}
 	}
-	return most, slices.Max(lasts[:])
+	return most
+}
+
+// recent is the count within the buckets that end now.
+func (c *cell) recent(r *rules.Rule, span uint32, now int64) (n uint64) {
+	if r.Within == 0 {
+		return c.worst(r, span)
+	}
+	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
+	if r.Distinct != "" {
+		from, to := 0, len(c.values)
+		for from < to && c.values[from].bucket+span <= end {
+			from++
+		}
+		for to > from && c.values[to-1].bucket > end {
+			to--
+		}
+		for _, n = range valueWindows(c.values[from:to], math.MaxUint32) {
+		}
+		return n
+	}
+	var sums [connwarden.NumVoices]uint64
+	for _, b := range c.buckets {
+		if b.number <= end && b.number+span > end {
+			sums[b.voice] += uint64(b.count)
+		}
+	}
+	return slices.Max(sums[:])
 }
 
 // windows yields each bucket and how much its voice told of within the window that ends with it.
@@ -281,37 +309,22 @@ func (c *cell) windows(span uint32) iter.Seq2[bucket, uint64] {
 	}
 }
 
-func (c *cell) worstValues(r *rules.Rule, span uint32, now int64) (most, last uint64) {
-	end := uint32(0)
-	if r.Within == 0 {
-		span = math.MaxUint32
-	} else {
-		end = uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
-	}
-	var recent different
-	for v, n := range c.valueWindows(span) {
-		most = max(most, n)
-		if r.Within == 0 || v.bucket <= end && v.bucket+span > end {
-			recent.add(v.hash)
-		}
-	}
-	return most, recent.n
-}
-
-// different counts the different ones of at most maxValues hashes, without asking for memory: every look at an address does.
+// different counts the different ones of hashes, in as many slots as there are hashes twice at least.
 type different struct {
 	n     uint64
-	slots [2 * maxValues]struct {
-		hash uint32
-		n    uint16 // how often it is there
-		used bool
-	}
+	slots []seen
+}
+
+type seen struct {
+	hash uint32
+	n    uint16 // how often it is there
+	used bool
 }
 
 // times is where it stands how often a hash is there.
 func (d *different) times(hash uint32) *uint16 {
 	for i := hash; ; i++ {
-		s := &d.slots[i%(2*maxValues)]
+		s := &d.slots[i%uint32(len(d.slots))]
 		if !s.used {
 			s.hash, s.used = hash, true
 		}
@@ -336,20 +349,34 @@ func (d *different) remove(hash uint32) {
 	}
 }
 
-// valueWindows yields each value and how many different ones were within the window that ends with its bucket.
-func (c *cell) valueWindows(span uint32) iter.Seq2[value, uint64] {
+// fewValues are counted in little room, which is sooner cleared.
+const fewValues = 32
+
+// valueWindows yields each value and how many different ones were within the window that ends with its bucket. It asks for no memory:
+// every look at an address comes by here.
+func valueWindows(values []value, span uint32) iter.Seq2[value, uint64] {
 	return func(yield func(value, uint64) bool) {
-		var inside different
-		from := 0
-		for _, v := range c.values {
-			inside.add(v.hash)
-			for span != math.MaxUint32 && c.values[from].bucket+span <= v.bucket {
-				inside.remove(c.values[from].hash)
-				from++
-			}
-			if !yield(v, inside.n) {
-				return
-			}
+		if len(values) <= fewValues {
+			var few [2 * fewValues]seen
+			eachWindow(values, span, few[:], yield)
+			return
+		}
+		var many [2 * maxValues]seen
+		eachWindow(values, span, many[:], yield)
+	}
+}
+
+func eachWindow(values []value, span uint32, slots []seen, yield func(value, uint64) bool) {
+	inside := different{slots: slots}
+	from := 0
+	for _, v := range values {
+		inside.add(v.hash)
+		for span != math.MaxUint32 && values[from].bucket+span <= v.bucket {
+			inside.remove(values[from].hash)
+			from++
+		}
+		if !yield(v, inside.n) {
+			return
 		}
 	}
 }

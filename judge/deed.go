@@ -76,7 +76,7 @@ func (c *cell) spells(r *rules.Rule) (list []spell) {
 		list = append(list, spell{from, end})
 	}
 	if r.Distinct != "" {
-		for v, n := range c.valueWindows(span) {
+		for v, n := range valueWindows(c.values, span) {
 			add(v.bucket, n)
 		}
 		return list
@@ -104,10 +104,15 @@ func (t *Table) part(c *cell, list *deeds) (most *deed) {
 	return most
 }
 
+// took tells whether an address did little else than what a cell counts, which a rule of groups asks for.
+func (c *cell) took(r *rules.Rule, l *ledger) bool {
+	return c.passes == 0 && (r.Look != rules.Requests || float64(c.total) >= cmp.Or(r.Share, memberShare)*float64(l.requests))
+}
+
 // member says that an address took part in what a group did, if it did little else. An address that also asked for
 // other things is likely a visitor who came across.
 func (t *Table) member(c *cell, r *rules.Rule, l *ledger, list *deeds) (e connwarden.Evidence, now, ok bool) {
-	if c.passes > 0 || r.Look == rules.Requests && float64(c.total) < cmp.Or(r.Share, memberShare)*float64(l.requests) {
+	if !c.took(r, l) {
 		return e, false, false
 	}
 	d := t.part(c, list)

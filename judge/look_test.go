@@ -145,3 +145,16 @@ func TestLooksAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestLooksAfterMerge: who was touched in another table, which nobody looks at, is looked at when he goes on.
+func TestLooksAfterMerge(t *testing.T) {
+	f, past := newFollowing(t), newFollowing(t)
+	for i := range 30 {
+		past.Request(request("192.0.2.7", "POST", "/xmlrpc.php", 403, start, int64(i)))
+	}
+	f.Merge(past.Table)
+	f.Request(request("192.0.2.7", "POST", "/xmlrpc.php", 403, start, 31))
+	if got := f.judge(); got != 1 {
+		t.Errorf("%d verdicts, want one", got)
+	}
+}

@@ -54,6 +54,7 @@ func (t *Table) adopt(from *ledger, base int32, renumber func(uint16) uint16) {
 		k, c := &t.cells.links[i], t.cells.at(i)
 		next := k.next
 		c.renumber(renumber)
+		c.touched, c.due = false, 0 // where it comes from
 		if mine := t.cells.find(l.cell, k.rule); mine != nil {
 			mine.merge(c, parts(&t.rules[k.rule]), t.names)
 			*c = cell{}

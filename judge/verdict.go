@@ -91,10 +91,10 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 		r := &t.rules[c.rule]
 		if r.By != rules.ByIP {
 			e, now, ok := t.member(c, r, l, list)
-			if !ok || !c.proves(r, &e) {
-				t.live.looked(c, 1)
+			if !ok || !c.proves(r, e.Count) {
+				t.live.looked(c, 0, 1)
 			} else {
-				t.live.looked(c, math.MaxUint32)
+				t.live.looked(c, proved, math.MaxUint32)
 			}
 			if ok {
 				v.Evidence = append(v.Evidence, e)
@@ -123,31 +123,42 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 
 // evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
 func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e connwarden.Evidence, last uint64, ok bool) {
+	most, ok := t.met(c, r, requests)
+	if ok {
+		last = c.recent(r, parts(r), now)
+		e = connwarden.Evidence{
+			Rule: r.Name, Why: t.why(c, r, most), Score: score(r, most), Family: r.Family, Capped: r.Capped, Count: most, Window: r.Within,
+			First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
+		}
+	}
+	return e, last, ok
+}
+
+// met tells whether a cell's rule is, and by how many.
+func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bool) {
 	need := c.need(r)
 	if n := uint64(len(c.values)); r.Distinct != "" && n < need { // no window has more
-		t.live.looked(c, need-n)
-		return e, 0, false
+		t.live.looked(c, 0, need-n)
+		return 0, false
 	}
-	most, last := c.worst(r, parts(r), now)
+	most = c.worst(r, parts(r))
 	if most < need {
-		t.live.looked(c, need-most)
-		return e, last, false
+		t.live.looked(c, 0, need-most)
+		return 0, false
 	}
 	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
-		t.live.looked(c, 1)
-		return e, last, false
+		t.live.looked(c, 0, 1)
+		return 0, false
 	}
 	most = t.most(c, r, need)
-	e = connwarden.Evidence{
-		Rule: r.Name, Why: t.why(c, r, most), Score: score(r, most), Family: r.Family, Capped: r.Capped, Count: most, Window: r.Within,
-		First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
-	}
-	more := moreFor(r, most)
-	if !c.proves(r, &e) {
+	more, said := moreFor(r, most), level(1+score(r, most))
+	if c.proves(r, most) {
+		said |= proved
+	} else {
 		more = min(more, uint64(c.local)+r.Count-most)
 	}
-	t.live.looked(c, more)
-	return e, last, true
+	t.live.looked(c, said, more)
+	return most, true
 }
 
 // need is how many a rule asks for, of one that may have passed.
@@ -278,8 +289,7 @@ func amount(n int, unit string) string {
 // most is what is told of a cell whose rule is met: what came within the window to the second, without the part by which
 // more is looked at. No less than need is told: so many were found.
 func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
-	n, _ := c.worst(r, max(parts(r)-1, 1), 0)
-	return max(n, need)
+	return max(c.worst(r, max(parts(r)-1, 1)), need)
 }
 
 func (t *Table) samples(c *cell) []connwarden.Sample {

@@ -338,7 +338,8 @@ func (w *warden) settled(a netip.Addr) bool {
 }
 
 // judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. It
-// rests three times as long as it judged, and four times as long while that is short enough for nobody to notice.
+// rests three times as long as it judged, four times as long while that is short enough for nobody to notice, and seven times as long after a
+// long look: then all that can be spared is needed for reading.
 func (w *warden) judgeSoon() {
 	began := time.Now()
 	if wait := w.rested.Sub(began); wait > 0 {
@@ -351,11 +352,19 @@ func (w *warden) judgeSoon() {
 	w.judge()
 	now := time.Now()
 	took := now.Sub(began)
-	w.rested = now.Add(max(3*took, min(4*took, shortRest)))
+	rest := max(3*took, min(4*took, shortRest))
+	if took >= longLook {
+		rest = 7 * took
+	}
+	w.rested = now.Add(rest)
 }
 
-// shortRest is not noticed beside what it takes to block somebody.
-const shortRest = 10 * time.Millisecond
+const (
+	// shortRest is not noticed beside what it takes to block somebody.
+	shortRest = 10 * time.Millisecond
+	// longLook is what some thousands of addresses take, of which something else is to be said.
+	longLook = 15 * time.Millisecond
+)
 
 // judge accuses whom the rules speak against since it last did.
 func (w *warden) judge() {
