@@ -153,6 +153,30 @@ var strayKinds = []Kind{
 			a.pause(5*time.Second, 5*time.Minute)
 		}
 	}},
+	{Name: "product-user", Role: Innocent, play: func(w *World) { // of a program that others look for holes in, and that is here
+		a := w.actor(3 * time.Hour)
+		all := [][]string{
+			{"/owa/", "/owa/auth/errorFE.aspx?httpCode=500", "/owa/auth/Current/themes/resources/favicon.ico", "/ecp/DDI/DDIService.svc/GetList?schema=MailboxService", "/owa/auth/RedirSuiteServiceProxy.aspx"},
+			{"/secure/Dashboard.jspa", "/rest/issueNav/1/issueTable", "/plugins/servlet/gadgets/makeRequest", "/rest/menu/latest/admin", "/rest/applinks/1.0/listApplicationlinks", "/s/d41d8/_/download/batch/x.css"},
+			{"/", "/service/extdirect", "/service/rest/beta/components", "/static/rapture/app.js"},
+			{"/", "/e/data/js/ajax.js", "/plus/recommend.php?aid=5", "/plus/download.php?open=2&id=7", "/plus/flink.php", "/uc_server/avatar.php?uid=5"},
+			{"/cgi-bin/shop.pl?cart=5", "/cgi-bin/show.cgi?item=7", "/cgi-bin/shoppingcart.cgi", "/cgi-bin/jjforum.pl"},
+			{"/level/15/", "/level/16/", "/data/login.json", "/loginmsg.js"},
+			{"/geoserver/web/", "/geoserver/TestWfsPost", "/geoserver/wms?service=WMS"}, {"/remote/login?lang=en", "/remote/logincheck", "/sslvpn/portal.html"}, {"/jenkins/", "/computer/(master)/", "/jenkins/job/a/"},
+			{"/admin/", "/tinymce/plugins/filemanager/dialog.php", "/ueditor/php/controller.php?action=config", "/ckeditor/kcfinder/upload.php", "/elfinder/connectors/php/connector.php"},
+			{"/api/v1/auth/users", "/api/v1/auth/login", "/api/v2/monitor/sensors", "/services/UserService/getAll"},
+			{"/zabbix/zabbix.php?action=dashboard.view", "/zabbix/jsrpc.php?output=json-rpc", "/zabbix/"}, {"/solr/select?q=anna", "/search"}, {"/phpmyadmin/", "/phpmyadmin/index.php?route=/sql", "/pma/"},
+		}
+		pages := all[a.IntN(len(all))]
+		a.get(pages[0], 200)
+		for range a.from(8, 90) {
+			if !a.private {
+				a.referer = "https://" + a.site.host + pages[0]
+			}
+			a.ask(a.pick("GET", "GET", "POST"), a.pick(pages...), a.choose(200, 200, 200, 304), a.from(100, 20000))
+			a.pause(500*time.Millisecond, 90*time.Second)
+		}
+	}},
 	{Name: "telephone-set", Role: Innocent, play: func(w *World) { // wants the settings that were here
 		a := w.actor(7 * time.Hour)
 		a.agent = a.pick("Yealink SIP-T46S 66.84.0.15 00:15:65:aa:bb:cc", "Grandstream Model HW GXP2170 SW 1.0.11.35", "FileTransport PolycomVVX-VVX_411-UA/5.9.6", "snomD785-SIP 10.1.54.13")
