@@ -145,6 +145,13 @@ func (r *Rules) part(p netip.Prefix) string {
 // maxAsked bounds how many answers of Exempt are remembered: those of one act that is not the largest.
 const maxAsked = 5000
 
+// begin forgets what Exempt said, if the act that begins might find no room for its own questions.
+func (r *Rules) begin() {
+	if len(r.asked) > maxAsked/8 {
+		clear(r.asked)
+	}
+}
+
 // exempt asks Exempt once about each prefix of an act, which checks each twice and more: when it is asked for, when it is wanted
 // and when it is handed over.
 func (r *Rules) exempt(p netip.Prefix) string {

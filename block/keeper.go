@@ -151,6 +151,7 @@ func (b *book) outcome() *Outcome { return &Outcome{Problems: b.told} }
 
 func (k *Keeper) open(ctx context.Context) (b book, err error) {
 	b.now = k.now()
+	k.Rules.begin()
 	if age := b.now.Sub(k.asked); k.Facts != nil && (k.asked.IsZero() || age < 0 || age >= factsAge) {
 		k.asked = b.now
 		spares, problems := k.Facts()

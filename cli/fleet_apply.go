@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
@@ -183,13 +184,25 @@ func (m *member) did(out *block.Outcome, err error) error {
 	for _, p := range out.Problems {
 		m.problem(p)
 	}
-	for i := range out.Blocks {
-		m.tell(&live.Block{Head: live.Head{Type: "block", Time: now}, Block: fleetRow(&out.Blocks[i], out.Blocks[i].State.String()), Undo: "connwarden unblock " + block.Show(out.Blocks[i].Target)})
-	}
-	for i := range out.Lifted {
-		m.tell(&live.Block{Head: live.Head{Type: "unblock", Time: now}, Block: fleetRow(&out.Lifted[i], block.StateLifted.String())})
+	m.telling.Wait()
+	if len(out.Blocks)+len(out.Lifted) < tellBeside {
+		m.tellOf(out, now)
+	} else {
+		m.telling.Go(func() { m.tellOf(out, now) })
 	}
 	return nil
+}
+
+// tellBeside is how much is told while the next is done.
+const tellBeside = 1000
+
+func (m *member) tellOf(out *block.Outcome, now time.Time) {
+	for i := range out.Blocks {
+		m.tell(&live.Block{Head: live.Head{Type: "block", Time: now}, Block: fleetRow(&out.Blocks[i], out.Blocks[i].State.String()), Undo: "connwarden unblock " + block.Show(out.Blocks[i].Target), More: i < len(out.Blocks)-1})
+	}
+	for i := range out.Lifted {
+		m.tell(&live.Block{Head: live.Head{Type: "unblock", Time: now}, Block: fleetRow(&out.Lifted[i], block.StateLifted.String()), More: i < len(out.Lifted)-1})
+	}
 }
 
 func fleetRow(w *block.Wish, state string) report.Block {

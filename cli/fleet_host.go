@@ -27,6 +27,7 @@ type member struct {
 	drivers []string
 	why     string // nothing is held for the fleet, and the reason; "" where it is
 	tell    func(any)
+	telling sync.WaitGroup // of much, beside
 	clock   func() time.Time
 	daemon  *wire.Client // tells how the host is; nil: nobody does
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -150,9 +151,9 @@ func (c *command) member(ctx context.Context, p *Plan, f watchFlags, tell func(a
 // collector might never rest.
 const fleetMemory = 64 << 20
 
-// joinGC lets the heap double until what the fleet has in force is taken over: with watchGC the collector takes a quarter of that
+// joinGC lets the heap grow by two thirds until what the fleet has in force is taken over: with watchGC the collector takes a quarter of that
 // time.
-const joinGC = 100
+const joinGC = 66
 
 // asMember shares until the host leaves.
 func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet.Identity, tell func(any), problem func(connwarden.Problem), woken chan struct{}, nudges <-chan struct{}) error {
@@ -163,6 +164,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 	debug.SetGCPercent(joinGC)
 	rest := func() {
 		debug.SetGCPercent(watchGC)
+		runtime.GC() // or what waited to be used again would stay until the next but one
 		ease()
 	}
 	defer rest()
@@ -188,6 +190,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 		return err
 	}
 	defer m.keeper.close()
+	defer m.telling.Wait()
 	spareHubs(ctx, m.keeper.w.keeper, id)
 	go func() { // nudges reach the agent, and tell when the host left
 		tick := time.NewTicker(lookAgain)

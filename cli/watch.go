@@ -143,11 +143,14 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 		return err
 	}
 	r.keeper, opt.Beat, opt.Behind, opt.Ease = k, c.beat(ctx), behindProxies, ease
-	out := bufio.NewWriter(c.env.Stdout)
-	var broken error // who reads us is gone
+	out := bufio.NewWriterSize(c.env.Stdout, 32<<10) // some 100 blocks of one act
+	var broken error                                 // who reads us is gone
 	opt.Tell = func(m any) {
 		if broken == nil {
-			broken = errors.Join(c.message(out, m), out.Flush())
+			broken = c.message(out, m)
+			if b, ok := m.(*live.Block); !ok || !b.More {
+				broken = errors.Join(broken, out.Flush())
+			}
 		}
 	}
 	if !f.dryRun && !f.once {

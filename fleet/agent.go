@@ -172,7 +172,7 @@ func Run(ctx context.Context, opt Options) error {
 				a.read(ctx)
 			}
 		case p := <-a.parts:
-			a.part(ctx, &p)
+			a.part(ctx, p)
 		case <-a.more:
 		case n := <-a.hints:
 			a.hint, a.tries = max(a.hint, n), 0

@@ -68,7 +68,7 @@ func foretell(ctx context.Context, nc *nats.Conn) (list []netip.Prefix, err erro
 }
 
 // part takes a part of the bucket.
-func (a *agent) part(ctx context.Context, p *part) {
+func (a *agent) part(ctx context.Context, p part) {
 	now := a.opt.Clock()
 	if p.foretold != nil {
 		a.t.foretold = p.foretold

@@ -42,6 +42,7 @@ type Block struct {
 	Head
 	report.Block
 	Undo string       `json:"undo,omitempty"`
+	More bool         `json:"-"` // another of the same act follows at once
 	Peer *report.Peer `json:"-"` // of a block by verdict: on what it rests
 }
 

@@ -29,6 +29,7 @@ var (
 	hosts   = flag.Int("hosts", 1000, "of many")
 	blocks  = flag.Int("blocks", 100_000, "of many, in force before")
 	rounds  = flag.Int("rounds", 100, "blocks that are timed")
+	after   = flag.Duration("after", 30*time.Second, "of many: when the memory of the host that joined is looked at again")
 	kill    = flag.Bool("kill", false, "with -nodes 3: kill a node in the middle of drop")
 	leader  = flag.Bool("leader", false, "with -kill: kill the node that leads the bucket, not the one that the hosts use")
 )

@@ -274,8 +274,8 @@ func (b *bench) newcomer(hub string) error {
 	}
 	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v, of which the daemon worked %v; daemon %d MB, at most %d",
 		first.Round(time.Millisecond), *blocks, time.Since(began).Round(time.Millisecond), used(pid)-before, memory(pid, "VmRSS"), memory(pid, "VmHWM"))
-	<-time.After(30 * time.Second)
-	fmt.Printf(", half a minute later %d MB\n", memory(pid, "VmRSS"))
+	<-time.After(*after)
+	fmt.Printf(", %v later %d MB, of which %d are files\n", *after, memory(pid, "VmRSS"), memory(pid, "RssFile"))
 	return nil
 }
 
