@@ -165,7 +165,10 @@ var strayKinds = []Kind{
 			{"/geoserver/web/", "/geoserver/TestWfsPost", "/geoserver/wms?service=WMS"}, {"/remote/login?lang=en", "/remote/logincheck", "/sslvpn/portal.html"}, {"/jenkins/", "/computer/(master)/", "/jenkins/job/a/"},
 			{"/admin/", "/tinymce/plugins/filemanager/dialog.php", "/ueditor/php/controller.php?action=config", "/ckeditor/kcfinder/upload.php", "/elfinder/connectors/php/connector.php"},
 			{"/api/v1/auth/users", "/api/v1/auth/login", "/api/v2/monitor/sensors", "/services/UserService/getAll"},
-			{"/zabbix/zabbix.php?action=dashboard.view", "/zabbix/jsrpc.php?output=json-rpc", "/zabbix/"}, {"/solr/select?q=anna", "/search"}, {"/phpmyadmin/", "/phpmyadmin/index.php?route=/sql", "/pma/"},
+			{"/zabbix/zabbix.php?action=dashboard.view", "/zabbix/jsrpc.php?output=json-rpc", "/zabbix/"}, {"/solr/select?q=anna", "/search"}, {"/bbs/board.cgi?no=5", "/bbs/board.cgi", "/setup.cgi"},
+			{"/pages/viewpage.action?pageId=5", "/rest/tinymce/1/macro/preview", "/pages/createpage-entervariables.action"}, {"/console/", "/console/images/logo.webp", "/console/css/app.min.css.map"},
+			{"/app/upload.aspx", "/Telerik.Web.UI.WebResource.axd?type=rau", "/Telerik.Web.UI.DialogHandler.aspx?DialogName=ImageManager"}, {"/irj/portal", "/irj/servlet/prt/portal/x", "/sap/public/bc/ur/x.js"},
+			{"/api/v1/nodes", "/api/v1/secrets", "/api/v1/nodes/5"}, {"/owa/", "/owa/auth/frowny.aspx?app=owa", "/ecp/default.aspx"}, {"/vpn/index.html", "/logon/LogonPoint/tmindex.html", "/nf/auth/doAuthentication.do", "/p/u/doAuthentication.do"}, {"/phpmyadmin/", "/phpmyadmin/index.php?route=/sql", "/pma/"},
 		}
 		pages := all[a.IntN(len(all))]
 		a.get(pages[0], 200)
