@@ -409,21 +409,22 @@ func (s *Store) Settle(ctx context.Context, st block.Settlement) error {
 	}
 	const gone = " AND (state = 2 OR until <> 0 AND until <= ?)"
 	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
-		buried, err := tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...)
+		set, err := affected(tx.ExecContext(ctx, "UPDATE wish SET state = 1"+ours+" AND state = 0 AND (until = 0 OR until > ?)", append(slices.Clone(args), now)...))
 		if err != nil {
 			return err
 		}
-		n, err := buried.RowsAffected()
-		if err != nil {
+		var all int64 // counted in the index alone: as a rule a change adds blocks, and no row need be looked at for what is gone
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM wish"+ours, args...).Scan(&all); err != nil {
 			return err
 		}
-		if n > 0 {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...); err != nil {
+		if set < all {
+			n, err := affected(tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...))
+			if err == nil && n > 0 {
+				_, err = tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...)
+			}
+			if err != nil {
 				return err
 			}
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE wish SET state = 1"+ours+" AND state = 0", args...); err != nil {
-			return err
 		}
 		for _, k := range st.Open {
 			_, err := tx.ExecContext(ctx, "UPDATE wish SET state = 0"+ours+" AND first = ? AND bits = ? AND scope = ?",
@@ -434,6 +435,14 @@ func (s *Store) Settle(ctx context.Context, st block.Settlement) error {
 		}
 		return nil
 	}))
+}
+
+// affected is how many rows a statement changed.
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
 }
 
 // Prune forgets. Numbers of changes never come again.
