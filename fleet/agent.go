@@ -69,6 +69,7 @@ type agent struct {
 	recent  []StatusRefusal
 	refused int
 	left    int // refused and unreadable, when the status was told
+	unknown int // how often in a row it was told that how this host is is unknown
 
 	telling bool // the status is under way
 	synced  bool // the clocks were compared
@@ -92,8 +93,10 @@ type comparison struct {
 
 const (
 	statusEvery = 10 * time.Second
-	// refusalEvery is how soon what was not taken is seen by the others.
-	refusalEvery = time.Second
+	// soonEvery is how soon the others see what was not taken, or how a host is that could not tell at once.
+	soonEvery = time.Second
+	// unknownMost is how often in a row a host tells so soon that it cannot: perhaps nobody there knows.
+	unknownMost = 10
 	// lookEvery is how often the bucket is read without a hint, for those that got lost.
 	lookEvery = 15 * time.Second
 	// sentLimit is when what was not read back is written again: a bucket whose leader died says nothing, for up to two
@@ -239,9 +242,8 @@ func (a *agent) tick(ctx context.Context) {
 	if a.nc == nil || !a.nc.IsConnected() {
 		return
 	}
-	since := now.Sub(a.told)
-	if left := a.refused + a.t.poisoned; !a.telling && (since >= statusEvery || since < 0 || left != a.left && since >= refusalEvery) {
-		a.left = left
+	if !a.telling && a.tellsAt(now) {
+		a.left = a.refused + a.t.poisoned
 		a.tell(ctx, now)
 	}
 	if !a.ready || now.Sub(a.looked) >= lookEvery || now.Before(a.looked) {
@@ -250,10 +252,20 @@ func (a *agent) tick(ctx context.Context) {
 	a.share(ctx)
 }
 
+// tellsAt tells whether the status is due.
+func (a *agent) tellsAt(now time.Time) bool {
+	since := now.Sub(a.told)
+	news := a.refused+a.t.poisoned != a.left || a.unknown > 0 && a.unknown <= unknownMost
+	return since >= statusEvery || since < 0 || news && since >= soonEvery
+}
+
 // tell writes the status, beside: an engine that elects a leader answers late. It also compares the clocks.
 func (a *agent) tell(ctx context.Context, now time.Time) {
 	s := Status{Version: statusVersion, Host: Name(a.id.Host), Group: a.id.Group, Time: now.UTC()}
 	a.opt.Host.Status(ctx, &s)
+	if a.unknown++; s.Health != HealthUnknown {
+		a.unknown = 0
+	}
 	s.Blocks += a.t.blocks()
 	s.Fleet = StatusFleet{Held: a.t.held, Known: a.t.known, Shared: len(a.t.own), Refused: a.refused, Unreadable: a.t.poisoned, Recent: a.recent, ClockAhead: (-a.ahead).Seconds()}
 	b, err := s.encode()
@@ -317,35 +329,6 @@ func (a *agent) wasRead(ctx context.Context, err error, now time.Time) {
 	a.tries++
 }
 
-// bucket finds out whether the bucket is the one that was read last. If not all is read anew, and what it does not have
-// was not taken back: a.same is false. It tells whether that is known.
-func (a *agent) bucket(ctx context.Context) bool {
-	m, err := latest(ctx, a.nc, GetDecisions, BornSubject)
-	if err != nil {
-		if ctx.Err() == nil {
-			a.problem(err.Error())
-		}
-		return false
-	}
-	born := ""
-	if m != nil {
-		born = clip(string(m.Data), maxWord)
-	}
-	same := born == a.born
-	if !same || born == "" || a.last == 0 {
-		a.last = 0
-		a.t.forget()
-	}
-	if !same {
-		if err := os.WriteFile(filepath.Join(a.id.dir, bornFile), []byte(born), 0o600); err != nil {
-			a.problem(err.Error())
-		}
-		a.born = born
-	}
-	a.same = same && born != ""
-	return true
-}
-
 // act has this host hold what it is to hold.
 func (a *agent) act(ctx context.Context) {
 	now := a.opt.Clock()
@@ -389,13 +372,6 @@ func (a *agent) act(ctx context.Context) {
 		}
 	}
 }
-
-// soon is over already.
-var soon = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
 
 // share brings the bucket to what this host decided.
 func (a *agent) share(ctx context.Context) {

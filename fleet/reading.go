@@ -3,6 +3,8 @@ package fleet
 import (
 	"context"
 	"net/netip"
+	"os"
+	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 )
@@ -99,3 +101,39 @@ func (a *agent) abandon() {
 	}
 	a.parts, a.stop, a.t.reading = nil, nil, false
 }
+
+// bucket finds out whether the bucket is the one that was read last. If not all is read anew, and what it does not have
+// was not taken back: a.same is false. It tells whether that is known.
+func (a *agent) bucket(ctx context.Context) bool {
+	m, err := latest(ctx, a.nc, GetDecisions, BornSubject)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.problem(err.Error())
+		}
+		return false
+	}
+	born := ""
+	if m != nil {
+		born = clip(string(m.Data), maxWord)
+	}
+	same := born == a.born
+	if !same || born == "" || a.last == 0 {
+		a.last = 0
+		a.t.forget()
+	}
+	if !same {
+		if err := os.WriteFile(filepath.Join(a.id.dir, bornFile), []byte(born), 0o600); err != nil {
+			a.problem(err.Error())
+		}
+		a.born = born
+	}
+	a.same = same && born != ""
+	return true
+}
+
+// soon is over already.
+var soon = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -66,16 +67,29 @@ func (f *floods) look(ctx context.Context) {
 	f.counts = map[string]int{}
 	f.mu.Unlock()
 	for who, n := range counts {
-		if m := f.hub.gone[who]; m != nil {
+		if f.hub.gone[who] == nil && n < worthCounting {
+			continue
+		}
+		group, host, _ := strings.Cut(who, ".")
+		m, err := f.hub.listed(ctx, host) // what was noted may be older: it joined again, or has just gone
+		if err != nil {
+			f.hub.opt.Log.Error("whether a host is a member is not known", "host", host, "err", err)
+			if !errors.Is(err, jetstream.ErrKeyNotFound) {
+				f.again(who, n)
+			}
+			continue
+		}
+		if !m.Gone.IsZero() || m.Group != group {
+			m.Group = group
 			if err := f.hub.void(ctx, m); err != nil {
-				f.hub.opt.Log.Error("what a host wrote that was shut out stands", "host", m.Host, "err", err)
+				f.hub.opt.Log.Error("what a host wrote that was shut out stands", "host", host, "err", err)
+				f.again(who, n)
 			}
 			continue
 		}
 		if n < worthCounting {
 			continue
 		}
-		group, host, _ := strings.Cut(who, ".")
 		why := ""
 		if n > maxRate {
 			why = "it wrote too many decisions at once"
@@ -89,8 +103,17 @@ func (f *floods) look(ctx context.Context) {
 		}
 		if err := f.hub.expel(ctx, host, why); err != nil {
 			f.hub.opt.Log.Error("a host floods and cannot be shut out", "host", host, "err", err)
+			continue
 		}
+		f.hub.gone[who] = m
 	}
+}
+
+// again counts what was counted once more.
+func (f *floods) again(who string, n int) {
+	f.mu.Lock()
+	f.counts[who] += n
+	f.mu.Unlock()
 }
 
 func (f *floods) keys(ctx context.Context, group, host string) (int, error) {

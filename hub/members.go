@@ -185,6 +185,16 @@ func (h *Hub) member(ctx context.Context, host string) (m *Member, revision uint
 	return m, known.Revision(), nil
 }
 
+// listed finds a host that is a member or was one.
+func (h *Hub) listed(ctx context.Context, host string) (*Member, error) {
+	known, err := h.list.Get(ctx, hostKey+host)
+	if err != nil {
+		return nil, err
+	}
+	var m Member
+	return &m, json.Unmarshal(known.Value(), &m)
+}
+
 // shutOut has all nodes refuse a host's key.
 func (h *Hub) shutOut(ctx context.Context, m *Member) error {
 	_, err := h.list.Put(ctx, shutKey+m.Key, []byte(h.opt.Clock().UTC().Format(time.RFC3339)))
