@@ -180,6 +180,19 @@ var strayKinds = []Kind{
 			a.pause(500*time.Millisecond, 90*time.Second)
 		}
 	}},
+	{Name: "inches", Role: Innocent, play: func(w *World) { // links with a quotation mark too many, or one that belongs there
+		a := w.actor(time.Hour)
+		form := a.pick("/tv?size=%d%%22", "/product.php?id=%d%%22", "/sale?discount=%d%%25", "/product.php?id=%d'", "/download.php?file=../docs/manual-%d.pdf", "/log?msg=TypeError%%3A%%20x%%20is%%20null%%20at%%20Object.%%3Canonymous%%3E%%20(app.js%%3A%d)")
+		for range a.from(3, 16) {
+			a.page(a.article(), true)
+			if !a.private {
+				a.referer = "https://" + a.site.host + "/"
+			}
+			a.get(fmt.Sprintf(form, a.from(1, 900)), 200)
+			a.referer = "-"
+			a.pause(5*time.Second, time.Minute)
+		}
+	}},
 	{Name: "telephone-set", Role: Innocent, play: func(w *World) { // wants the settings that were here
 		a := w.actor(7 * time.Hour)
 		a.agent = a.pick("Yealink SIP-T46S 66.84.0.15 00:15:65:aa:bb:cc", "Grandstream Model HW GXP2170 SW 1.0.11.35", "FileTransport PolycomVVX-VVX_411-UA/5.9.6", "snomD785-SIP 10.1.54.13")
