@@ -157,4 +157,7 @@ func TestLooksAfterMerge(t *testing.T) {
 	if got := f.judge(); got != 1 {
 		t.Errorf("%d verdicts, want one", got)
 	}
+	if len(f.spare) > 0 {
+		t.Error("what was remembered of texts to merge is kept, a MB")
+	}
 }

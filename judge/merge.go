@@ -10,7 +10,9 @@ func (t *Table) Merge(o *Table) {
 	t.lostGroups += o.lostGroups
 	t.marks.merge(o.marks)
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
-	t.spare = append(append(t.spare, o.match), o.spare...)
+	if t.live == nil { // there is a second look
+		t.spare = append(append(t.spare, o.match), o.spare...)
+	}
 	o.match, o.read, o.spare, o.ledgers.index = nil, nil, nil, nil
 	base := t.cells.take(&o.cells)
 	for i := range o.ledgers.n {
