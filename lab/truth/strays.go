@@ -265,6 +265,19 @@ var strayKinds = []Kind{
 			a.at = a.at.Add(step)
 		}
 	}},
+	{Name: "upload-old-password", Role: Innocent, play: func(w *World) { // a camera or a scanner that brings its files over SSH, or a program with a database
+		a := w.actor(7 * time.Hour)
+		user, files := a.word(), a.chance(0.6)
+		step := time.Duration(a.from(8, 60)) * time.Minute
+		for a.at.Before(a.Begin.Add(a.Length)) {
+			if files {
+				a.refused(user, true)
+			} else {
+				a.database(user)
+			}
+			a.at = a.at.Add(step)
+		}
+	}},
 	{Name: "reset-again", Role: Innocent, play: func(w *World) { // the mail does not come, so once more
 		a := w.actor(time.Hour)
 		a.page("/wp-login.php?action=lostpassword", false)
