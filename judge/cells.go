@@ -14,8 +14,8 @@ type link struct {
 	rule uint16
 }
 
-// cellBits: a chunk is 1,024 cells, some 160 KiB.
-const cellBits = 10
+// cellBits: a chunk is 512 cells, 88 KiB.
+const cellBits = 9
 
 func (s *cells) len() int { return len(s.links) }
 

@@ -52,8 +52,8 @@ type peak struct {
 	before uint16 // the sum of the most of the logs before, and of merged ledgers: in any minute there were no more than both
 }
 
-// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 352 KiB.
-const chunk = 1 << 12
+// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 88 KiB.
+const chunk = 1 << 10
 
 // ledgers are the ledgers of a table, by address.
 type ledgers struct {
