@@ -11,9 +11,7 @@ func (t *Table) Merge(o *Table) {
 	t.marks.merge(o.marks)
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
 	if t.live == nil { // there is a second look
-		if t.live == nil { // which has no second look
 		t.spare = append(append(t.spare, o.match), o.spare...)
-	}
 	}
 	o.match, o.read, o.spare, o.ledgers.index = nil, nil, nil, nil
 	base := t.cells.take(&o.cells)
