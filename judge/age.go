@@ -208,7 +208,9 @@ func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
 		return
 	}
 	c.touched = true
-	v.peers[l.addr] = v.peers[l.addr]
+	if _, known := v.peers[l.addr]; !known {
+		v.peers[l.addr] = false
+	}
 }
 
 // looked remembers what a cell said at a look, and how many readings more it takes before it can say something else: no window
