@@ -177,6 +177,7 @@ func Run(ctx context.Context, opt Options) error {
 		case p := <-a.parts:
 			a.part(ctx, p)
 		case <-a.more:
+			a.takeParts(ctx)
 		case n := <-a.hints:
 			a.hint, a.tries = max(a.hint, n), 0
 			a.read(ctx)

@@ -69,6 +69,18 @@ func foretell(ctx context.Context, nc *nats.Conn) (list []netip.Prefix, err erro
 	return list, nil
 }
 
+// takeParts takes what was read meanwhile: reading goes on at its own pace, whatever there is to do.
+func (a *agent) takeParts(ctx context.Context) {
+	for {
+		select {
+		case p := <-a.parts:
+			a.part(ctx, p)
+		default:
+			return
+		}
+	}
+}
+
 // part takes a part of the bucket.
 func (a *agent) part(ctx context.Context, p part) {
 	now := a.opt.Clock()

@@ -26,9 +26,9 @@ func (t *table) whole(same bool) {
 	}
 }
 
-// early tells whether there is so much to be looked at, while the bucket is being read, that it is worth while to begin: as
-// much as is held already. So each part of a journal is written twice, not as often as there are parts of the bucket.
-func (t *table) early() bool { return !t.reading || t.fresh >= max(ordersAtOnce, t.held) }
+// early tells whether there is so much to be looked at, while the bucket is being read, that it is worth while to begin: half
+// as much as is held already. So each part of a journal is written thrice, not as often as there are parts of the bucket.
+func (t *table) early() bool { return !t.reading || t.fresh >= max(ordersAtOnce, t.held/2) }
 
 // spared tells whether something else in the bucket, that was not read yet, is against a block.
 func (t *table) spared(where place) bool {

@@ -172,7 +172,8 @@ func (b *bench) fill(list []*reader) (last uint64, err error) {
 		wg.Go(func() {
 			for i := w; i < len(list); i += writers {
 				for n := i * per; n < (i+1)*per; n++ {
-					seq, err := list[i].put(netip.AddrFrom4([4]byte{100, byte(64 + n>>16), byte(n >> 8), byte(n)}))
+					at := n * 2654435761 % (1 << 22) // each once, in no order
+					seq, err := list[i].put(netip.AddrFrom4([4]byte{100, byte(64 + at>>16), byte(at >> 8), byte(at)}))
 					if err != nil {
 						failed.Store(&err)
 						return
