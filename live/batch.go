@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxWorkers bounds the goroutines that read and parse: one parses as much as two or three could judge.
+	// maxWorkers bounds the goroutines that read, parse and match: two do as much as one can judge.
 	maxWorkers = 4
 	// batchReadings is how many readings cross to the judge together: with their texts some 300 KiB, which stay in a processor's second cache.
 	batchReadings = 512

@@ -1,8 +1,8 @@
 // Package live is the daemon's pipeline: it follows the logs and the journal, looks at the connections, judges while it
 // reads, and tells or acts.
 //
-// A few workers read and parse, each log one at a time, and one goroutine judges what they hand over in batches; it waits until all that was
-// read was judged before it looks at anything else, so that places and counts agree. Accusations go to another one,
+// A few workers read, parse and find out which rules requests fit, each log one at a time, and one goroutine counts and judges what they hand
+// over in batches; it waits until all that was read was judged before it looks at anything else, so that places and counts agree. Accusations go to another one,
 // the actor, which owns the firewalls; name servers are asked beside it. Neither waits for who is told. What was
 // read is remembered by place, so that after a stop or a crash no line is missed and none counts twice; what was
 // read before is read again for the longest window, muted.
