@@ -165,7 +165,8 @@ var strayKinds = []Kind{
 			{"/geoserver/web/", "/geoserver/TestWfsPost", "/geoserver/wms?service=WMS"}, {"/remote/login?lang=en", "/remote/logincheck", "/sslvpn/portal.html"}, {"/jenkins/", "/computer/(master)/", "/jenkins/job/a/"},
 			{"/admin/", "/tinymce/plugins/filemanager/dialog.php", "/ueditor/php/controller.php?action=config", "/ckeditor/kcfinder/upload.php", "/elfinder/connectors/php/connector.php"},
 			{"/api/v1/auth/users", "/api/v1/auth/login", "/api/v2/monitor/sensors", "/services/UserService/getAll"},
-			{"/zabbix/zabbix.php?action=dashboard.view", "/zabbix/jsrpc.php?output=json-rpc", "/zabbix/"}, {"/solr/select?q=anna", "/search"}, {"/bbs/board.cgi?no=5", "/bbs/board.cgi", "/setup.cgi"},
+			{"/zabbix/zabbix.php?action=dashboard.view", "/zabbix/jsrpc.php?output=json-rpc", "/zabbix/"}, {"/solr/select?q=anna", "/search"}, {"/telescopes/refractor-90", "/shop/yealink/t46", "/classes/druid/bear", "/brands/hudson/"}, {"/info.php", "/i.php?/upload/a.jpg", "/cf_scripts/scripts/ajax/ckeditor/ckeditor.js"},
+			{"/bbs/board.cgi?no=5", "/bbs/board.cgi", "/setup.cgi"},
 			{"/pages/viewpage.action?pageId=5", "/rest/tinymce/1/macro/preview", "/pages/createpage-entervariables.action"}, {"/console/", "/console/images/logo.webp", "/console/css/app.min.css.map"},
 			{"/app/upload.aspx", "/Telerik.Web.UI.WebResource.axd?type=rau", "/Telerik.Web.UI.DialogHandler.aspx?DialogName=ImageManager"}, {"/irj/portal", "/irj/servlet/prt/portal/x", "/sap/public/bc/ur/x.js"},
 			{"/api/v1/nodes", "/api/v1/secrets", "/api/v1/nodes/5"}, {"/owa/", "/owa/auth/frowny.aspx?app=owa", "/ecp/default.aspx"}, {"/vpn/index.html", "/logon/LogonPoint/tmindex.html", "/nf/auth/doAuthentication.do", "/p/u/doAuthentication.do"}, {"/phpmyadmin/", "/phpmyadmin/index.php?route=/sql", "/pma/"},
@@ -191,6 +192,19 @@ var strayKinds = []Kind{
 			a.get(fmt.Sprintf(form, a.from(1, 900)), 200)
 			a.referer = "-"
 			a.pause(5*time.Second, time.Minute)
+		}
+	}},
+	{Name: "same-word", Role: Innocent, play: func(w *World) { // a shop or a game whose words are names of products too, sent on to the address with a slash
+		a := w.actor(time.Hour)
+		base := a.pick("/telescopes/", "/shop/yealink/", "/classes/druid/", "/brands/hudson/", "/grandstream/", "/catalog/cactus/zabbix-mug-")
+		for range a.from(2, 14) {
+			one := base + a.slug()
+			a.get(one, 301)
+			a.page(one+"/", true)
+			if !a.private {
+				a.referer = "https://" + a.site.host + base
+			}
+			a.pause(5*time.Second, 90*time.Second)
 		}
 	}},
 	{Name: "telephone-set", Role: Innocent, play: func(w *World) { // wants the settings that were here
