@@ -167,7 +167,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 		runtime.GC() // or what waited to be used again would stay until the next but one
 		ease()
 	}
-	defer rest()
+	defer debug.SetGCPercent(watchGC)
 	walls := c.firewalls(p)
 	m := &member{id: id, share: p.Fleet.Share, tell: tell, clock: c.env.Now}
 	if p.Daemon.Socket != "" {

@@ -31,10 +31,13 @@ func (a *agent) readWhole(ctx context.Context) {
 		}
 	}
 	go func() {
-		foretold, err := foretell(ctx, nc)
-		if err != nil {
-			hand(part{end: true, err: err})
-			return
+		foretold := everything // who was away for a while has little to read, and a thousand may come back at once
+		if from == 1 {
+			var err error
+			if foretold, err = foretell(ctx, nc); err != nil {
+				hand(part{end: true, err: err})
+				return
+			}
 		}
 		hand(part{foretold: foretold})
 		var list []news
@@ -64,10 +67,13 @@ func foretell(ctx context.Context, nc *nats.Conn) (list []netip.Prefix, err erro
 		}
 	}
 	if len(list) == maxForetold {
-		return []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}, nil
+		return everything, nil
 	}
 	return list, nil
 }
+
+// everything has all blocks wait.
+var everything = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 
 // takeParts takes what was read meanwhile: reading goes on at its own pace, whatever there is to do.
 func (a *agent) takeParts(ctx context.Context) {
