@@ -151,8 +151,8 @@ func resident(pid int) int {
 	return 0
 }
 
-// behind is how many lines may be written that the daemon has not noted yet; it notes what it read every five seconds, and what
-// was rotated away ten times is gone.
+// behind is how many lines at most may be written that the daemon has not noted yet; it notes what it read every five seconds. What
+// was rotated away ten times is gone, so that with short logs it is half of what ten hold.
 const behind = 400_000
 
 // keepsUp waits until the daemon has noted all but some lines.
@@ -214,10 +214,12 @@ func run(program string, lines, rotations, kills int, seed uint64, limit time.Du
 				return err
 			}
 		}
-		if i%50 == 0 {
-			if err := s.keepsUp(behind, last); err != nil {
+		if i%5 == 0 {
+			if err := s.keepsUp(min(behind, 5*lines/max(rotations, 1)), last); err != nil {
 				return err
 			}
+		}
+		if i%50 == 0 {
 			s.memory = append(s.memory, resident(d.cmd.Process.Pid))
 		}
 	}
