@@ -117,6 +117,9 @@ func (a *actor) expire(ctx context.Context) {
 	}
 	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest {
 		a.sync(ctx)
+		if rest >= every && len(a.held.ends) >= easeFrom && a.opt.Ease != nil {
+			go a.opt.Ease() // beside: it collects garbage, and who is to be blocked should not wait
+		}
 	}
 	a.mu.Lock()
 	for p, at := range a.said {
@@ -126,6 +129,9 @@ func (a *actor) expire(ctx context.Context) {
 	}
 	a.mu.Unlock()
 }
+
+// easeFrom is from how many blocks on comparing them leaves memory behind that is worth giving back.
+const easeFrom = 10_000
 
 // liftRest is how soon after a sync another one lifts what is over: where blocks end one after the other each makes a server read
 // its configuration anew.

@@ -54,3 +54,37 @@ func holds(t *testing.T, wall block.Driver) int {
 	}
 	return len(list)
 }
+
+// TestEasesAfterMany: what comparing very many blocks took is given back each time, and of a few nothing is said.
+func TestEasesAfterMany(t *testing.T) {
+	now := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+	k, _ := keeper()
+	k.Clock = func() time.Time { return now }
+	eased := make(chan struct{}, 1)
+	opt := options(t)
+	opt.Clock, opt.Keeper, opt.Sync, opt.Metrics, opt.Tell, opt.Ease = k.Clock, k, time.Hour, &Metrics{}, func(any) {}, func() { eased <- struct{}{} }
+	a := newActor(&opt, nil)
+	for _, many := range []int{1, easeFrom} {
+		var list []block.Request
+		for i := range many {
+			addr := netip.AddrFrom4([4]byte{100, 64 | byte(i>>16), byte(i >> 8), byte(i)})
+			list = append(list, block.Request{Target: netip.PrefixFrom(addr, 32), Drivers: []string{"wall"}, For: 24 * time.Hour, By: connwarden.Origin{Kind: connwarden.ByOperator, Name: "root"}})
+		}
+		if _, err := k.Block(t.Context(), list...); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Hour)
+		a.expire(t.Context())
+		if many < easeFrom {
+			continue
+		}
+		select {
+		case <-eased:
+		case <-time.After(time.Minute):
+			t.Fatalf("nothing was given back after %d were compared", len(a.held.ends))
+		}
+	}
+	if len(eased) > 0 {
+		t.Error("given back more than once")
+	}
+}

@@ -70,8 +70,8 @@ type Options struct {
 	Metrics *Metrics
 	// Tell is given the messages, *Start first and *End last, from one goroutine at a time. It must not keep them.
 	Tell func(message any)
-	// Ease, if not nil, is called when much that was needed is needed no more: following has begun, what was before was read, or
-	// logs fell quiet.
+	// Ease, if not nil, is called when much that was needed is needed no more: following has begun, what was before was read,
+	// logs fell quiet, or very many blocks were compared; from any goroutine.
 	Ease func()
 	// Beat, if not nil, is called every second while all is well, and once with ready when following has begun.
 	Beat func(ready bool)
