@@ -60,6 +60,9 @@ func (r *running) options(ctx context.Context, p *Plan) (opt live.Options, k kee
 	if err != nil {
 		return opt, nil, err
 	}
+	for i := range set.Rules { // examples are asked of no daemon: 0.4 MB
+		set.Rules[i].Fires, set.Rules[i].Spares = "", ""
+	}
 	id := c.identity(p)
 	opt = live.Options{
 		Options: base.Options, Rules: set, Networks: id.Networks, Bots: id.Bots, Resolver: id.Resolver, Conns: len(r.args) == 0 && !c.flags.noConns,
