@@ -271,7 +271,7 @@ func (p *program) text(f *field, t *where.Term) (node, error) {
 		if v == "-" {
 			v = ""
 		}
-		lit := literal{text: strings.ToLower(v), leaf: n.leaf, mode: map[string]mode{"=": equals, "^=": begins, "$=": ends, "*=": holds}[t.Op]}
+		lit := literal{text: strings.ToLower(v), leaf: int32(n.leaf), mode: map[string]mode{"=": equals, "^=": begins, "$=": ends, "*=": holds}[t.Op]}
 		switch {
 		case v == "" && t.Op == "=":
 			made.empty = true
@@ -318,7 +318,7 @@ func (p *program) expression(f *field, leaf int, made *leaf, v string) error {
 			p.whole[f.slot] = append(p.whole[f.slot], n)
 		}
 		for _, s := range texts {
-			l := literal{text: s, leaf: leaf, mode: confirm, expr: n}
+			l := literal{text: s, leaf: int32(leaf), mode: confirm, expr: int32(n)}
 			if len(s) < gram {
 				made.short = append(made.short, l)
 			} else {

@@ -33,10 +33,10 @@ type place struct {
 // literal is one text and what it means when it is found.
 type literal struct {
 	text string
-	at   int // of the piece by which it is known
-	leaf int
+	at   int32 // of the piece by which it is known
+	leaf int32
+	expr int32 // of mode confirm: the expression that has the last word, in program.exprs
 	mode mode
-	expr int // of mode confirm: the expression that has the last word, in program.exprs
 }
 
 // mode says where in the text a literal must stand.
@@ -77,12 +77,12 @@ func newLiterals(list []literal, piece int) *literals {
 		for i := 0; i+piece <= len(l.text); i++ {
 			k := packed(l.text[i : i+piece])
 			if users[k] < least {
-				best, least, l.at = k, users[k], i
+				best, least, l.at = k, users[k], int32(i)
 			}
 		}
 		by[best] = append(by[best], l)
 	}
-	s := &literals{piece: piece, places: make([]place, 1<<bits.Len(uint(4*len(by)))), list: make([]literal, 0, len(list))}
+	s := &literals{piece: piece, places: make([]place, 1<<bits.Len(uint(2*len(by)))), list: make([]literal, 0, len(list))}
 	for k, some := range by {
 		h := gramHash(k)
 		s.filter[h>>6] |= 1 << (h & 63)
@@ -123,7 +123,7 @@ func (s *literals) find(text []byte, hit func(*literal)) {
 		list := s.of(k, h)
 		for j := range list {
 			l := &list[j]
-			if from := i - l.at; from >= 0 && l.stands(text, from) {
+			if from := i - int(l.at); from >= 0 && l.stands(text, from) {
 				hit(l)
 			}
 		}

@@ -20,7 +20,7 @@ func TestShortTexts(t *testing.T) {
 	for range 2000 {
 		var short, long []literal
 		for leaf := range 1 + random.IntN(8) {
-			l := literal{text: word(4), leaf: leaf, mode: mode(random.IntN(int(confirm) + 1))}
+			l := literal{text: word(4), leaf: int32(leaf), mode: mode(random.IntN(int(confirm) + 1))}
 			if len(l.text) < gram {
 				short = append(short, l)
 			} else {
@@ -32,7 +32,7 @@ func TestShortTexts(t *testing.T) {
 		for _, c := range text {
 			seen.add(c)
 		}
-		got := map[int]bool{}
+		got := map[int32]bool{}
 		hit := func(l *literal) { got[l.leaf] = true }
 		newShorts([]leaf{{short: short}}).find(text, &seen, hit)
 		newLiterals(long, gram).find(text, hit)

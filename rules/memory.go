@@ -253,7 +253,7 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 			set[l.leaf>>6] |= 1 << (l.leaf & 63)
 		} else if word, bit := l.expr>>6, uint64(1)<<(l.expr&63); asked[word]&bit == 0 {
 			asked[word] |= bit
-			try(l.expr)
+			try(int(l.expr))
 		}
 	}
 	m.p.literals[slot].find(text, hit)
