@@ -155,6 +155,9 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	command(t, exitUsage, t.TempDir(), "serve")
+	if got := command(t, exitUsage, t.TempDir(), "--state", "x", "run"); !strings.Contains(got, "options follow") {
+		t.Errorf("an option before the command: %s", got)
+	}
 	command(t, exitUsage, t.TempDir(), "token", "--may", "everything")
 	command(t, exitUsage, t.TempDir(), "token", "--for", "1s")
 	command(t, exitUsage, t.TempDir(), "revoke")

@@ -38,7 +38,7 @@ const help = `connwarden-hub is the engine of a fleet of connwardens: NATS with 
   connwarden-hub nodes [--json]                            which node leads, whether the others are there, how full it is
   connwarden-hub version
 
-  --state DIR   where everything is kept (default $CONNWARDEN_HUB_DIR, or /var/lib/connwarden-hub)
+  --state DIR   behind any of them: where everything is kept (default $CONNWARDEN_HUB_DIR, or /var/lib/connwarden-hub)
 
 Three nodes, which go on when one of them is lost, have the same keys.json in their state folders:
 
@@ -111,6 +111,9 @@ func (p *program) do(ctx context.Context, verb string, args []string) error {
 		fmt.Fprint(p.out, help)
 		return nil
 	default:
+		if strings.HasPrefix(verb, "-") {
+			return fmt.Errorf("%q stands before the command; options follow it, as in connwarden-hub run --state DIR: %w", verb, errUsage)
+		}
 		return fmt.Errorf("there is no command %q: %w", verb, errUsage)
 	}
 }
