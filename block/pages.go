@@ -60,45 +60,36 @@ func (k *Keeper) Each(ctx context.Context, each func(*Wish)) error {
 	})
 }
 
-// keysAtOnce is how many blocks the journal is asked for at once.
-const keysAtOnce = 256
-
 // Last returns the last that the journal knows of blocks: what stands there, whether wanted or not, or else what was.
-func (k *Keeper) Last(ctx context.Context, keys ...connwarden.BlockKey) ([]Wish, error) {
-	var list []Wish
-	for some := range slices.Chunk(keys, keysAtOnce) {
-		wanted := make(map[connwarden.BlockKey]bool, len(some))
-		for _, key := range some {
-			wanted[key] = true
+func (k *Keeper) Last(ctx context.Context, keys ...connwarden.BlockKey) (list []Wish, err error) {
+	wanted := make(map[connwarden.BlockKey]bool, len(keys))
+	for _, key := range keys {
+		wanted[key] = true
+	}
+	if len(wanted) == 0 { // of no target the journal would return all
+		return nil, nil
+	}
+	found, err := k.Journal.Wishes(ctx, targets(wanted)...)
+	for _, w := range found {
+		if wanted[w.BlockKey] {
+			list = append(list, w)
+			delete(wanted, w.BlockKey)
 		}
-		found, err := k.Journal.Wishes(ctx, targets(wanted)...)
-		if err != nil {
-			return list, err
-		}
-		for _, w := range found {
-			if wanted[w.BlockKey] {
-				list = append(list, w)
-				delete(wanted, w.BlockKey)
-			}
-		}
-		if len(wanted) == 0 {
-			continue
-		}
-		const most = 100 // more than there are drivers and scopes of a target
-		past, err := k.Journal.Pasts(ctx, targets(wanted), most)
-		if err != nil {
-			return list, err
-		}
-		for _, of := range past {
-			for _, p := range of { // the latest comes first
-				if wanted[p.BlockKey] {
-					list = append(list, Wish{Block: p.Block, State: StateLifted})
-					delete(wanted, p.BlockKey)
-				}
+	}
+	if err != nil || len(wanted) == 0 {
+		return list, err
+	}
+	const most = 100 // more than there are drivers and scopes of a target
+	past, err := k.Journal.Pasts(ctx, targets(wanted), most)
+	for _, of := range past {
+		for _, p := range of { // the latest comes first
+			if wanted[p.BlockKey] {
+				list = append(list, Wish{Block: p.Block, State: StateLifted})
+				delete(wanted, p.BlockKey)
 			}
 		}
 	}
-	return list, nil
+	return list, err
 }
 
 func targets(keys map[connwarden.BlockKey]bool) []netip.Prefix {

@@ -3,7 +3,6 @@ package fleet
 import (
 	"cmp"
 	"errors"
-
 	"net/netip"
 	"slices"
 	"strings"

@@ -20,7 +20,7 @@ const (
 type literals struct {
 	piece  int // gram or pair
 	filter [1024]uint64
-	places []place // open addressing by gramHash; a power of two of them
+	places []place // open addressing by pieceHash; a power of two of them
 	list   []literal
 }
 
@@ -50,7 +50,7 @@ const (
 	confirm // an expression has the last word
 )
 
-func gramHash(k uint32) uint32 { return k * 0x9e3779b1 >> 16 }
+func pieceHash(k uint32) uint32 { return k * 0x9e3779b1 >> 16 }
 
 // packed is a piece of two or three bytes as a number.
 func packed(piece string) (k uint32) {
@@ -84,7 +84,7 @@ func newLiterals(list []literal, piece int) *literals {
 	}
 	s := &literals{piece: piece, places: make([]place, 1<<bits.Len(uint(2*len(by)))), list: make([]literal, 0, len(list))}
 	for k, some := range by {
-		h := gramHash(k)
+		h := pieceHash(k)
 		s.filter[h>>6] |= 1 << (h & 63)
 		i := int(h) & (len(s.places) - 1)
 		for s.places[i].to > 0 {
@@ -116,7 +116,7 @@ func (s *literals) find(text []byte, hit func(*literal)) {
 	k, top := packed(string(text[:s.piece-1]))<<8, 8*(s.piece-1)
 	for i, c := range text[s.piece-1:] {
 		k = k>>8 | uint32(c)<<(top&31)
-		h := gramHash(k)
+		h := pieceHash(k)
 		if s.filter[h>>6&1023]&(1<<(h&63)) == 0 {
 			continue
 		}
