@@ -181,6 +181,9 @@ func (d *delta) fit(want []Entry, wishes []Wish, out *Outcome) []Entry {
 // what a person asked for is so afterwards, and those about which something is removed, since what was there may have
 // been in their place.
 func again(want []Entry, d *delta, c *Change) []Entry {
+	if len(d.add) == len(want) { // all are added
+		return nil
+	}
 	about := map[connwarden.Scope][]netip.Prefix{}
 	for _, s := range c.Wishes {
 		if s.After != nil && s.After.Driver == d.guard.Name() {
@@ -232,9 +235,9 @@ func (k *Keeper) region(ctx context.Context, c *Change, b *book) ([]Wish, error)
 		return nil, err
 	}
 	above := slices.Clone(targets)
-	for _, w := range list {
-		above = append(above, w.Target)
-		names[w.Driver] = true
+	for i := range list {
+		above = append(above, list[i].Target)
+		names[list[i].Driver] = true
 	}
 	for name := range names {
 		// A driver that does not open is told of by who needs it.
@@ -243,6 +246,9 @@ func (k *Keeper) region(ctx context.Context, c *Change, b *book) ([]Wish, error)
 				return k.Journal.Wishes(ctx)
 			}
 		}
+	}
+	if len(list) == 0 {
+		return nil, nil
 	}
 	if tops := coverOf(above); wider(tops, targets) {
 		return k.wishes(ctx, b, tops)
@@ -261,19 +267,29 @@ func wider(tops, targets []netip.Prefix) bool {
 
 // applied returns the wishes as a change leaves them and the names of the drivers whose wishes it is about.
 func applied(before []Wish, c *Change) (after []Wish, touched map[string]bool) {
-	swaps := make(map[connwarden.BlockKey]*Wish, len(c.Wishes))
 	touched = map[string]bool{}
 	after = make([]Wish, 0, len(before)+len(c.Wishes))
 	for _, s := range c.Wishes {
-		key := WishKey(s)
-		swaps[key] = s.After
-		touched[key.Driver] = true
+		touched[WishKey(s).Driver] = true
 	}
-	for _, w := range before {
+	if len(before) == 0 { // all is new
+		for _, s := range c.Wishes {
+			if s.After != nil {
+				after = append(after, *s.After)
+			}
+		}
+		return after, touched
+	}
+	swaps := make(map[connwarden.BlockKey]*Wish, len(c.Wishes))
+	for _, s := range c.Wishes {
+		swaps[WishKey(s)] = s.After
+	}
+	for i := range before {
+		w := &before[i]
 		now, swapped := swaps[w.BlockKey]
 		switch {
 		case !swapped:
-			after = append(after, w)
+			after = append(after, *w)
 		case now != nil:
 			after = append(after, *now)
 		}
@@ -300,9 +316,12 @@ func swapAllow(list []Allow, s Swap[Allow]) []Allow {
 // drivers are the names that wishes speak of, in order.
 func drivers(lists ...[]Wish) []string {
 	names := map[string]bool{}
+	last := "" // most are of one
 	for _, list := range lists {
-		for _, w := range list {
-			names[w.Driver] = true
+		for i := range list {
+			if name := list[i].Driver; name != last {
+				names[name], last = true, name
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(names))

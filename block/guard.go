@@ -27,8 +27,8 @@ type Spare struct {
 // Limits are what the guard refuses beside those that are spared by name. The zero value has the defaults.
 type Limits struct {
 	// Exempt, if not nil, says why a prefix must not be blocked: proved crawlers, the ranges of CDNs and proxies. It
-	// returns nothing for a prefix that shares no address with them, and always says the same. It must be fast: a restore
-	// asks it for each entry.
+	// returns nothing for a prefix that shares no address with them, and always says the same. It must be fast: an act asks it three times
+	// about each entry, when that is asked for, when it is wanted and when it is handed over.
 	Exempt           func(netip.Prefix) string
 	Widest4, Widest6 int // lengths; 0: Widest4 and Widest6
 	PerMinute        int // 0: PerMinute
@@ -42,7 +42,6 @@ type Rules struct {
 	spared  cover // of spares
 	allowed cover
 	allows  []Allow
-	asked   map[netip.Prefix]string // of Exempt
 
 	minute time.Time // when the minute that is counted began
 	count  int
@@ -105,7 +104,8 @@ func (r *Rules) allow(list []Allow) {
 // operator who insists is refused only what would cut the machine off from itself. Of a target that is allowed in
 // part, the rest is asked about.
 func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
-	if len(r.always.overlapping(target)) > 0 {
+	spared := len(r.spared.overlapping(target)) > 0 // of whom some always are
+	if spared && len(r.always.overlapping(target)) > 0 {
 		return r.reason(target, true) + "; this cannot be forced"
 	}
 	if forced {
@@ -120,14 +120,14 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 	}
 	allowed := r.allowed.overlapping(target)
 	if len(allowed) == 0 {
-		return r.part(target)
+		return r.part(target, spared)
 	}
 	parts := Subtract(target, allowed)
 	if len(parts) == 0 {
 		return r.allowance(target)
 	}
 	for _, p := range parts {
-		if why := r.part(p); why != "" {
+		if why := r.part(p, len(r.spared.overlapping(p)) > 0); why != "" {
 			return why
 		}
 	}
@@ -135,41 +135,15 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 }
 
 // part says why a target must not be blocked of which nothing is allowed.
-func (r *Rules) part(p netip.Prefix) string {
-	if len(r.spared.overlapping(p)) > 0 {
+func (r *Rules) part(p netip.Prefix, spared bool) string {
+	switch {
+	case spared:
 		return r.reason(p, false)
-	}
-	return r.exempt(p)
-}
-
-// maxAsked bounds how many answers of Exempt are remembered: those of one act that is not the largest.
-const maxAsked = 5000
-
-// begin forgets what Exempt said, if the act that begins might find no room for its own questions.
-func (r *Rules) begin() {
-	if len(r.asked) > maxAsked/8 {
-		clear(r.asked)
-	}
-}
-
-// exempt asks Exempt once about each prefix of an act, which checks each twice and more: when it is asked for, when it is wanted
-// and when it is handed over.
-func (r *Rules) exempt(p netip.Prefix) string {
-	if r.limits.Exempt == nil {
+	case r.limits.Exempt != nil:
+		return r.limits.Exempt(p)
+	default:
 		return ""
 	}
-	why, known := r.asked[p]
-	if !known {
-		if r.asked == nil {
-			r.asked = map[netip.Prefix]string{}
-		}
-		if len(r.asked) >= maxAsked {
-			clear(r.asked)
-		}
-		why = r.limits.Exempt(p)
-		r.asked[p] = why
-	}
-	return why
 }
 
 // allowance names the entry of the allow list that covers a target, or the first that covers some of it.
@@ -192,12 +166,12 @@ func (r *Rules) allowance(target netip.Prefix) string {
 
 // carve appends the parts of an entry that may be blocked: an exception inside a range splits it.
 func (r *Rules) carve(out []Entry, e Entry) []Entry {
+	if (e.Forced || len(r.allowed.overlapping(e.Target)) == 0) && r.Check(e.Target, e.Forced) == "" {
+		return append(out, e)
+	}
 	except := r.always.overlapping(e.Target)
 	if !e.Forced {
 		except = slices.Concat(except, r.spared.overlapping(e.Target), r.allowed.overlapping(e.Target))
-	}
-	if len(except) == 0 && r.Check(e.Target, e.Forced) == "" {
-		return append(out, e)
 	}
 	for _, p := range Subtract(e.Target, except) {
 		if r.Check(p, e.Forced) == "" {

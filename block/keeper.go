@@ -151,7 +151,6 @@ func (b *book) outcome() *Outcome { return &Outcome{Problems: b.told} }
 
 func (k *Keeper) open(ctx context.Context) (b book, err error) {
 	b.now = k.now()
-	k.Rules.begin()
 	if age := b.now.Sub(k.asked); k.Facts != nil && (k.asked.IsZero() || age < 0 || age >= factsAge) {
 		k.asked = b.now
 		spares, problems := k.Facts()
@@ -186,9 +185,9 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 		return nil, err
 	}
 	targets := make([]netip.Prefix, len(requests))
-	for i, r := range requests {
-		if targets[i] = r.Target; r.By.Kind != connwarden.ByOperator {
-			targets[i] = Automatic(r.Target)
+	for i := range requests {
+		if targets[i] = requests[i].Target; requests[i].By.Kind != connwarden.ByOperator {
+			targets[i] = Automatic(targets[i])
 		}
 	}
 	held, err := k.held(ctx, &b, targets)
@@ -202,6 +201,7 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 	c := &Change{At: b.now, Verb: "block", Wishes: make([]Swap[Wish], 0, len(requests))}
 	out.Blocks = slices.Grow(out.Blocks, len(requests))
 	done := make(map[connwarden.BlockKey]bool, len(requests))
+	wishes := make([]Wish, 0, len(requests)) // together: one by one they are much work for the collector
 	for i := range requests {
 		r := &requests[i]
 		c.By = r.By
@@ -221,21 +221,23 @@ func (k *Keeper) Block(ctx context.Context, requests ...Request) (*Outcome, erro
 			if err != nil {
 				return nil, err
 			}
-			w := r.wish(name, held, b.now)
+			wishes = append(wishes, r.wish(name, held, b.now))
+			w := &wishes[len(wishes)-1]
 			if done[w.BlockKey] {
 				continue
 			}
 			done[w.BlockKey] = true
-			if why := k.cannot(g, &w); why != "" {
+			if why := k.cannot(g, w); why != "" {
 				out.refuseFor(ReasonDriver, r.Target, "%s: %s", name, why)
 				continue
 			}
-			s := Swap[Wish]{After: &w}
-			if old, ok := held[w.BlockKey]; ok {
+			s := Swap[Wish]{After: w}
+			if _, ok := held[w.BlockKey]; ok {
+				old := held[w.BlockKey]
 				s.Before = &old
 			}
 			c.Wishes = append(c.Wishes, s)
-			out.Blocks = append(out.Blocks, w)
+			out.Blocks = append(out.Blocks, *w)
 		}
 	}
 	if len(c.Wishes) == 0 {
@@ -255,8 +257,8 @@ func (k *Keeper) held(ctx context.Context, b *book, targets []netip.Prefix) (map
 	}
 	b.about, b.near = coverOf(targets), list
 	held := make(map[connwarden.BlockKey]Wish, len(list))
-	for _, w := range list {
-		held[w.BlockKey] = w
+	for i := range list {
+		held[list[i].BlockKey] = list[i]
 	}
 	return held, nil
 }

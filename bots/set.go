@@ -20,6 +20,7 @@ import (
 // Set is the published ranges in force. It never changes and may be read by any number of goroutines.
 type Set struct {
 	lists map[string]*list
+	all   *nets.Set // of every list
 }
 
 type list struct {
@@ -70,6 +71,7 @@ func listNames() []string {
 // force and is told as a problem. An empty dir is that of nobody: all is as shipped.
 func Load(dir string) (*Set, []connwarden.Problem) {
 	s := &Set{lists: shipped()}
+	defer s.unite()
 	var problems []connwarden.Problem
 	if dir == "" {
 		return s, nil
@@ -95,6 +97,15 @@ func Load(dir string) (*Set, []connwarden.Problem) {
 		}
 	}
 	return s, problems
+}
+
+// unite joins the ranges of all lists.
+func (s *Set) unite() {
+	sets := make([]*nets.Set, 0, len(s.lists))
+	for _, l := range s.lists {
+		sets = append(sets, l.ranges)
+	}
+	s.all = nets.Union(sets...)
 }
 
 // shipped unpacks the ranges that are compiled in.
@@ -247,9 +258,12 @@ func (s *Set) ByRange(q Question) Answer {
 	return Answer{Question: q, Proof: connwarden.ProofImpostor, How: none}
 }
 
-// At tells whose published ranges hold the address, whatever its agent says. It asks every list, which takes some
-// microseconds.
+// At tells whose published ranges hold the address, whatever its agent says. That most are in none takes a binary search; of one that
+// is in some it asks every list, which takes some microseconds.
 func (s *Set) At(a netip.Addr) (connwarden.Bot, bool) {
+	if !s.all.Contains(a) {
+		return connwarden.Bot{}, false
+	}
 	for i := range crawlers {
 		for _, name := range crawlers[i].lists {
 			if l := s.lists[name]; l != nil && l.ranges.Contains(a) {

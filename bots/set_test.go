@@ -185,6 +185,12 @@ func TestLoad(t *testing.T) {
 		if a := s.ByRange(Question{Addr: netip.MustParseAddr(addr), Bot: bot}); a.Proof != connwarden.ProofVerified {
 			t.Errorf("%s as %s: %+v", addr, bot, a)
 		}
+		if at, ok := s.At(netip.MustParseAddr(addr)); !ok || at.Name != bot {
+			t.Errorf("at %s: %+v, want %s", addr, at, bot)
+		}
+	}
+	if at, ok := s.At(netip.MustParseAddr("66.249.66.1")); ok {
+		t.Errorf("at an address that only the shipped list holds: %+v", at)
 	}
 	if a := s.ByRange(Question{Addr: netip.MustParseAddr("66.249.66.1"), Bot: "Googlebot", ASN: 15169}); a.Proof != connwarden.ProofUnproven || !strings.Contains(a.How, "2026-11-20") {
 		t.Errorf("an address that only the shipped list holds, in Google's network: %+v", a)
