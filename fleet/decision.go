@@ -50,9 +50,20 @@ type Key struct {
 }
 
 // Subject is where the key's value is written. Addresses are hexadecimal: neither dots nor colons may stand in a token.
-func (k *Key) Subject() string {
-	a := k.Target.Addr().AsSlice()
-	return decisionsPrefix + k.Group + "." + k.Host + "." + k.Kind.String() + "." + hex.EncodeToString(a) + "-" + strconv.Itoa(k.Target.Bits()) + "." + scopeWord(k.Scope)
+func (k *Key) Subject() string { return string(k.appendTo(nil)) }
+
+func (k *Key) appendTo(b []byte) []byte {
+	for _, word := range [...]string{decisionsPrefix, k.Group, ".", k.Host, ".", k.Kind.String(), "."} {
+		b = append(b, word...)
+	}
+	a := k.Target.Addr().As16()
+	part := a[:]
+	if k.Target.Addr().Is4() {
+		part = a[12:]
+	}
+	b = append(hex.AppendEncode(b, part), '-')
+	b = append(strconv.AppendInt(b, int64(k.Target.Bits()), 10), '.')
+	return append(b, scopeWord(k.Scope)...)
 }
 
 // Shareable tells whether a scope means the same on another host: a folder does not.
@@ -115,15 +126,20 @@ var errGone = errors.New("the host is gone")
 // parseKey reads a subject. Each key has one spelling: what is written otherwise is refused.
 func parseKey(subject string) (k Key, err error) {
 	rest, ok := strings.CutPrefix(subject, decisionsPrefix)
-	words := strings.SplitN(rest, ".", 6)
-	if !ok || len(words) < 3 || !isWord(words[0]) || !isWord(words[1]) {
+	var words [5]string
+	n := 0
+	for more := ok; more && n < len(words); n++ {
+		words[n], rest, more = strings.Cut(rest, ".")
+		ok = !more // or there are more than five
+	}
+	if n < 3 || !isWord(words[0]) || !isWord(words[1]) {
 		return k, errors.New("it is no key of a decision")
 	}
 	k.Group, k.Host = words[0], words[1]
-	if len(words) == 3 && words[2] == "gone" {
+	if n == 3 && words[2] == "gone" {
 		return k, errGone
 	}
-	if len(words) != 5 {
+	if n != 5 || !ok {
 		return k, errors.New("it is no key of a decision")
 	}
 	if k.Kind, ok = ParseKind(words[2]); !ok {
@@ -135,7 +151,8 @@ func parseKey(subject string) (k Key, err error) {
 	if k.Scope, err = parseScope(words[4]); err != nil {
 		return k, err
 	}
-	if k.Subject() != subject {
+	var own [512]byte
+	if string(k.appendTo(own[:0])) != subject {
 		return k, errors.New("its key is spelled oddly")
 	}
 	return k, nil
@@ -152,18 +169,6 @@ type Decision struct {
 	Score int // of the verdict; an operator's is 100
 	By    connwarden.Origin
 	Why   string // hostile text may stand in it
-}
-
-// version is that of the value. A later one that others can still read keeps the number and adds fields.
-const version = 1
-
-type value struct {
-	Version int    `json:"v"`
-	For     int64  `json:"for"`             // seconds
-	Until   int64  `json:"until,omitempty"` // Unix milliseconds
-	Score   int    `json:"score"`
-	By      string `json:"by"`
-	Why     string `json:"why,omitempty"`
 }
 
 const (
@@ -185,8 +190,8 @@ func (d *Decision) decode(b []byte) error {
 	if len(b) > MaxDecision {
 		return fmt.Errorf("its value has more than %d bytes", MaxDecision)
 	}
-	var v value
-	if err := json.Unmarshal(b, &v); err != nil {
+	v, err := readValue(b)
+	if err != nil {
 		return errors.New("its value is no JSON of ours")
 	}
 	switch {

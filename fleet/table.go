@@ -184,8 +184,8 @@ func (t *table) hear(m *news, ahead time.Duration, now time.Time) {
 		}
 		return
 	}
-	n := t.peer(&k)
-	t.drop(k.place(), n) // what stood there is no more
+	n, where := t.peer(&k), k.place()
+	t.drop(where, n) // what stood there is no more
 	p := t.peers.at(n)
 	if minute := m.time.Unix() / 60; minute != p.minute {
 		p.minute, p.count = minute, 0
@@ -204,12 +204,12 @@ func (t *table) hear(m *news, ahead time.Duration, now time.Time) {
 	if !end.After(now) {
 		return
 	}
-	if why := t.unwanted(p, d); why != "" {
+	if why := t.unwanted(p, d, where); why != "" {
 		t.dropped++
 		t.tell(Refusal{k.Kind, k.Target, k.Host, why})
 		return
 	}
-	t.put(n, d, end)
+	t.put(n, d, where, end)
 }
 
 func (t *table) poison(subject string, err error) {
@@ -218,8 +218,7 @@ func (t *table) poison(subject string, err error) {
 }
 
 // put notes what a host decided.
-func (t *table) put(from uint32, d *Decision, end time.Time) {
-	where := d.place()
+func (t *table) put(from uint32, d *Decision, where place, end time.Time) {
 	c := claim{from, t.sayings.add(said{d.Why, unique.Make(d.By), uint8(d.Score)}), inSeconds(end)}
 	s := t.places[where]
 	if s.from != 0 {

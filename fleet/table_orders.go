@@ -126,6 +126,9 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 		case !ready && (s.held != 0 || ok && t.spared(where)):
 			t.late = true
 		case ok:
+			if list == nil {
+				list = make([]Order, 0, min(most, 1+len(t.due)))
+			}
 			list = append(list, t.order(where, c))
 		case s.held != 0 && where.kind == KindBlock && s.held <= inSeconds(now):
 			t.hold(where, 0) // the keeper ends it

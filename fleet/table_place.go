@@ -24,8 +24,15 @@ func (k *Key) place() place { return placeOf(k.Kind, k.Target, k.Scope) }
 func (o *Order) place() place { return placeOf(o.Kind, o.Target, o.Scope) }
 
 func placeOf(kind Kind, target netip.Prefix, scope connwarden.Scope) place {
-	return place{target.Addr().As16(), uint8(target.Bits()), kind, unique.Make(scope)}
+	handle := allScope
+	if scope != allScope.Value() {
+		handle = unique.Make(scope)
+	}
+	return place{target.Addr().As16(), uint8(target.Bits()), kind, handle}
 }
+
+// allScope is that of most decisions.
+var allScope = unique.Make(connwarden.Scope{})
 
 func (p *place) target() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(p.addr).Unmap(), int(p.bits))

@@ -33,8 +33,8 @@ const (
 	maxPlaces = 200_000
 )
 
-// unwanted says why the policy leaves a decision out; nothing if it does not.
-func (t *table) unwanted(p *peer, d *Decision) string {
+// unwanted says why the policy leaves a decision about a place out; nothing if it does not.
+func (t *table) unwanted(p *peer, d *Decision, where place) string {
 	widest := t.policy.Widest6
 	if d.Target.Addr().Is4() {
 		widest = t.policy.Widest4
@@ -52,9 +52,9 @@ func (t *table) unwanted(p *peer, d *Decision) string {
 		return fmt.Sprintf("more than %d decisions of one host in a minute", t.policy.PerMinute)
 	case p.claims >= t.policy.Most:
 		return fmt.Sprintf("more than %d decisions of one host", t.policy.Most)
-	case t.known >= maxPlaces && t.places[d.place()].from == 0:
+	case t.known >= maxPlaces && t.places[where].from == 0:
 		return fmt.Sprintf("more than %d decisions of the fleet", maxPlaces)
-	case d.Kind == KindPardon && len(t.pardons) >= maxPardons && t.places[d.place()].from == 0:
+	case d.Kind == KindPardon && len(t.pardons) >= maxPardons && t.places[where].from == 0:
 		return fmt.Sprintf("more than %d pardons of the fleet", maxPardons)
 	}
 	return ""
