@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -301,6 +302,38 @@ func TestFullDisk(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Errorf("%d wishes, %v; want the one from before", len(all), err)
 	}
+}
+
+// A change that only adds is written as any other is: what is read of both is the same.
+func FuzzEncodeNew(f *testing.F) {
+	f.Add("guesses passwords", "", "nft", "host1", int64(1795394575642), int64(0), false)
+	f.Add("\x1b \"'<script>\\ \xff é", `[{"rule":"x"}]`, "", "", int64(0), int64(7), true)
+	f.Fuzz(func(t *testing.T, why, evidence, driver, by string, until, restores int64, forced bool) {
+		list := make([]block.Wish, 3)
+		c := &block.Change{}
+		for i := range list {
+			w := &list[i]
+			w.Target, w.Driver, w.Since, w.Why, w.Evidence, w.Forced, w.Revision, w.Restores = netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32), driver, time.UnixMilli(until/2).UTC(), why, evidence, forced, 9, restores
+			w.By = connwarden.Origin{Kind: connwarden.OriginKind(i), Name: by}
+			if i > 0 {
+				w.Scope, w.Until, w.Confirm, w.Then = connwarden.Ports(22, 80), time.UnixMilli(until).UTC(), time.UnixMilli(restores).UTC(), time.UnixMilli(until+1).UTC()
+			}
+			c.Wishes = append(c.Wishes, block.Swap[block.Wish]{After: w})
+		}
+		want, err := store.EncodeAny(c)
+		got, ok := store.EncodeNew(c)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		var a, b block.Change
+		if err := errors.Join(store.Decode(want, &a), store.Decode(got, &b)); err != nil || !reflect.DeepEqual(a, b) {
+			t.Errorf("%s is %+v, and %s is %+v, %v", want, a, got, b, err)
+		}
+		c.Wishes[1].Before = &list[0]
+		if _, ok := store.EncodeNew(c); ok {
+			t.Error("what was replaced is left out")
+		}
+	})
 }
 
 // BenchmarkWishes reads 50,000 wishes, and those about one target among them.
