@@ -59,10 +59,7 @@ func (c *command) fill(d *report.Blocks, w *warden, out *block.Outcome, names []
 
 // add puts a block into rows, joined with the one before if only the driver differs.
 func add(rows *[]report.Block, h block.Held, counts bool) {
-	row := report.Block{
-		Target: h.Target.String(), Scope: report.Clean(h.Scope.String()), Drivers: []string{h.Driver}, Since: report.When(h.Since), Until: report.When(h.Until),
-		By: h.By.Kind.String(), Who: report.Clean(h.By.Name), Why: report.Clean(h.Why), State: state(&h), Forced: h.Forced, Confirm: report.When(h.Confirm), Change: h.Revision,
-	}
+	row := blockRow(&h.Wish, state(&h))
 	if counts {
 		row.Hits = &report.Hits{Packets: h.Hits.Packets, Bytes: h.Hits.Bytes}
 	}
@@ -81,6 +78,14 @@ func add(rows *[]report.Block, h block.Held, counts bool) {
 		}
 	}
 	*rows = append(*rows, row)
+}
+
+// blockRow is what is shown of a block.
+func blockRow(w *block.Wish, state string) report.Block {
+	return report.Block{
+		Target: w.Target.String(), Scope: report.Clean(w.Scope.String()), Drivers: []string{w.Driver}, Since: report.When(w.Since), Until: report.When(w.Until),
+		By: w.By.Kind.String(), Who: report.Clean(w.By.Name), Why: report.Clean(w.Why), State: state, Forced: w.Forced, Confirm: report.When(w.Confirm), Change: w.Revision,
+	}
 }
 
 func state(h *block.Held) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -84,6 +85,9 @@ func logged(log *slog.Logger, m any) {
 	case *live.Verdict:
 		log.Debug("verdict", "subject", m.Addr, "verdict", m.Verdict, "score", m.Score, "acted_upon", m.Proved, "held", m.Held)
 	case *live.Block:
+		if !log.Enabled(context.Background(), slog.LevelDebug) { // of these there may be 100,000 at once
+			return
+		}
 		log.Debug(m.Type, "target", m.Target, "drivers", m.Drivers, "why", m.Why)
 	case *live.Problem:
 		if m.Alarm {

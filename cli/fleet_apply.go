@@ -11,7 +11,6 @@ import (
 	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/fleet"
 	"github.com/connwarden/connwarden/live"
-	"github.com/connwarden/connwarden/report"
 )
 
 // Apply implements fleet.Host: all goes through the keeper, whose guard refuses what must not be blocked here.
@@ -198,16 +197,9 @@ const tellBeside = 1000
 
 func (m *member) tellOf(out *block.Outcome, now time.Time) {
 	for i := range out.Blocks {
-		m.tell(&live.Block{Head: live.Head{Type: "block", Time: now}, Block: fleetRow(&out.Blocks[i], out.Blocks[i].State.String()), Undo: "connwarden unblock " + block.Show(out.Blocks[i].Target), More: i < len(out.Blocks)-1})
+		m.tell(&live.Block{Head: live.Head{Type: "block", Time: now}, Block: blockRow(&out.Blocks[i], out.Blocks[i].State.String()), Undo: "connwarden unblock " + block.Show(out.Blocks[i].Target), More: i < len(out.Blocks)-1})
 	}
 	for i := range out.Lifted {
-		m.tell(&live.Block{Head: live.Head{Type: "unblock", Time: now}, Block: fleetRow(&out.Lifted[i], block.StateLifted.String()), More: i < len(out.Lifted)-1})
+		m.tell(&live.Block{Head: live.Head{Type: "unblock", Time: now}, Block: blockRow(&out.Lifted[i], block.StateLifted.String()), More: i < len(out.Lifted)-1})
 	}
-}
-
-func fleetRow(w *block.Wish, state string) report.Block {
-	var rows []report.Block
-	add(&rows, block.Held{Wish: *w}, false)
-	rows[0].State = state
-	return rows[0]
 }

@@ -268,6 +268,7 @@ func BenchmarkJoin(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		m := newMember(b)
+		m.keep(b.Context(), joinPages)
 		orders := make([]fleet.Order, all)
 		for i := range orders {
 			at := i * 2654435761 % (1 << 22) // each once, in no order

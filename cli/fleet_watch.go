@@ -155,6 +155,16 @@ const fleetMemory = 64 << 20
 // time.
 const joinGC = 66
 
+// joinPages are how many KB of the journal are kept meanwhile: all pages of one batch.
+const joinPages = 2048
+
+// keep has more of the journal kept in memory, or as little as ever.
+func (m *member) keep(ctx context.Context, kb int) {
+	if err := m.keeper.w.store.Keep(ctx, kb); err != nil && ctx.Err() == nil {
+		m.problem(connwarden.Problem{What: "fleet", Why: err.Error()})
+	}
+}
+
 // asMember shares until the host leaves.
 func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet.Identity, tell func(any), problem func(connwarden.Problem), woken chan struct{}, nudges <-chan struct{}) error {
 	ctx, stop := context.WithCancel(ctx)
@@ -162,14 +172,15 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 	debug.SetMemoryLimit(softMemory + fleetMemory)
 	defer debug.SetMemoryLimit(softMemory)
 	debug.SetGCPercent(joinGC)
-	rest := func() {
-		debug.SetGCPercent(watchGC)
-		runtime.GC() // or what waited to be used again would stay until the next but one
-		ease()
-	}
 	defer debug.SetGCPercent(watchGC)
 	walls := c.firewalls(p)
 	m := &member{id: id, share: p.Fleet.Share, tell: tell, clock: c.env.Now}
+	rest := func() {
+		debug.SetGCPercent(watchGC)
+		m.keep(ctx, 0)
+		runtime.GC() // or what waited to be used again would stay until the next but one
+		ease()
+	}
 	if p.Daemon.Socket != "" {
 		m.daemon = wire.NewClient(p.Daemon.Socket)
 		defer m.daemon.Close()
@@ -191,6 +202,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 	}
 	defer m.keeper.close()
 	defer m.telling.Wait()
+	m.keep(ctx, joinPages)
 	spareHubs(ctx, m.keeper.w.keeper, id)
 	go func() { // nudges reach the agent, and tell when the host left
 		tick := time.NewTicker(lookAgain)

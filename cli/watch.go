@@ -166,8 +166,14 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 }
 
 // message writes one message of the pipeline.
-func (c *command) message(w io.Writer, m any) error {
+func (c *command) message(w *bufio.Writer, m any) error {
 	if c.flags.json {
+		if b, ok := m.(*live.Block); ok {
+			if line, ok := blockLine(w.AvailableBuffer(), b); ok {
+				_, err := w.Write(line)
+				return err
+			}
+		}
 		return report.JSON(w, m)
 	}
 	line := ""

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -121,6 +122,13 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Keep has as much of the database kept in memory, in KB, as much work is about to need; with 0 as little as at first, and what is more
+// is given back.
+func (s *Store) Keep(ctx context.Context, kb int) error {
+	_, err := s.db.ExecContext(ctx, fmt.Sprintf("PRAGMA cache_size = -%d; PRAGMA shrink_memory", cmp.Or(kb, pages)))
+	return s.wrap("tune", err)
 }
 
 // Close moves the write-ahead log into the database, which waits for the disk. A process that is in a hurry may end
