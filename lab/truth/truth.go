@@ -48,7 +48,7 @@ type Kind struct {
 func Kinds() []Kind {
 	var all []Kind
 	for _, list := range [][]Kind{
-		bruteKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds, toolKinds,
+		bruteKinds, rapidKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds, toolKinds,
 		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, meanwhileKinds, strayKinds, crawlerKinds, shellFriends, mailFriends, fileFriends,
 	} {
 		all = append(all, list...)
