@@ -15,3 +15,18 @@ func (s *Store) Limit(t testing.TB) {
 		t.Fatal(err)
 	}
 }
+
+// SettleWhole has changes of any size settled as a whole.
+func SettleWhole(t testing.TB) {
+	from := freshFrom
+	freshFrom = 1
+	t.Cleanup(func() { freshFrom = from })
+}
+
+// Marks is how many changes are settled as a whole.
+func (s *Store) Marks(t testing.TB) (n int) {
+	if err := s.db.QueryRow("SELECT count(*) FROM settled").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -174,7 +174,7 @@ const bury = `INSERT INTO past (` + pastColumns + `)
 
 // Record brings a change about.
 func (s *Store) Record(ctx context.Context, c *block.Change) error {
-	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, "INSERT INTO change (at, origin, verb, undoes, undone, swaps) VALUES (?, ?, ?, ?, 0, '')",
 			milli(c.At), c.By.String(), c.Verb, c.Undoes)
 		if err != nil {
@@ -200,7 +200,11 @@ func (s *Store) Record(ctx context.Context, c *block.Change) error {
 			_, err = tx.ExecContext(ctx, "UPDATE change SET undone = ? WHERE number = ?", c.Number, c.Undoes)
 		}
 		return err
-	}))
+	})
+	if err == nil {
+		s.fresh.Store(freshOf(c))
+	}
+	return s.wrap("write", err)
 }
 
 // rowsAtOnce is how many wishes one statement writes: more are hardly faster.
@@ -400,51 +404,6 @@ func (s *Store) Changes(ctx context.Context, most int) ([]block.Change, error) {
 	return list, s.wrap("read", err)
 }
 
-// Settle marks what a driver holds.
-func (s *Store) Settle(ctx context.Context, st block.Settlement) error {
-	now := milli(st.Now)
-	ours, args := " WHERE driver = ?", []any{st.Driver}
-	if st.Number != 0 {
-		ours, args = ours+" AND revision = ?", append(args, st.Number)
-	}
-	const gone = " AND (state = 2 OR until <> 0 AND until <= ?)"
-	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
-		set, err := affected(tx.ExecContext(ctx, "UPDATE wish SET state = 1"+ours+" AND state = 0 AND (until = 0 OR until > ?)", append(slices.Clone(args), now)...))
-		if err != nil {
-			return err
-		}
-		var all int64 // counted in the index alone: as a rule a change adds blocks, and no row need be looked at for what is gone
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM wish"+ours, args...).Scan(&all); err != nil {
-			return err
-		}
-		if set < all {
-			n, err := affected(tx.ExecContext(ctx, bury+ours+gone, append(append([]any{now, now}, args...), now)...))
-			if err == nil && n > 0 {
-				_, err = tx.ExecContext(ctx, "DELETE FROM wish"+ours+gone, append(slices.Clone(args), now)...)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		for _, k := range st.Open {
-			_, err := tx.ExecContext(ctx, "UPDATE wish SET state = 0"+ours+" AND first = ? AND bits = ? AND scope = ?",
-				append(slices.Clone(args), first(k.Target.Addr()), k.Target.Bits(), k.Scope.String())...)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
-
-// affected is how many rows a statement changed.
-func affected(r sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
 // Prune forgets. Numbers of changes never come again.
 func (s *Store) Prune(ctx context.Context, before, now time.Time) error {
 	return s.wrap("write", s.transact(ctx, func(tx *sql.Tx) error {
@@ -460,6 +419,7 @@ func (s *Store) Prune(ctx context.Context, before, now time.Time) error {
 				return err
 			}
 		}
-		return nil
+		_, err := tx.ExecContext(ctx, "DELETE FROM settled WHERE NOT EXISTS (SELECT 1 FROM wish WHERE wish.driver = settled.driver AND wish.revision = settled.revision)")
+		return err
 	}))
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	// allWishes is the beginning of every question for wishes.
-	allWishes = "SELECT " + wishColumns + " FROM "
+	allWishes = "SELECT " + wishRead + " FROM "
 	// asks is how many prefixes one statement asks for.
 	asks = 256
 	// lengths are those of the ranges among the wishes, each found from the one before.

@@ -51,11 +51,14 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// wishColumns are what a wish is read of, in the order of scanWish.
-const wishColumns = "first, bits, scope, driver, since, until, origin, why, forced, revision, state, evidence, confirm, later, restores"
-
-// wishOutline are the same without the long ones.
-const wishOutline = "first, bits, scope, driver, since, until, origin, '', forced, revision, state, '', confirm, later, restores"
+const (
+	// wishColumns are those of a wish, in the order of wishValues.
+	wishColumns = "first, bits, scope, driver, since, until, origin, why, forced, revision, state, evidence, confirm, later, restores"
+	// wishRead are what a wish is read of, in the order of scanWish; wishOutline are the same without the long ones.
+	wishRead    = "first, bits, scope, driver, since, until, origin, why, forced, revision, " + stateRead + ", evidence, confirm, later, restores"
+	wishOutline = "first, bits, scope, driver, since, until, origin, '', forced, revision, " + stateRead + ", '', confirm, later, restores"
+	stateRead   = "CASE WHEN state = 0 AND " + marked + " THEN 1 ELSE state END"
+)
 
 type scanner interface{ Scan(...any) error }
 

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite" // registers the driver as well
@@ -40,8 +41,9 @@ var migrations embed.FS
 
 // Store is a database. It is a block.Journal.
 type Store struct {
-	name string
-	db   *sql.DB
+	name  string
+	db    *sql.DB
+	fresh atomic.Pointer[fresh] // what was recorded last, if it is such; nil: it is not
 }
 
 var _ block.Journal = (*Store)(nil)

@@ -166,6 +166,101 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// TestSettledWhole compares a journal that settles changes as a whole with the model, which does not.
+func TestSettledWhole(t *testing.T) {
+	store.SettleWhole(t)
+	t.Run("contract", TestJournal)
+	s, model := open(t, t.TempDir()), &block.MemoryJournal{}
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	both := func(act func(j block.Journal) error) {
+		t.Helper()
+		if err := errors.Join(act(s), act(model)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Wishes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := model.Wishes(t.Context()); !slices.Equal(got, want) {
+			t.Fatalf("it has %+v, want %+v", got, want)
+		}
+		page, err := s.Page(t.Context(), "fw", block.EntryKey{}, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := model.Page(t.Context(), "fw", block.EntryKey{}, 1000); !slices.Equal(page, want) {
+			t.Fatalf("its page is %+v, want %+v", page, want)
+		}
+	}
+	wish := func(i int, driver string, ends time.Duration) block.Swap[block.Wish] {
+		w := &block.Wish{}
+		w.BlockKey = connwarden.BlockKey{Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 32), Driver: driver}
+		if w.Since = at; ends != 0 {
+			w.Until = at.Add(ends)
+		}
+		return block.Swap[block.Wish]{After: w}
+	}
+	number := int64(0)
+	record := func(list func() []block.Swap[block.Wish]) {
+		t.Helper()
+		both(func(j block.Journal) error {
+			c := &block.Change{At: at, Verb: "block", Wishes: list()}
+			err := j.Record(t.Context(), c)
+			number = c.Number
+			return err
+		})
+	}
+	settle := func(st block.Settlement) {
+		t.Helper()
+		st.Driver, st.Now = "fw", at
+		both(func(j block.Journal) error { return j.Settle(t.Context(), st) })
+	}
+	marks := func(want int) {
+		t.Helper()
+		if n := s.Marks(t); n != want {
+			t.Errorf("%d changes are settled as a whole, want %d", n, want)
+		}
+	}
+	many := func(from int, ends time.Duration) func() []block.Swap[block.Wish] {
+		return func() (list []block.Swap[block.Wish]) {
+			for i := range 10 {
+				list = append(list, wish(from+i, "fw", ends*time.Duration(1+i)))
+			}
+			return list
+		}
+	}
+	record(many(0, time.Minute))
+	settle(block.Settlement{Number: number})
+	record(many(20, 0))
+	settle(block.Settlement{Number: number})
+	marks(2)
+	record(many(40, time.Minute))
+	marks(2) // nothing was said of the firewall
+	settle(block.Settlement{Number: number, Open: []connwarden.BlockKey{wish(43, "fw", 0).After.BlockKey}})
+	record(func() []block.Swap[block.Wish] { return append(many(60, 0)(), wish(70, "other", 0)) })
+	settle(block.Settlement{Number: number})
+	marks(2)                                                                                                      // the other driver's is not settled
+	record(func() []block.Swap[block.Wish] { return []block.Swap[block.Wish]{{Before: wish(5, "fw", 0).After}} }) // lifted
+	record(func() []block.Swap[block.Wish] { return []block.Swap[block.Wish]{wish(6, "fw", time.Hour)} })         // for longer
+	settle(block.Settlement{Open: []connwarden.BlockKey{wish(7, "fw", 0).After.BlockKey, wish(43, "fw", 0).After.BlockKey}})
+	marks(1)
+	settle(block.Settlement{})
+	record(many(80, time.Minute))
+	last := number
+	at = at.Add(90 * time.Second) // some are over
+	settle(block.Settlement{Number: last})
+	marks(1)
+	record(func() (list []block.Swap[block.Wish]) {
+		for i := range 10 {
+			list = append(list, block.Swap[block.Wish]{Before: wish(20+i, "fw", 0).After})
+		}
+		return list
+	})
+	settle(block.Settlement{Number: number})
+	both(func(j block.Journal) error { return j.Prune(t.Context(), at.Add(-time.Hour), at) })
+	marks(0)
+}
+
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "state with %20 and ?")
 	s := open(t, dir)
@@ -249,7 +344,7 @@ func TestLastSchema(t *testing.T) {
 	s := open(t, dir)
 	record(t, s, "192.0.2.0/24", "192.0.2.7/32")
 	s.Close()
-	change(t, dir, "DROP INDEX wish_range; PRAGMA user_version = 1")
+	change(t, dir, "DROP INDEX wish_range; DROP TABLE settled; PRAGMA user_version = 1")
 	s = open(t, dir)
 	if list, err := s.Wishes(t.Context(), netip.MustParsePrefix("192.0.2.9/32")); err != nil || len(list) != 1 || list[0].Target.Bits() != 24 {
 		t.Errorf("near an address of the range %+v, %v", list, err)
