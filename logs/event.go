@@ -13,8 +13,9 @@ import (
 var syslogLog = &Format{Name: "syslog", Kind: Error, strict: true}
 
 // eventFormats lists the logs that daemons write themselves, without syslog. MySQL's is among the error logs. BIND's
-// "22-Nov-2026 14:03:07.123 security: …" and ProFTPD's "2026-11-22 14:03:07,123 web1 proftpd[123] …" come first, for a prefix of syslog fits
-// them, too.
+// "22-Nov-2026 14:03:07.123 security: …", ProFTPD's "2026-11-22 14:03:07,123 web1 proftpd[123] …", Asterisk's "[Nov 22 14:03:07] NOTICE[42] …",
+// Dovecot's "Nov 22 14:03:07 imap-login: Info: …", phpMyAdmin's and xinetd's "26/11/22@14:03:07: FAIL: …" come first, for a prefix of syslog
+// fits them, too.
 var eventFormats = func() []*Format {
 	var first, list []*Format
 	for i := range daemons.Formats {
@@ -22,7 +23,7 @@ var eventFormats = func() []*Format {
 		own := &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }}
 		switch f.Name {
 		case mysqlError.Name:
-		case "named", "proftpd":
+		case "named", "proftpd", "asterisk", "dovecot", "xinetd", "phpmyadmin":
 			first = append(first, own)
 		default:
 			list = append(list, own)
