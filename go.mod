@@ -18,6 +18,7 @@ require (
 	github.com/spf13/cobra v1.10.2 // cli: commands, flags, completion, man page
 	github.com/vishvananda/netlink v1.3.1 // block/ipset: messages and transport for the kernel's sets
 	golang.org/x/sys v0.49.0 // conns, host, tail: netlink, namespaces, terminals without cgo
+	modernc.org/memory v1.12.1 // store: what SQLite's allocator keeps is given back
 	modernc.org/sqlite v1.60.1 // store, history: the journal and what was seen, without cgo
 )
 
@@ -67,5 +68,4 @@ require (
 	golang.org/x/tools v0.52.0 // indirect
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
-	modernc.org/memory v1.12.1 // indirect
 )

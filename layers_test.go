@@ -39,6 +39,7 @@ const (
 	netlink   = "github.com/vishvananda/netlink"
 	nftables  = "github.com/google/nftables"
 	sqlite    = "modernc.org/sqlite"
+	memory    = "modernc.org/memory"
 	cobra     = "github.com/spf13/cobra"
 	compress  = "github.com/klauspost/compress"
 	nats      = "github.com/nats-io/nats.go"
@@ -76,7 +77,7 @@ var rooms = map[string]row{
 	"update":         {rank: 2, may: []string{"geo", "nets"}},
 	"bots":           {rank: 1, may: []string{"nets"}},
 	"bots/gen":       {rank: 2, tests: true, may: []string{"nets"}}, // makes the data; run by hand
-	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite}},
+	"store":          {rank: 2, may: []string{"block"}, guests: []string{sqlite, memory}},
 	"history":        {rank: 2, may: []string{"report"}, guests: []string{sqlite}},
 	"hand":           {rank: 2, may: []string{"block"}, guests: []string{xsys}, runs: true}, // the process that reads
 	"wire":           {rank: 2, may: []string{"report"}},
