@@ -68,7 +68,7 @@ type table struct {
 	seq         uint64            // of the last message
 	hosts       map[string]uint32 // numbers of peers
 	peers       numbered[peer]
-	places      map[place]spot
+	places      spots
 	more        map[place][]claim // of places with several, those behind the first
 	known, held int               // places with claims, and those where this host holds something for the fleet
 	sayings     numbered[said]
@@ -93,7 +93,7 @@ func newTable(p Policy, group, host string) *table {
 	p.PerMinute, p.Most = cmp.Or(p.PerMinute, PerMinute), cmp.Or(p.Most, MostOfHost)
 	p.Widest4, p.Widest6, p.Agree = cmp.Or(p.Widest4, Widest4), cmp.Or(p.Widest6, Widest6), max(p.Agree, 1)
 	return &table{
-		policy: p, group: group, host: host, refused: map[place]seconds{}, hosts: map[string]uint32{}, places: map[place]spot{}, more: map[place][]claim{},
+		policy: p, group: group, host: host, refused: map[place]seconds{}, hosts: map[string]uint32{}, more: map[place][]claim{},
 		pardons: map[place]netip.Prefix{}, own: map[string]mine{}, dirty: map[place]struct{}{},
 		tell: func(Refusal) {}, bad: func(string, error) {},
 	}
@@ -101,7 +101,7 @@ func newTable(p Policy, group, host string) *table {
 
 // forget empties the table of what the bucket said, for a bucket that is another or is read from the start.
 func (t *table) forget() {
-	for where, s := range t.places {
+	for where, s := range t.places.all() {
 		t.set(where, spot{held: s.held})
 	}
 	t.all, t.dirty, t.due = true, map[place]struct{}{}, nil
@@ -220,12 +220,12 @@ func (t *table) poison(subject string, err error) {
 // put notes what a host decided.
 func (t *table) put(from uint32, d *Decision, where place, end time.Time) {
 	c := claim{from, t.sayings.add(said{d.Why, unique.Make(d.By), uint8(d.Score)}), inSeconds(end)}
-	s := t.places[where]
+	s := t.places.at(where)
 	if s.from != 0 {
 		t.more[where] = append(t.more[where], c)
 	} else {
 		s.claim = c
-		t.places[where] = s
+		t.places.set(where, s)
 		t.known++
 	}
 	t.peers.at(from).claims++
@@ -246,13 +246,13 @@ func (t *table) drop(where place, from uint32) {
 // claims are those of a place, of which there are some.
 func (t *table) claims(where place) []claim {
 	list := make([]claim, 1, 4)
-	list[0] = t.places[where].claim
+	list[0] = t.places.at(where).claim
 	return append(list, t.more[where]...)
 }
 
 // without takes claims away and tells whether there were any such.
 func (t *table) without(where place, gone func(claim) bool) bool {
-	s := t.places[where]
+	s := t.places.at(where)
 	if more := t.more[where]; s.from == 0 || !gone(s.claim) && !slices.ContainsFunc(more, gone) {
 		return false
 	}
@@ -280,10 +280,10 @@ func (t *table) without(where place, gone func(claim) bool) bool {
 // set notes what is known of a place.
 func (t *table) set(where place, s spot) {
 	if s == (spot{}) {
-		delete(t.places, where)
+		t.places.drop(where)
 		return
 	}
-	t.places[where] = s
+	t.places.set(where, s)
 }
 
 // silence forgets what was said of a claim.
@@ -309,7 +309,7 @@ func (t *table) changed(where place) {
 		return
 	}
 	pardoned := where.target()
-	for other := range t.places {
+	for other := range t.places.all() {
 		if other.kind == KindBlock && other.target().Overlaps(pardoned) {
 			t.look(other)
 		}
@@ -327,7 +327,7 @@ func (t *table) gone(k Key, now time.Time) {
 	if n == 0 {
 		return
 	}
-	for where := range t.places {
+	for where := range t.places.all() {
 		t.drop(where, n)
 	}
 	t.peers.drop(n)
@@ -336,7 +336,7 @@ func (t *table) gone(k Key, now time.Time) {
 
 // blocks are how many of what this host holds are.
 func (t *table) blocks() (n int) {
-	for where, s := range t.places {
+	for where, s := range t.places.all() {
 		if where.kind == KindBlock && s.held != 0 {
 			n++
 		}
@@ -351,7 +351,7 @@ const refusedRest = time.Minute
 func (t *table) age(now time.Time) {
 	at := inSeconds(now)
 	ended := func(c claim) bool { return c.end <= at }
-	for where, s := range t.places {
+	for where, s := range t.places.all() {
 		if t.without(where, ended) {
 			t.changed(where)
 		} else if s.from == 0 && s.held <= at {

@@ -11,7 +11,7 @@ import (
 // that it was read from, and its silence says nothing.
 func (t *table) letBe() {
 	t.spread()
-	t.due = slices.DeleteFunc(t.due, func(where place) bool { return t.places[where].from == 0 })
+	t.due = slices.DeleteFunc(t.due, func(where place) bool { return t.places.at(where).from == 0 })
 }
 
 // whole is told that all of the bucket was read; same, that it is the one that was read before.
@@ -42,7 +42,10 @@ func (t *table) spared(where place) bool {
 // spread puts in order what is to be looked at.
 func (t *table) spread() {
 	if t.all {
-		t.due = slices.AppendSeq(make([]place, 0, len(t.places)), maps.Keys(t.places))
+		t.due = make([]place, 0, t.places.len())
+		for where := range t.places.all() {
+			t.due = append(t.due, where)
+		}
 	} else {
 		t.due = slices.AppendSeq(slices.Grow(t.due, len(t.dirty)), maps.Keys(t.dirty))
 	}
@@ -56,7 +59,7 @@ func (t *table) best(where place) (c claim, ok bool) {
 	if where.kind == KindBlock {
 		need = t.policy.Agree
 	}
-	s := t.places[where]
+	s := t.places.at(where)
 	if s.from == 0 || where.kind == KindPardon {
 		return c, false
 	}
@@ -117,7 +120,7 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 		where := t.due[0]
 		t.due = t.due[1:]
 		c, ok := t.wanted(where, now)
-		s := t.places[where]
+		s := t.places.at(where)
 		_, no := t.refused[where]
 		switch {
 		case ok && s.held != 0 && max(c.end, s.held)-min(c.end, s.held) < slack:
@@ -141,7 +144,7 @@ func (t *table) orders(now time.Time, ready bool, most int) (list []Order) {
 
 // hold notes until when this host holds something at a place; 0: nothing.
 func (t *table) hold(where place, end seconds) {
-	s := t.places[where]
+	s := t.places.at(where)
 	if s.held != 0 {
 		t.held--
 	}
@@ -153,10 +156,10 @@ func (t *table) hold(where place, end seconds) {
 
 // settled forgets what a host said of a claim that this host holds: its journal has it.
 func (t *table) settled(where place, from uint32) {
-	s := t.places[where]
+	s := t.places.at(where)
 	if s.from == from {
 		t.silence(&s.claim)
-		t.places[where] = s
+		t.places.set(where, s)
 		return
 	}
 	more := t.more[where]

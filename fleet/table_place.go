@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"net/netip"
 	"time"
 	"unique"
@@ -61,6 +62,73 @@ type claim struct {
 type spot struct {
 	claim
 	held seconds // the end of what this host holds there for the fleet; 0: nothing
+}
+
+// spots are by place. Of 100,000 places most are about addresses of IPv4, whatever the port: those need half of the memory, and without a
+// pointer among them the collector looks at none. The zero value is empty and can be written to.
+type spots struct {
+	four  map[place4]spot
+	other map[place]spot
+}
+
+// place4 is a place of IPv4, in the scope of most.
+type place4 struct {
+	addr [4]byte
+	bits uint8
+	kind Kind
+}
+
+// small returns the short form of a place, if it has one.
+func (p *place) small() (place4, bool) {
+	return place4{[4]byte(p.addr[12:]), p.bits, p.kind}, p.scope == allScope && netip.AddrFrom16(p.addr).Is4In6()
+}
+
+func (p place4) place() place {
+	return place{netip.AddrFrom4(p.addr).As16(), p.bits, p.kind, allScope}
+}
+
+func (s *spots) len() int { return len(s.four) + len(s.other) }
+
+func (s *spots) at(where place) spot {
+	if four, ok := where.small(); ok {
+		return s.four[four]
+	}
+	return s.other[where]
+}
+
+func (s *spots) set(where place, one spot) {
+	if s.four == nil {
+		s.four, s.other = map[place4]spot{}, map[place]spot{}
+	}
+	if four, ok := where.small(); ok {
+		s.four[four] = one
+	} else {
+		s.other[where] = one
+	}
+}
+
+func (s *spots) drop(where place) {
+	if four, ok := where.small(); ok {
+		delete(s.four, four)
+	} else {
+		delete(s.other, where)
+	}
+}
+
+// all yields places and what is known of each; what is yielded may be set or dropped meanwhile.
+func (s *spots) all() iter.Seq2[place, spot] {
+	return func(yield func(place, spot) bool) {
+		for where, one := range s.four {
+			if !yield(where.place(), one) {
+				return
+			}
+		}
+		for where, one := range s.other {
+			if !yield(where, one) {
+				return
+			}
+		}
+	}
 }
 
 // said is what a host said of a decision.

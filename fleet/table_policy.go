@@ -52,9 +52,9 @@ func (t *table) unwanted(p *peer, d *Decision, where place) string {
 		return fmt.Sprintf("more than %d decisions of one host in a minute", t.policy.PerMinute)
 	case p.claims >= t.policy.Most:
 		return fmt.Sprintf("more than %d decisions of one host", t.policy.Most)
-	case t.known >= maxPlaces && t.places[where].from == 0:
+	case t.known >= maxPlaces && t.places.at(where).from == 0:
 		return fmt.Sprintf("more than %d decisions of the fleet", maxPlaces)
-	case d.Kind == KindPardon && len(t.pardons) >= maxPardons && t.places[where].from == 0:
+	case d.Kind == KindPardon && len(t.pardons) >= maxPardons && t.places.at(where).from == 0:
 		return fmt.Sprintf("more than %d pardons of the fleet", maxPardons)
 	}
 	return ""

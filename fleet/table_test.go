@@ -154,7 +154,7 @@ func TestAge(t *testing.T) {
 	hold(tab, noon)
 	later := noon.Add(time.Hour)
 	tab.age(later)
-	if got := hold(tab, later); got != "-allow 203.0.113.2/32" || tab.held != 0 || tab.known != 0 || len(tab.places) != 0 {
+	if got := hold(tab, later); got != "-allow 203.0.113.2/32" || tab.held != 0 || tab.known != 0 || tab.places.len() != 0 {
 		t.Errorf("after the end %q, and it holds %v", got, tab.places)
 	}
 	take(told(t, "g", "a", KindBlock, peer1, 2*time.Hour, 80))
