@@ -3,13 +3,11 @@ package block
 import (
 	"context"
 	"fmt"
-	"iter"
-	"math"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
+	"github.com/connwarden/connwarden/nets"
 )
 
 // Memory is a driver over a map: it refuses no packet. Tests use it where a firewall would stand, and it is the model
@@ -22,7 +20,7 @@ type Memory struct {
 	// about to change. What it returns is why the step fails.
 	Fail func(op string, e Entry) error
 
-	held   ends               // in Unix nanoseconds; 0: none
+	held   nets.Table[int64]  // ends in Unix nanoseconds; 0: none
 	scopes []connwarden.Scope // by their number
 	next   int64              // nothing ends before; 0: nothing ends at all
 }
@@ -79,9 +77,9 @@ func (m *Memory) List(context.Context) ([]Entry, error) {
 		return nil, err
 	}
 	m.expire()
-	list := make([]Entry, 0, m.held.len())
-	for p, end := range m.held.all() {
-		e := Entry{Target: p.target(), Scope: m.scopes[p.scope]}
+	list := make([]Entry, 0, m.held.Len())
+	for p, end := range m.held.All() {
+		e := Entry{Target: p.Prefix, Scope: m.scopes[p.Number]}
 		if end != 0 {
 			e.Until = time.Unix(0, end).UTC()
 		}
@@ -101,7 +99,7 @@ func (m *Memory) Apply(_ context.Context, add, remove []Entry) error {
 		if err := m.step("remove", e, i); err != nil {
 			return err
 		}
-		m.held.drop(m.pack(e))
+		m.held.Delete(m.place(e))
 	}
 	for i, e := range add {
 		if err := m.step("add", e, len(remove)+i); err != nil {
@@ -114,7 +112,7 @@ func (m *Memory) Apply(_ context.Context, add, remove []Entry) error {
 				m.next = end
 			}
 		}
-		m.held.set(m.pack(e), end)
+		m.held.Set(m.place(e), end)
 	}
 	m.expire()
 	return nil
@@ -130,15 +128,15 @@ func (m *Memory) check(add, remove []Entry) error {
 	if m.Claims.Most == 0 {
 		return nil
 	}
-	left := make(map[packed]bool, m.held.len()+len(add))
-	for p := range m.held.all() {
+	left := make(map[nets.Place]bool, m.held.Len()+len(add))
+	for p := range m.held.All() {
 		left[p] = true
 	}
 	for _, e := range remove {
-		delete(left, m.pack(e))
+		delete(left, m.place(e))
 	}
 	for _, e := range add {
-		left[m.pack(e)] = true
+		left[m.place(e)] = true
 	}
 	if len(left) > m.Claims.Most {
 		return &Error{Driver: m.Name(), Op: "add", Err: fmt.Errorf("%d entries where %d fit: %w", len(left), m.Claims.Most, connwarden.ErrUnsupported)}
@@ -155,11 +153,11 @@ func (m *Memory) expire() {
 		return
 	}
 	m.next = 0
-	for p, end := range m.held.all() {
+	for p, end := range m.held.All() {
 		switch {
 		case end == 0:
 		case end <= now:
-			m.held.drop(p)
+			m.held.Delete(p)
 		case m.next == 0 || end < m.next:
 			m.next = end
 		}
@@ -171,94 +169,19 @@ func (m *Memory) Flush(context.Context) error {
 	if err := m.step("flush", Entry{}, 0); err != nil {
 		return err
 	}
-	m.held, m.next = ends{}, 0
+	m.held, m.next = nets.Table[int64]{}, 0
 	return nil
 }
 
 // Close does nothing: what is held stays held.
 func (m *Memory) Close() error { return nil }
 
-// packed is the key of an entry.
-type packed struct {
-	addr  [16]byte // of IPv4 in IPv6's clothes
-	bits  uint8
-	four  bool
-	scope uint32 // a number in Memory.scopes
-}
-
-func (p *packed) target() netip.Prefix {
-	addr := netip.AddrFrom16(p.addr)
-	if p.four {
-		addr = addr.Unmap()
-	}
-	return netip.PrefixFrom(addr, int(p.bits))
-}
-
-func (m *Memory) pack(e Entry) packed {
+// place is an entry's key: of the null firewall of a large fleet's host there are 100,000.
+func (m *Memory) place(e Entry) nets.Place {
 	n := slices.Index(m.scopes, e.Scope)
 	if n < 0 {
 		n = len(m.scopes)
 		m.scopes = append(m.scopes, e.Scope)
 	}
-	return packed{e.Target.Addr().As16(), uint8(e.Target.Bits()), e.Target.Addr().Is4(), uint32(n)}
-}
-
-// ends are the ends of entries. Those of IPv4 are apart, in 16 bytes each instead of 32: the null firewall of a large fleet's host holds
-// 100,000.
-type ends struct {
-	four  map[packed4]int64
-	other map[packed]int64
-}
-
-// packed4 is the key of an entry of IPv4 in one of the first scopes.
-type packed4 struct {
-	addr  [4]byte
-	bits  uint8
-	scope uint16
-}
-
-// small returns the short form of a key, if it has one.
-func (p *packed) small() (packed4, bool) {
-	return packed4{[4]byte(p.addr[12:]), p.bits, uint16(p.scope)}, p.four && p.scope <= math.MaxUint16
-}
-
-func (p packed4) packed() packed {
-	return packed{netip.AddrFrom4(p.addr).As16(), p.bits, true, uint32(p.scope)}
-}
-
-func (n *ends) len() int { return len(n.four) + len(n.other) }
-
-func (n *ends) set(p packed, end int64) {
-	if n.four == nil {
-		n.four, n.other = map[packed4]int64{}, map[packed]int64{}
-	}
-	if four, ok := p.small(); ok {
-		n.four[four] = end
-	} else {
-		n.other[p] = end
-	}
-}
-
-func (n *ends) drop(p packed) {
-	if four, ok := p.small(); ok {
-		delete(n.four, four)
-	} else {
-		delete(n.other, p)
-	}
-}
-
-// all yields keys and ends; what is yielded may be dropped meanwhile.
-func (n *ends) all() iter.Seq2[packed, int64] {
-	return func(yield func(packed, int64) bool) {
-		for p, end := range n.four {
-			if !yield(p.packed(), end) {
-				return
-			}
-		}
-		for p, end := range n.other {
-			if !yield(p, end) {
-				return
-			}
-		}
-	}
+	return nets.Place{Prefix: e.Target, Number: uint32(n)}
 }

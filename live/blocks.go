@@ -117,7 +117,7 @@ func (a *actor) expire(ctx context.Context) {
 	}
 	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest {
 		a.sync(ctx)
-		if rest >= every && len(a.held.ends) >= easeFrom && a.opt.Ease != nil {
+		if rest >= every && a.held.ends.Len() >= easeFrom && a.opt.Ease != nil {
 			go a.opt.Ease() // beside: it collects garbage, and who is to be blocked should not wait
 		}
 	}

@@ -1,17 +1,17 @@
 package live
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
+	"github.com/connwarden/connwarden/nets"
 )
 
-// held are blocks in force and when each ends, of which there may be 100,000: some 60 bytes each, without pointers. What else is to be
+// held are blocks in force and when each ends, of which there may be 100,000: some 30 bytes each, without pointers. What else is to be
 // told of one is asked of the journal when it ends. The zero value is empty; it belongs to one goroutine.
 type held struct {
-	ends    map[spot]term
+	ends    nets.Table[term] // the number is that of a manner
 	numbers map[manner]uint32
 	manners []manner // by number
 	round   uint32   // of looks at all there are
@@ -23,14 +23,6 @@ type manner struct {
 	driver string
 }
 
-// spot is the key of a block.
-type spot struct {
-	addr   [16]byte // of IPv4 in IPv6's clothes
-	bits   uint8
-	four   bool
-	manner uint32
-}
-
 // term is until when.
 type term struct {
 	until    uint32 // in seconds since 1970, rounded up; 0: it does not end
@@ -38,26 +30,22 @@ type term struct {
 	round    uint32 // in which it was seen last
 }
 
-func (h *held) spot(k connwarden.BlockKey) spot {
+func (h *held) place(k connwarden.BlockKey) nets.Place {
 	m := manner{k.Scope, k.Driver}
 	n, ok := h.numbers[m]
 	if !ok {
 		if h.numbers == nil {
-			h.numbers, h.ends = map[manner]uint32{}, map[spot]term{}
+			h.numbers = map[manner]uint32{}
 		}
 		n = uint32(len(h.manners))
 		h.numbers[m], h.manners = n, append(h.manners, m)
 	}
-	return spot{k.Target.Addr().As16(), uint8(k.Target.Bits()), k.Target.Addr().Is4(), n}
+	return nets.Place{Prefix: k.Target, Number: n}
 }
 
-func (h *held) key(s spot) connwarden.BlockKey {
-	addr := netip.AddrFrom16(s.addr)
-	if s.four {
-		addr = addr.Unmap()
-	}
-	m := &h.manners[s.manner]
-	return connwarden.BlockKey{Target: netip.PrefixFrom(addr, int(s.bits)), Scope: m.scope, Driver: m.driver}
+func (h *held) key(p nets.Place) connwarden.BlockKey {
+	m := &h.manners[p.Number]
+	return connwarden.BlockKey{Target: p.Prefix, Scope: m.scope, Driver: m.driver}
 }
 
 // put notes a block, and tells whether it is new.
@@ -66,14 +54,14 @@ func (h *held) put(w *block.Wish) bool {
 	if !w.Until.IsZero() {
 		t.until = uint32(max(1, min(w.Until.Add(time.Second-1).Unix(), 1<<32-1)))
 	}
-	s, before := h.spot(w.BlockKey), len(h.ends)
-	h.ends[s] = t
-	return len(h.ends) > before
+	before := h.ends.Len()
+	h.ends.Set(h.place(w.BlockKey), t)
+	return h.ends.Len() > before
 }
 
 // wish is what is known of a block here.
-func (h *held) wish(s spot, t term) (w block.Wish) {
-	w.BlockKey, w.Revision = h.key(s), int64(t.revision)
+func (h *held) wish(p nets.Place, t term) (w block.Wish) {
+	w.BlockKey, w.Revision = h.key(p), int64(t.revision)
 	if t.until != 0 {
 		w.Until = time.Unix(int64(t.until), 0).UTC()
 	}
@@ -85,10 +73,10 @@ func (h *held) look() { h.round++ }
 
 // unseen forgets and returns those that were not put since look.
 func (h *held) unseen() (list []block.Wish) {
-	for s, t := range h.ends {
+	for p, t := range h.ends.All() {
 		if t.round != h.round {
-			list = append(list, h.wish(s, t))
-			delete(h.ends, s)
+			list = append(list, h.wish(p, t))
+			h.ends.Delete(p)
 		}
 	}
 	return list
@@ -97,12 +85,12 @@ func (h *held) unseen() (list []block.Wish) {
 // over forgets and returns those that have ended; next is when the next one does, or latest if that is before.
 func (h *held) over(now, latest time.Time) (list []block.Wish, next time.Time) {
 	at, soonest := now.Unix(), latest.Unix()
-	for s, t := range h.ends {
+	for p, t := range h.ends.All() {
 		switch {
 		case t.until == 0:
 		case int64(t.until) <= at:
-			list = append(list, h.wish(s, t))
-			delete(h.ends, s)
+			list = append(list, h.wish(p, t))
+			h.ends.Delete(p)
 		default:
 			soonest = min(soonest, int64(t.until))
 		}
@@ -113,8 +101,8 @@ func (h *held) over(now, latest time.Time) (list []block.Wish, next time.Time) {
 // count is how many there are, by driver and scope.
 func (h *held) count() map[[2]string]int {
 	n := map[[2]string]int{}
-	for s := range h.ends {
-		m := &h.manners[s.manner]
+	for p := range h.ends.All() {
+		m := &h.manners[p.Number]
 		n[[2]string{m.driver, m.scope.Kind.String()}]++
 	}
 	return n

@@ -56,8 +56,8 @@ func TestHeldUntil(t *testing.T) {
 	if got := words(h.unseen()); got != "192.0.2.0/24 all nft 7; 192.0.2.7/32 all ipset 7" {
 		t.Errorf("unseen are %s", got)
 	}
-	if got := words(h.unseen()); got != "" || len(h.ends) != 1 {
-		t.Errorf("then unseen are %s, and %d are left", got, len(h.ends))
+	if got := words(h.unseen()); got != "" || h.ends.Len() != 1 {
+		t.Errorf("then unseen are %s, and %d are left", got, h.ends.Len())
 	}
 }
 

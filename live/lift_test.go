@@ -81,7 +81,7 @@ func TestEasesAfterMany(t *testing.T) {
 		select {
 		case <-eased:
 		case <-time.After(time.Minute):
-			t.Fatalf("nothing was given back after %d were compared", len(a.held.ends))
+			t.Fatalf("nothing was given back after %d were compared", a.held.ends.Len())
 		}
 	}
 	if len(eased) > 0 {
