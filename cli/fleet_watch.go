@@ -176,6 +176,7 @@ func (c *command) asMember(ctx context.Context, p *Plan, f watchFlags, id *fleet
 	walls := c.firewalls(p)
 	m := &member{id: id, share: p.Fleet.Share, tell: tell, clock: c.env.Now}
 	rest := func() {
+		m.telling.Wait()
 		debug.SetGCPercent(watchGC)
 		m.keep(ctx, 0)
 		runtime.GC() // or what waited to be used again would stay until the next but one
