@@ -92,6 +92,16 @@ var rapidKinds = []Kind{
 			a.at = a.at.Add(step)
 		}
 	}},
+	{Name: "key-ended", Role: Innocent, play: func(w *World) { // a program of a partner that tries again and again, though its key is no longer taken
+		a := w.actor(2 * time.Hour)
+		a.agent = a.pick("GuzzleHttp/7", "Java/17.0.9", "axios/1.6.8", "python-requests/2.31.0", "Go-http-client/2.0", "Apache-HttpClient/4.5.13 (Java/11)")
+		path, status := a.pick("/oauth/token", "/api/v1/orders", "/api/users/sync", "/payment/notify.php", "/hooks/in", "/graphql"), a.choose(401, 403, 429)
+		step := a.between(500*time.Millisecond, 20*time.Second)
+		for range a.from(20, 200) {
+			a.post(path, status)
+			a.at = a.at.Add(step)
+		}
+	}},
 	{Name: "program-old-password", Role: Innocent, play: func(w *World) { // a program that asks for several things at once, or by the clock
 		a := w.actor(2 * time.Hour)
 		one := [][2]string{
