@@ -95,31 +95,37 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 	if t.match == nil {
 		return
 	}
-	got := reading{at: f.at, refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
-	for _, h := range hits[f.from:f.broad] {
-		got.pass, got.value = h.pass, h.value
-		l = t.fold(l, &f.addr, int(h.rule), &t.rules[h.rule], &got)
+	if slot, busy := t.busy(l, f); busy || f.from < f.broad {
+		got := reading{at: f.at, refused: f.refused, local: f.local, from: &r.From, request: r, addr: f.addr}
+		for _, h := range hits[f.from:f.broad] {
+			got.pass, got.value = h.pass, h.value
+			l = t.fold(l, &f.addr, int(h.rule), &t.rules[h.rule], &got)
+		}
+		if busy {
+			t.broadly(&got, l, f, hits[f.broad:f.to], slot)
+		}
 	}
-	t.broadly(&got, l, f, hits[f.broad:f.to])
-	if got.refused {
-		t.fails(r, &f.addr)
+	if f.refused {
+		t.fails(f)
 	}
 }
 
-// broadly counts a request for the broad rules, if its address or network is busy enough for any.
-func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit) {
+// busy tells whether an address or its network is busy enough for any broad rule, and how many requests of the network were counted.
+func (t *Table) busy(l *ledger, f *found) (net uint16, busy bool) {
 	v := t.live
 	slot := &v.nets[netSlot(&f.addr)]
 	*slot = sum16(*slot, 1)
-	if l.all.sum() < v.all && l.named.sum() < v.named && *slot < v.net {
-		return
-	}
+	return *slot, l.all.sum() >= v.all || l.named.sum() >= v.named || *slot >= v.net
+}
+
+// broadly counts a request for the broad rules that its address or network may meet.
+func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint16) {
 	for _, h := range hits {
 		rule := &t.rules[h.rule]
 		got.pass, got.value = h.pass, h.value
 		if rule.By == rules.ByNet {
-			if uint64(*slot) >= rule.Count/netShare {
-				t.group(int(h.rule), rule, t.requestKey(rule.By, got.request), got)
+			if uint64(net) >= rule.Count/netShare {
+				t.group(int(h.rule), rule, nil, got)
 			}
 		} else if l.most(rule) >= rule.Count {
 			l = t.count(l, &f.addr, int(h.rule), rule, got)
@@ -140,9 +146,9 @@ func doubtKey(addr *[16]byte, path uint32) uint64 {
 }
 
 // fails takes note of a request that was refused or failed, and of what was in doubt until it came.
-func (t *Table) fails(r *connwarden.Request, addr *[16]byte) {
-	v, at := t.live, seconds(r.Time)
-	for _, key := range [...]uint64{doubtKey(addr, hashText(r.Path)|1), doubtKey(addr, 0)} {
+func (t *Table) fails(f *found) {
+	v, at := t.live, f.at
+	for _, key := range [...]uint64{doubtKey(&f.addr, f.failed|1), doubtKey(&f.addr, 0)} {
 		v.failed[key>>1%failedSlots] = failure{key, at}
 		if len(v.doubts) == 0 {
 			continue

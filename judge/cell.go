@@ -103,7 +103,10 @@ func (c *cell) add(b bucket, span uint32) {
 		c.buckets[n-1].count += b.count
 		return
 	}
-	i, found := slices.BinarySearchFunc(c.buckets, b, bucket.compare)
+	i, found := n, false
+	if n > 0 && c.buckets[n-1].compare(b) > 0 {
+		i, found = slices.BinarySearchFunc(c.buckets, b, bucket.compare)
+	}
 	if found {
 		c.buckets[i].count += b.count
 		return

@@ -23,7 +23,7 @@ func (t *Table) Event(e *connwarden.Event) {
 		t.doubt(e)
 		return
 	}
-	got := reading{at: seconds(e.Time), more: e.More, voice: e.Voice, from: &e.From, addr: e.Client, text: e.User}
+	got := reading{at: seconds(e.Time), more: e.More, voice: e.Voice, local: e.From.Trust != connwarden.TrustRoot, from: &e.From, addr: e.Client.As16(), text: e.User}
 	if len(e.User) == 0 {
 		got.text = e.Detail
 	}
@@ -66,10 +66,9 @@ func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
 	if rule.By != rules.ByIP && !g.pass {
 		t.group(number, rule, key, g)
 	}
-	addr := g.addr.As16()
-	l := t.ledger(&addr)
+	l := t.ledger(&g.addr)
 	l.seen(g.at)
-	t.count(l, &addr, number, rule, g)
+	t.count(l, &g.addr, number, rule, g)
 }
 
 // Fault folds one fault that names a client and that only the daemon can have written.
@@ -77,7 +76,7 @@ func (t *Table) Fault(f *connwarden.Fault) {
 	if t.match == nil || t.second != nil || !f.Client.IsValid() || f.From.Trust != connwarden.TrustRoot {
 		return
 	}
-	got := reading{at: seconds(f.Time), from: &f.From, addr: f.Client, text: f.Message}
+	got := reading{at: seconds(f.Time), from: &f.From, addr: f.Client.As16(), text: f.Message}
 	for _, h := range t.match.Fault(f) {
 		rule := &t.rules[h.Rule]
 		got.pass = h.Pass
@@ -151,7 +150,7 @@ func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uin
 	}
 	for _, h := range t.match.Conn(addr, state, dir, port, requests) {
 		rule := &t.rules[h.Rule]
-		got := reading{addr: addr, more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
+		got := reading{addr: addr.As16(), more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
 		if rule.Distinct != "" {
 			got.value = hashAddr(rule.Distinct, addr)
 		}

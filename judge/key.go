@@ -26,11 +26,15 @@ func netOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// addrKey is the name of the group of an address by a rule's key; nothing when there is none.
+// netName is the name of an address's network. Valid until the next call.
+func (t *Table) netName(a *[16]byte) []byte {
+	t.scratch = netOf(netip.AddrFrom16(*a).Unmap()).AppendTo(t.scratch[:0])
+	return t.scratch
+}
+
+// addrKey is the name of the group of an address by a rule's key; nothing when there is none, or when it is its network's.
 func (t *Table) addrKey(by rules.By, a netip.Addr) []byte {
 	switch by {
-	case rules.ByNet:
-		t.scratch = netOf(a).AppendTo(t.scratch[:0])
 	case rules.ByASN:
 		t.scratch = t.scratch[:0]
 		if t.opt.ASN != nil {

@@ -8,6 +8,7 @@ const queueLines = 32
 type queue struct {
 	n       int
 	waiting [queueLines]waiting
+	hash    [queueLines]uint64
 	place   [queueLines]uint32
 	warm    uint32 // nothing: it keeps the compiler from leaving the look-up out
 }
@@ -39,16 +40,9 @@ func (t *Table) flush() {
 	all := q.waiting[:q.n]
 	q.n = 0
 	for i := range all {
-		q.place[i] = l.likely(hashOf(keyOf(&all[i].addr)))
+		q.hash[i] = hashOf(keyOf(&all[i].addr))
 	}
-	warm := uint32(0)
-	for i := range all {
-		if n := q.place[i]; n > 0 {
-			one := l.at(int(n - 1))
-			warm += uint32(one.addr[0]) + one.minute
-		}
-	}
-	q.warm = warm
+	q.find(l, len(all))
 	evicted := t.evicted
 	for i := range all {
 		w := &all[i]
@@ -62,43 +56,68 @@ func (t *Table) flush() {
 	}
 }
 
+// find looks up where so many requests will probably be counted, by the hashes of their addresses. No loop that waits for memory decides
+// by what it reads there: a processor that has guessed wrong begins anew only when the memory has answered, and then all waits come one
+// after the other.
+func (q *queue) find(l *ledgers, n int) {
+	warm, mask := uint32(0), uint64(len(l.index)-1)
+	for _, h := range q.hash[:n] {
+		warm += l.index[h&mask]
+	}
+	for i, h := range q.hash[:n] {
+		q.place[i] = l.likely(h)
+	}
+	for _, n := range q.place[:n] {
+		if n > 0 {
+			one := l.at(int(n - 1))
+			warm += uint32(one.addr[0]) + one.minute
+		}
+	}
+	q.warm = warm
+}
+
 // ahead looks up what some requests will be counted in, at most queueLines of them: all ledgers, then all cells, then what these end with, so
 // that the waits for memory pass together. It changes nothing.
 func (t *Table) ahead(list []found, hits []hit) {
 	q := &t.queue
 	for i := range list {
-		q.place[i] = t.ledgers.likely(hashOf(keyOf(&list[i].addr)))
+		q.hash[i] = hashOf(keyOf(&list[i].addr))
 	}
-	var next [queueLines]int32
-	var wanted [queueLines]uint64 // bits of rules; of two that share one both are looked up
-	warm := uint32(0)
+	q.find(&t.ledgers, len(list))
+	var chains [queueLines]chain
+	open := chains[:0]
 	for i := range list {
-		next[i] = -1
 		if n := q.place[i]; n > 0 {
-			one := t.ledgers.at(int(n - 1))
-			next[i] = one.cell
-			warm += uint32(one.addr[0]) + one.minute
-		}
-		for _, h := range hits[list[i].from:list[i].to] {
-			wanted[i] |= 1 << (h.rule & 63)
+			one := chain{next: t.ledgers.at(int(n - 1)).cell}
+			for _, h := range hits[list[i].from:list[i].to] {
+				one.wanted |= 1 << (h.rule & 63)
+			}
+			if one.next >= 0 {
+				open = append(open, one)
+			}
 		}
 	}
+	warm := q.warm
 	var cells [4 * queueLines]*cell
 	n := 0
-	for more := true; more; {
-		more = false
-		for i := range list {
-			if next[i] < 0 {
-				continue
-			}
-			link := t.cells.links[next[i]]
-			if wanted[i]>>(link.rule&63)&1 != 0 && n < len(cells) {
-				cells[n] = t.cells.at(next[i])
-				warm += cells[n].total
+	for len(open) > 0 { // a link of each further; as in find
+		for i := range open {
+			open[i].link = t.cells.links[open[i].next]
+		}
+		from, left := n, 0
+		for _, one := range open {
+			if one.wanted>>(one.link.rule&63)&1 != 0 && n < len(cells) {
+				cells[n] = t.cells.at(one.next)
 				n++
 			}
-			next[i] = link.next
-			more = true
+			if one.next = one.link.next; one.next >= 0 {
+				open[left] = one
+				left++
+			}
+		}
+		open = open[:left]
+		for _, c := range cells[from:n] {
+			warm += c.total + uint32(len(c.values))
 		}
 	}
 	for _, c := range cells[:n] {
@@ -110,4 +129,11 @@ func (t *Table) ahead(list []found, hits []hit) {
 		}
 	}
 	q.warm = warm
+}
+
+// chain is how far the cells of an address were looked through.
+type chain struct {
+	wanted uint64 // bits of rules; of two that share one both are looked up
+	next   int32
+	link   link
 }

@@ -41,10 +41,14 @@ type Findings struct {
 	hits []hit
 }
 
-// found is what is known of a request before it is counted.
+// found is what is known of a request before it is counted: a line of a processor's cache, so that who counts it, on another
+// processor, need not mostly fetch the request itself.
 type found struct {
 	waiting
 	from, broad, to uint32 // of Findings.hits, those of narrow rules and then, from broad on, of broad ones
+	failed          uint32 // hash of its path, if it was refused
+	refused         bool   // status 4xx or 5xx
+	local           bool   // a local account may have written it
 	void            bool   // nobody asked for it, or at no time: it is of no window
 }
 
@@ -61,11 +65,21 @@ func (f *Findings) Clear() { f.list, f.hits = f.list[:0], f.hits[:0] }
 // Part is the findings of some requests in a row.
 func (f *Findings) Part(from, to int) Findings { return Findings{f.list[from:to], f.hits} }
 
+// Client is the address of a request; zero where it has none.
+func (f *Findings) Client(i int) [16]byte { return f.list[i].addr }
+
 // Request adds what it finds of a request to f.
 func (r *Reader) Request(q *connwarden.Request, f *Findings) {
 	one := found{from: uint32(len(f.hits))}
-	if one.void = void(q); !one.void {
-		one.waiting = r.waiting(q)
+	if one.void = void(q); one.void {
+		if q.Client.IsValid() {
+			one.addr = q.Client.As16()
+		}
+	} else {
+		one.waiting, one.local = r.waiting(q), q.From.Trust != connwarden.TrustRoot
+		if one.refused = q.Status >= 400; one.refused {
+			one.failed = hashText(q.Path)
+		}
 		if r.match != nil {
 			r.known = false
 			f.hits = r.keep(f.hits, r.match.Request(q), q)

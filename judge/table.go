@@ -167,7 +167,7 @@ func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped boo
 // reading is a request as rules count it.
 func (t *Table) reading(r *connwarden.Request) reading {
 	t.read.known = false
-	return reading{at: seconds(r.Time), refused: r.Status >= 400, from: &r.From, request: r, addr: r.Client}
+	return reading{at: seconds(r.Time), refused: r.Status >= 400, local: r.From.Trust != connwarden.TrustRoot, from: &r.From, request: r, addr: r.Client.As16()}
 }
 
 // fits makes a request's reading that of a rule which it fits.
@@ -187,13 +187,14 @@ var textSeed = maphash.MakeSeed()
 type reading struct {
 	at      uint32
 	refused bool
+	local   bool // a local account may have written it
 	pass    bool
 	more    uint32 // how often besides it happened
 	voice   connwarden.Voice
 	value   uint32 // hash of the value whose differences are counted
 	group   uint32 // part of the hash of the group that it was counted in
 	from    *connwarden.Source
-	addr    netip.Addr
+	addr    [16]byte
 	request *connwarden.Request // whose path is an example, or
 	text    []byte              // the example
 }
@@ -242,22 +243,28 @@ func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g
 	return l
 }
 
-// group adds a reading to a group's cell of a rule.
+// group adds a reading to a group's cell of a rule. key is the group's name, nothing when it has none; a network's is made with its cell.
 func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
-	if g.group = 0; len(key) > 0 {
-		t.grouped(groupKey{uint16(number), maphash.Bytes(textSeed, key)}, rule, key, g)
+	g.group = 0
+	k := groupKey{rule: uint16(number)}
+	switch {
+	case rule.By == rules.ByNet:
+		k.hash = hashOf(netKey(&g.addr))
+	case len(key) == 0:
+		return
+	default:
+		k.hash = maphash.Bytes(textSeed, key)
 	}
-}
-
-// grouped adds a reading to the cell of a group, which has a name.
-func (t *Table) grouped(k groupKey, rule *rules.Rule, name []byte, g *reading) {
 	g.group = k.deed().hash
 	c := t.groups[k]
 	if c == nil {
 		if !t.groupRoom() {
 			return
 		}
-		c = &cell{rule: k.rule, key: string(name[:min(len(name), 4*valueText)])}
+		if rule.By == rules.ByNet {
+			key = t.netName(&g.addr)
+		}
+		c = &cell{rule: k.rule, key: string(key[:min(len(key), 4*valueText)])}
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
@@ -279,7 +286,7 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.refused {
 		c.refused++
 	}
-	if g.from != nil && g.from.Trust != connwarden.TrustRoot && (t.live == nil || !t.live.agreed) {
+	if g.local && (t.live == nil || !t.live.agreed) {
 		c.local += 1 + g.more
 	}
 	c.seen(g.at)
