@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ import (
 // Where the system tells of changes (inotify) it is told; file systems that others change too (NFS, CIFS, FUSE), and all
 // where there is no inotify, are looked at by [Follower.Tick]. What a notice missed, a slow round of all logs finds.
 //
-// All methods but Wake belong to one goroutine.
+// All methods but Wake belong to one goroutine; while Read runs in another, Text may be called by it.
 type Follower struct {
 	opt    FollowOptions
 	trails []*trail
@@ -30,7 +31,8 @@ type Follower struct {
 	notice *notices // nil: the system tells of nothing
 	round  int      // where the slow round stands
 	strays bool
-	behind bool // the last Read left something
+	behind bool   // the last Read left something
+	quoted []byte // Text's
 
 	mu    sync.Mutex // guards dirty, the marks of trails, and nothing else
 	dirty []*trail   // to be looked at, each once, in this order
@@ -121,9 +123,23 @@ type trail struct {
 	why     string    // the trouble that was told
 	target  string    // where a link leads; "" when it is none
 
+	files atomic.Pointer[[]*os.File] // of cur and old, the latest first, for who quotes from them meanwhile
+
 	// Guarded by Follower.mu.
 	marked bool // in dirty
 	moved  bool // the name may mean another file
+}
+
+// show lets what is read be quoted from. It follows each change of what is open.
+func (t *trail) show() {
+	files := make([]*os.File, 0, len(t.old)+1)
+	if t.cur != nil {
+		files = append(files, t.cur.f)
+	}
+	for _, g := range slices.Backward(t.old) {
+		files = append(files, g.f)
+	}
+	t.files.Store(&files)
 }
 
 // NewFollower returns a Follower of no log. Close it.
@@ -167,6 +183,7 @@ func (f *Follower) Remove(log int) {
 		f.drop(g)
 	}
 	t.cur, t.old = nil, nil
+	t.show()
 	f.notice.forget(t)
 }
 
@@ -351,6 +368,7 @@ func (e *eye) look(t *trail, moved bool) (more bool) {
 		} else if e.now.Sub(g.grew) >= e.opt.Linger {
 			e.end(t, g)
 			t.old = slices.Delete(t.old, i, i+1)
+			t.show()
 			i--
 		}
 	}
@@ -421,6 +439,7 @@ func (e *eye) abandon(t *trail) {
 	t.known = g.place()
 	e.end(t, g)
 	t.cur = nil
+	t.show()
 }
 
 // Close gives all descriptors back.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -254,19 +255,16 @@ func (f *Follower) drop(g *generation) {
 
 // Text reads the line that begins at an offset of a log's present file, or of one rotated lately, without its end and at
 // most limit bytes of it; nothing when it is not there. Which file the offset is of is not known: who asks must check
-// that it is the line that is meant.
+// that it is the line that is meant. It is valid until the next call.
 func (f *Follower) Text(log int, offset int64, limit int, fits func([]byte) bool) []byte {
-	t := f.trails[log]
-	buf := make([]byte, limit+2)
-	for i := len(t.old); i >= 0; i-- {
-		g := t.cur
-		if i < len(t.old) {
-			g = t.old[i]
-		}
-		if g == nil {
-			continue
-		}
-		n, _ := g.f.ReadAt(buf, offset)
+	files := f.trails[log].files.Load()
+	if files == nil {
+		return nil
+	}
+	f.quoted = slices.Grow(f.quoted[:0], limit+2)
+	buf := f.quoted[:limit+2]
+	for _, file := range *files { // one may be closed meanwhile, and then has nothing
+		n, _ := file.ReadAt(buf, offset)
 		line, _, _ := bytes.Cut(buf[:n], []byte{'\n'})
 		line = bytes.TrimSuffix(line[:min(len(line), limit)], []byte{'\r'})
 		if len(line) > 0 && fits(line) {

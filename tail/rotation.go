@@ -26,6 +26,7 @@ const clockSlack = 2 * time.Second
 func (e *eye) adopt(t *trail, g *generation) {
 	known, was := t.known, t.cur
 	t.known, t.cur = Place{}, g
+	defer t.show()
 	g.grew, g.seen = e.now, e.now
 	e.notice.watch(t, g)
 	t.emptied = g.info.Size() == 0
@@ -131,6 +132,7 @@ func (e *eye) between(t *trail, known Place) {
 		t.old = append(t.old, o.g)
 		e.notice.watch(t, o.g)
 	}
+	t.show()
 }
 
 // steadyTries is how often the neighbours of a log are looked through again because they were renamed meanwhile.
