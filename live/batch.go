@@ -3,6 +3,7 @@ package live
 import (
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/judge"
@@ -14,12 +15,17 @@ const (
 	// maxWorkers bounds the goroutines that read, parse and match: two do as much as one can judge.
 	maxWorkers = 4
 	// batchReadings is how many readings cross to the judge together: with their texts some 300 KiB, which stay in a processor's second cache.
-	batchReadings = 512
+	batchReadings = 128
 	// batchText is after how many bytes of text no more join; one line may go beyond.
 	batchText = 256 << 10
+	// moment is what some hundred lines take.
+	moment = 100 * time.Microsecond
 	// batchesWaiting bounds those that wait for the judge.
-	batchesWaiting = 2
+	batchesWaiting = 8
 )
+
+// ratesLooked is how far back a request's rate is looked for.
+const ratesLooked = 8
 
 // batch is what a worker has read, on its way to the goroutine that judges. It owns the bytes of its readings, but for the lines of
 // requests and events, which nobody here asks for.
@@ -27,6 +33,8 @@ type batch struct {
 	order    []kind // of the readings
 	requests []connwarden.Request
 	found    judge.Findings // of the requests
+	rates    []rate         // of the requests, likewise
+	rated    []uint16       // of each request its rate
 	events   []connwarden.Event
 	faults   []connwarden.Fault
 	text     []byte
@@ -61,8 +69,28 @@ func (b *batch) own(borrowed ...*[]byte) {
 	}
 }
 
+// rate counts a request, and makes the name of its site the batch's own. The same site and minute are looked for among the last few rates.
+func (b *batch) rate(r *connwarden.Request) {
+	i := len(b.rates) - 1
+	for ; i >= 0 && i >= len(b.rates)-ratesLooked; i-- {
+		if b.rates[i].of(r) {
+			break
+		}
+	}
+	if i < 0 || !b.rates[i].of(r) {
+		b.own(&r.Host)
+		i = len(b.rates)
+		b.rates = append(b.rates, rate{at: r.Time, site: r.Host})
+	}
+	one := &b.rates[i]
+	r.Host = one.site
+	one.add(r)
+	b.rated = append(b.rated, uint16(i))
+}
+
 // taker takes the readings of batches.
 type taker interface {
+	Rates(rates []rate, rated []uint16, of *judge.Findings)
 	Requests([]connwarden.Request, judge.Findings)
 	Event(*connwarden.Event)
 	Fault(*connwarden.Fault)
@@ -70,6 +98,7 @@ type taker interface {
 
 // push hands the readings over in the order in which they came, requests in a row together.
 func (b *batch) push(to taker) {
+	to.Rates(b.rates, b.rated, &b.found)
 	var at [isFault + 1]int
 	for n := 0; n < len(b.order); n++ {
 		k := b.order[n]
@@ -92,7 +121,7 @@ func (b *batch) push(to taker) {
 // release gives the batch back, empty. What one long line made large is not kept.
 func (b *batch) release() {
 	b.found.Clear()
-	*b = batch{found: b.found, order: b.order[:0], requests: b.requests[:0], events: b.events[:0], faults: b.faults[:0], text: b.text[:0], parsed: b.parsed[:0]}
+	*b = batch{found: b.found, rates: b.rates[:0], rated: b.rated[:0], order: b.order[:0], requests: b.requests[:0], events: b.events[:0], faults: b.faults[:0], text: b.text[:0], parsed: b.parsed[:0]}
 	if cap(b.text) > 2*batchText {
 		b.text = nil
 	}
@@ -115,7 +144,8 @@ func (p *worker) Request(r *connwarden.Request) {
 	b.requests = append(b.requests, *r)
 	own := &b.requests[len(b.requests)-1]
 	own.Raw = nil
-	b.own(&own.Name, &own.Host, &own.Method, &own.Asked, &own.Path, &own.Query, &own.Proto, &own.Referer, &own.Agent, &own.User)
+	b.rate(own)
+	b.own(&own.Name, &own.Method, &own.Asked, &own.Path, &own.Query, &own.Proto, &own.Referer, &own.Agent, &own.User)
 	p.reader.Request(own, &b.found)
 	p.add(isRequest)
 }
@@ -143,14 +173,19 @@ func (p *worker) Fault(f *connwarden.Fault) {
 func (p *worker) add(k kind) {
 	b := p.batch
 	if b.order = append(b.order, k); len(b.order) >= batchReadings || len(b.text) >= batchText {
-		p.w.batches <- b
-		p.batch = batches.Get().(*batch)
+		p.send()
 	}
+}
+
+// send hands the batch over and begins another.
+func (p *worker) send() {
+	p.w.batches <- p.batch
+	p.batch = batches.Get().(*batch)
 }
 
 // employ makes the workers.
 func (w *warden) employ() {
-	w.batches = make(chan *batch, batchesWaiting)
+	w.batches, w.turns = make(chan *batch, batchesWaiting), make(chan struct{}, 1)
 	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
 		p := &worker{w: w, reader: w.table.Reader(), batch: batches.Get().(*batch)}
 		w.workers = append(w.workers, p)
@@ -158,42 +193,73 @@ func (w *warden) employ() {
 	}
 }
 
-// read has a turn of each log that has something read and parsed beside, and judges what comes of it. When it returns, all that was read
-// was judged: no worker runs, and the places of the logs are those of the table.
-func (w *warden) read() (more bool) {
-	done := make(chan bool, 1)
-	go func() { done <- w.tail.Read(w.now, w.visits...) }()
-	for reading := true; reading; {
+// read begins to have the logs read and parsed beside, turn after turn, as long as there is more at once and until [warden.pause] is called.
+// What comes of it comes by w.batches, and its end by w.turns. Of the warden the workers see what is theirs; its logs and feeds are left alone until
+// then. One goroutine has all turns: it takes a goroutine that has just begun longer to get a processor than to read what was written meanwhile.
+func (w *warden) read() {
+	w.reading, w.turn = true, w.now
+	go func() {
+		for more := true; more && !w.halting.Load(); {
+			if !w.opt.Once { // else it is the time of the logs
+				w.turn = w.opt.Clock()
+			}
+			more = w.tail.Read(w.turn, w.visits...)
+			for _, p := range w.workers { // the next turn of a log may be another's, and its lines stay in order
+				if len(p.batch.order) > 0 || len(p.batch.parsed) > 0 {
+					p.send()
+				}
+			}
+		}
+		w.turns <- struct{}{}
+	}()
+}
+
+// expect gives the workers a moment in which mostly something comes: to sleep and be woken would take longer, and take the processor from
+// them.
+func (w *warden) expect() {
+	for began := time.Now(); len(w.batches) == 0 && len(w.turns) == 0 && time.Since(began) < moment; {
+		runtime.Gosched()
+	}
+}
+
+// pause has no other turn begin, and drains.
+func (w *warden) pause() {
+	w.halting.Store(true)
+	w.drain()
+	w.halting.Store(false)
+}
+
+// drain waits until nothing is read any more and all that was read was judged: no worker runs, and the places of the logs are those of the table.
+func (w *warden) drain() {
+	for w.reading || len(w.batches) > 0 {
+		w.expect()
 		select {
 		case b := <-w.batches:
 			w.take(b)
-		case more = <-done:
-			reading = false
+		case <-w.turns:
+			w.reading = false
 		}
 	}
-	for len(w.batches) > 0 {
-		w.take(<-w.batches)
-	}
-	for _, p := range w.workers {
-		if len(p.batch.order) > 0 || len(p.batch.parsed) > 0 {
-			w.take(p.batch)
-			p.batch = batches.Get().(*batch)
-		}
-	}
-	return more
 }
 
-// take judges a batch.
+// take judges a batch and all that wait behind it. They are taken out at once: who waits for room has as much of it as can be judged meanwhile,
+// and is woken once for them all; being woken takes longer than a batch.
 func (w *warden) take(b *batch) {
-	b.push(w.sink)
-	for i := range b.parsed {
-		p := &b.parsed[i]
-		w.lines += uint64(p.stats.Lines)
-		w.bad += uint64(p.stats.Unparsed)
-		w.metrics.read(p.format, p.stats, p.bytes)
+	w.taken = append(w.taken[:0], b)
+	for len(w.batches) > 0 && len(w.taken) < batchesWaiting {
+		w.taken = append(w.taken, <-w.batches)
+	}
+	for _, b := range w.taken {
+		b.push(w.sink)
+		for i := range b.parsed {
+			p := &b.parsed[i]
+			w.lines += uint64(p.stats.Lines)
+			w.bad += uint64(p.stats.Unparsed)
+			w.metrics.read(p.format, p.stats, p.bytes)
+		}
+		b.release()
 	}
 	w.changed = true
-	b.release()
 }
 
 // piece parses what was appended to a log. Of the warden it changes nothing but the log's feed, which no other worker has in hand.

@@ -13,6 +13,8 @@ import (
 // keeps notes what it is given, in order.
 type keeps struct{ got []string }
 
+func (k *keeps) Rates([]rate, []uint16, *judge.Findings) {}
+
 func (k *keeps) Event(e *connwarden.Event) { k.got = append(k.got, bytesOf(e)) }
 func (k *keeps) Fault(f *connwarden.Fault) { k.got = append(k.got, bytesOf(f)) }
 func (k *keeps) Requests(list []connwarden.Request, _ judge.Findings) {

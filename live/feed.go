@@ -241,9 +241,9 @@ func (w *warden) ready(f *feed, p *tail.Piece) {
 			f.parser.Resume(p.Before(reach, f.source.Format.Carry()))
 		}
 	}
-	if !w.opt.Once && w.now.Sub(f.dated) >= datedEvery {
-		f.dated = w.now
-		f.parser.Near(w.now)
+	if !w.opt.Once && w.turn.Sub(f.dated) >= datedEvery {
+		f.dated = w.turn
+		f.parser.Near(w.turn)
 	}
 	f.used = true
 }
@@ -276,7 +276,7 @@ const manyParsers = 500
 // recognise looks at a log that had nothing to be recognised by when it was found.
 func (w *warden) recognise(f *feed) {
 	opt := w.opt.Options
-	opt.Files, opt.Since, opt.Now = []string{f.source.Log.Path}, nil, w.now
+	opt.Files, opt.Since, opt.Now = []string{f.source.Log.Path}, nil, w.turn
 	var p gather.Problems // it was opened before, and is being read
 	sources, err := gather.Open(context.Background(), &opt, func(logs.Kind) bool { return true }, &p)
 	if err != nil {

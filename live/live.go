@@ -15,6 +15,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -93,8 +95,8 @@ const (
 	sayAgain = 10 * time.Minute
 )
 
-// warden is a run of the pipeline. All fields belong to the goroutine that judges; while it reads, workers look at them, and it changes
-// none that they need.
+// warden is a run of the pipeline. All fields belong to the goroutine that judges; while logs are read, workers look at them, and it changes
+// none that they need: see [warden.read].
 type warden struct {
 	opt     Options
 	table   *judge.Table
@@ -103,7 +105,12 @@ type warden struct {
 	workers []*worker
 	visits  []func(*tail.Piece) // theirs
 	batches chan *batch
-	feeds   []*feed // by their numbers; nil: the log is followed no more
+	taken   []*batch      // from there, to be judged
+	turns   chan struct{} // when nothing is read any more
+	reading bool          // which is not yet so
+	halting atomic.Bool   // no other turn is to begin
+	turn    time.Time     // when the present one began; the readers'
+	feeds   []*feed       // by their numbers; nil: the log is followed no more
 	byPath  map[string]*feed
 	byName  map[string]int    // numbers of feeds, by the names that readings bear
 	sources []*gather.Sources // they hold the files of the feeds
@@ -215,9 +222,8 @@ func (w *warden) newTable() *judge.Table {
 
 // once reads all there is.
 func (w *warden) once() {
-	for more := true; more; {
-		more = w.read()
-	}
+	w.read()
+	w.drain()
 	w.flush()
 	w.judge()
 }
@@ -232,16 +238,29 @@ func (w *warden) loop(ctx context.Context) {
 		w.opt.Beat(true)
 	}
 	for {
+		ready := w.tail.Ready()
+		if w.reading {
+			ready = nil
+			w.expect()
+		}
 		select {
+		case b := <-w.batches:
+			w.take(b)
+			w.judgeSoon()
+		case <-w.turns:
+			w.reading = false
+			w.drain()
+			w.judgeSoon()
+		case <-w.unjudged:
+			w.unjudged = nil
+			w.judgeSoon()
+		case <-ready:
+			w.read()
 		case <-ctx.Done():
-			if w.unjudged != nil {
+			if w.halt(); w.unjudged != nil {
 				w.judge()
 			}
 			return
-		case <-w.tail.Ready():
-			w.now = w.opt.Clock()
-			w.read()
-			w.judgeSoon()
 		case b := <-w.journal:
 			w.now = w.opt.Clock()
 			w.entries(b)
@@ -250,19 +269,17 @@ func (w *warden) loop(ctx context.Context) {
 			w.now = w.opt.Clock()
 			w.fold(s)
 			w.judgeSoon()
-		case <-w.unjudged:
-			w.now = w.opt.Clock()
-			w.unjudged = nil
-			w.judgeSoon()
 		case to := <-w.opt.Asks:
 			w.now = w.opt.Clock()
 			to <- w.present()
 		case <-w.opt.Reload:
+			w.halt()
 			w.reload(ctx)
 		case r := <-w.renewed:
-			w.now = w.opt.Clock()
+			w.halt()
 			w.renew(ctx, r)
 		case t := <-w.filled:
+			w.halt()
 			if w.renewals > 0 {
 				t.Renew(w.judging())
 			}
@@ -270,7 +287,7 @@ func (w *warden) loop(ctx context.Context) {
 			w.filling = false
 			w.ease()
 		case <-tick.C:
-			w.now = w.opt.Clock()
+			w.halt()
 			w.tail.Tick(w.now)
 			w.quietly()
 			w.actor.tick()
@@ -295,6 +312,12 @@ func (w *warden) loop(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// halt waits until all that is being read was judged, and looks at the clock.
+func (w *warden) halt() {
+	w.pause()
+	w.now = w.opt.Clock()
 }
 
 func (w *warden) ease() {
@@ -338,25 +361,23 @@ func (w *warden) settled(a netip.Addr) bool {
 }
 
 // judgeSoon judges, at once or when it has rested: in a flood each look at everybody who was touched is long, and reading must go on. It
-// rests three times as long as it judged, four times as long while that is short enough for nobody to notice, and seven times as long after a
+// rests three times as long as it looked, four times as long while that is short enough for nobody to notice, and seven times as long after a
 // long look: then all that can be spared is needed for reading.
 func (w *warden) judgeSoon() {
-	began := time.Now()
-	if wait := w.rested.Sub(began); wait > 0 {
+	w.now = w.opt.Clock()
+	if wait := time.Until(w.rested); wait > 0 {
 		if w.unjudged == nil {
 			w.unjudged = time.After(wait)
 		}
 		return
 	}
 	w.unjudged = nil
-	w.judge()
-	now := time.Now()
-	took := now.Sub(began)
+	took := w.judge()
 	rest := max(3*took, min(4*took, shortRest))
 	if took >= longLook {
 		rest = 7 * took
 	}
-	w.rested = now.Add(rest)
+	w.rested = time.Now().Add(rest)
 }
 
 const (
@@ -366,23 +387,34 @@ const (
 	longLook = 15 * time.Millisecond
 )
 
-// judge accuses whom the rules speak against since it last did.
-func (w *warden) judge() {
+// judge accuses whom the rules speak against since it last did. It tells how long it looked, without what was read meanwhile.
+func (w *warden) judge() (took time.Duration) {
+	began := time.Now()
 	peers, groups := w.table.Touched(w.now, w.settled)
-	for i := range peers {
-		v := &peers[i]
+	words := make([]said, 0, len(peers)) // what is to be said of those that stay
+	peers = slices.DeleteFunc(peers, func(v judge.Judged) bool {
+		s, news := w.news(&v)
+		if news {
+			words = append(words, s)
+		}
+		return !news
+	})
+	groups = slices.DeleteFunc(groups, func(v judge.Judged) bool {
 		word := connwarden.Word(v.Score)
-		if word == connwarden.VerdictNormal && v.Score < worthAsking {
-			continue
-		}
-		s := said{word, w.weighs(v, nil), w.now}
-		if old, ok := w.said[v.Addr]; ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word) && (old.proved || !s.proved) {
-			continue
-		}
+		old, ok := w.groups[v.Subject]
+		return word == connwarden.VerdictNormal || ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word)
+	})
+	if len(peers) > 0 && len(w.opt.Policy.Sites) > 0 { // those who read change what tells the site of a line
+		took = time.Since(began)
+		w.pause()
+		began = time.Now()
+	}
+	for i := range peers {
+		v, s := &peers[i], words[i]
 		w.quote(v)
 		sites := w.localize(v)
 		if sites != nil {
-			s = said{connwarden.Word(v.Score), w.weighs(v, sites), w.now}
+			s.word, s.proved = connwarden.Word(v.Score), w.weighs(v, sites)
 			if old, ok := w.said[v.Addr]; ok && old.word == s.word && old.proved == s.proved && w.now.Sub(old.at) < sayAgain {
 				continue
 			}
@@ -398,18 +430,23 @@ func (w *warden) judge() {
 	}
 	for i := range groups {
 		v := &groups[i]
-		word := connwarden.Word(v.Score)
-		if word == connwarden.VerdictNormal {
-			continue
-		}
-		if old, ok := w.groups[v.Subject]; ok && w.now.Sub(old.at) < sayAgain && (old.word == connwarden.VerdictMalicious || old.word == word) {
-			continue
-		}
-		w.groups[v.Subject] = said{word: word, at: w.now}
+		w.groups[v.Subject] = said{word: connwarden.Word(v.Score), at: w.now}
 		w.quote(v)
 		w.actor.accuse(accusation{judged: *v})
 	}
 	w.actor.wake()
+	return took + time.Since(began)
+}
+
+// news is what is to be said of an address, and whether it was not said lately.
+func (w *warden) news(v *judge.Judged) (s said, news bool) {
+	word := connwarden.Word(v.Score)
+	if word == connwarden.VerdictNormal && v.Score < worthAsking {
+		return s, false
+	}
+	s = said{word, w.weighs(v, nil), w.now}
+	old, ok := w.said[v.Addr]
+	return s, !ok || w.now.Sub(old.at) >= sayAgain || old.word != connwarden.VerdictMalicious && old.word != word || !old.proved && s.proved
 }
 
 // worthAsking is the score from which an address that claims to be a crawler may be worth a look: an impostor's rises.

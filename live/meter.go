@@ -104,32 +104,68 @@ func (m *meter) Conn(*connwarden.Conn) {}
 
 // Request counts a request and hands it on.
 func (m *meter) Request(r *connwarden.Request) {
-	m.count(r)
+	one := rate{at: r.Time, site: r.Host}
+	one.add(r)
+	if c := m.rate(&one); c != nil {
+		m.accuses(c, accusedKey(r.Client))
+	}
 	m.table.Request(r)
 }
 
-// Requests counts requests and hands them on with what a reader found.
-func (m *meter) Requests(list []connwarden.Request, f judge.Findings) {
-	for i := range list {
-		m.count(&list[i])
-	}
-	m.table.Requests(list, f)
+// rate is what requests were, in one minute to one site, that were read in a row.
+type rate struct {
+	at   time.Time // of the first
+	site []byte
+	sum  report.SiteMinute
 }
 
-func (m *meter) count(r *connwarden.Request) {
-	if c := m.at(r.Time, r.Host); c != nil {
-		c.Requests++
-		c.Bytes += uint64(max(r.Size, 0))
-		if class := r.Status / 100; class < 6 {
-			c.Class[class]++
+// of tells whether a request is one of them.
+func (one *rate) of(r *connwarden.Request) bool {
+	return one.at.Unix()/60 == r.Time.Unix()/60 && bytes.Equal(one.site, r.Host)
+}
+
+func (one *rate) add(r *connwarden.Request) {
+	one.sum.Requests++
+	one.sum.Bytes += uint64(max(r.Size, 0))
+	if class := r.Status / 100; class < 6 {
+		one.sum.Class[class]++
+	}
+}
+
+// rate counts what was counted beside, and returns where; nil for what is too old.
+func (m *meter) rate(one *rate) *report.SiteMinute {
+	c := m.at(one.at, one.site)
+	if c != nil {
+		c.Add(&one.sum)
+	}
+	return c
+}
+
+// accuses counts a request of an address if it was accused.
+func (m *meter) accuses(c *report.SiteMinute, addr [16]byte) {
+	if a, ok := m.accused[addr]; !ok {
+	} else if a.malicious {
+		c.Malicious++
+	} else {
+		c.Suspicious++
+	}
+}
+
+// Rates takes what was counted of requests beside; rated tells of each of them which of the rates it is in.
+func (m *meter) Rates(rates []rate, rated []uint16, of *judge.Findings) {
+	var to []*report.SiteMinute
+	for i := range rates {
+		c := m.rate(&rates[i])
+		if len(m.accused) > 0 {
+			to = append(to, c)
 		}
-		if len(m.accused) > 0 && r.Client.IsValid() {
-			if a, ok := m.accused[accusedKey(r.Client)]; !ok {
-			} else if a.malicious {
-				c.Malicious++
-			} else {
-				c.Suspicious++
-			}
+	}
+	if to == nil {
+		return
+	}
+	for i, n := range rated {
+		if c := to[n]; c != nil {
+			m.accuses(c, peerKey(of.Client(i)))
 		}
 	}
 }
@@ -218,12 +254,14 @@ func (m *meter) look(open uint64) {
 	}
 }
 
-func accusedKey(a netip.Addr) [16]byte {
-	b := a.As16()
-	if !a.Is4() && !a.Is4In6() {
-		clear(b[8:]) // a peer is its /64
+func accusedKey(a netip.Addr) [16]byte { return peerKey(a.As16()) }
+
+// peerKey is what a peer is known by: an IPv4 address, or a /64.
+func peerKey(a [16]byte) [16]byte {
+	if !netip.AddrFrom16(a).Is4In6() {
+		clear(a[8:])
 	}
-	return b
+	return a
 }
 
 // accuse remembers whose requests are told apart from now on.

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/report"
@@ -180,5 +183,47 @@ func BenchmarkMeter(b *testing.B) {
 	host := []byte("shop.example")
 	for b.Loop() {
 		m.at(now, host).Requests++
+	}
+}
+
+// TestRatesLikeRequests: what workers counted beside is what would be counted one by one, of several sites, minutes and the accused.
+func TestRatesLikeRequests(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	alone, beside := newMeter(judge.New(judge.Options{}), &now, time.UTC), newMeter(judge.New(judge.Options{}), &now, time.UTC)
+	for _, m := range []*meter{alone, beside} {
+		m.accuse(netip.MustParseAddr("192.0.2.1"), connwarden.VerdictMalicious)
+		m.accuse(netip.MustParseAddr("2001:db8::1"), connwarden.VerdictSuspicious)
+	}
+	w := &warden{batches: make(chan *batch, 100)}
+	p := &worker{w: w, reader: judge.New(judge.Options{}).Reader(), batch: &batch{}}
+	for n := range 3*batchReadings + 5 {
+		r := connwarden.Request{
+			Time: now.Add(-time.Duration(n/7) * time.Second), Status: uint16(100 * (n % 9)), Size: int64(n - 1), Host: fmt.Append(nil, "site", n%(ratesLooked+3), ".example"),
+			Client: netip.MustParseAddr([]string{"192.0.2.1", "192.0.2.2", "2001:db8::2", "2001:db8:1::1"}[n%4]),
+		}
+		switch n % 50 {
+		case 0:
+			r.Time = time.Time{}
+		case 1:
+			r.Client = netip.Addr{}
+		case 2:
+			r.Time = now.Add(-2 * oldest)
+		}
+		alone.Request(&r)
+		p.Request(&r)
+		clear(r.Host) // it was borrowed
+	}
+	p.send()
+	for len(w.batches) > 0 {
+		b := <-w.batches
+		beside.Rates(b.rates, b.rated, &b.found)
+		b.release()
+	}
+	order := cmpopts.SortSlices(func(a, b report.SiteMinute) bool { return a.At < b.At || a.At == b.At && a.Site < b.Site })
+	if diff := cmp.Diff(alone.rates(), beside.rates(), order); diff != "" {
+		t.Errorf("(-alone +beside):\n%s", diff)
+	}
+	if sum := beside.hour(); len(sum) < 2 || sum[len(sum)-1].Malicious == 0 || sum[len(sum)-1].Suspicious == 0 {
+		t.Errorf("%+v", sum)
 	}
 }

@@ -153,7 +153,7 @@ func (c *counter) Request(r *connwarden.Request) {
 // Requests counts and folds requests of which a reader found out what they fit.
 func (c *counter) Requests(list []connwarden.Request, f judge.Findings) {
 	c.m.requests.Add(uint64(len(list)))
-	c.meter.Requests(list, f)
+	c.table.Requests(list, f)
 }
 
 func (c *counter) Event(e *connwarden.Event) {
