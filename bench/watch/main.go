@@ -149,7 +149,7 @@ func (b *bench) line(to []byte, a netip.Addr) []byte {
 	if b.kind == "ssh" {
 		return fmt.Appendf(to, "%s host sshd[%d]: Failed password for invalid user admin from %s port 4711 ssh2\n", time.Now().Format("Jan _2 15:04:05"), 1000+b.next%9000, a)
 	}
-	return fmt.Appendf(to, "%s - - [%s] \"POST /administrator/index.php HTTP/1.1\" 303 5123 \"-\" \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\"\n",
+	return fmt.Appendf(to, "%s - - [%s] \"POST /administrator/index.php HTTP/1.1\" 303 5123 \"https://shop.example/administrator/index.php\" \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\"\n",
 		a, time.Now().Format("02/Jan/2006:15:04:05 -0700"))
 }
 
