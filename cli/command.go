@@ -11,10 +11,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/connwarden/connwarden/block"
 	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/host"
@@ -33,6 +35,9 @@ type command struct {
 	// Of a reader:
 	hand     *hand.Client      // nil: this process blocks itself
 	listener *net.UnixListener // the daemon's socket; nil: it is to be made
+
+	null    sync.Once
+	nothing block.Driver // the null firewall, of which a machine has one as of any other
 }
 
 // flags are those of every command and those that several share. A flag that was not given has the value that

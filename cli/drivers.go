@@ -44,6 +44,7 @@ type machine struct {
 	sites []string           // folders of sites that were named
 	pages map[string]string  // of sites their addresses
 	found func() []host.Site // the sites of the web servers here
+	null  block.Driver       // the firewall that refuses nothing
 }
 
 // driver is a firewall by the name that --with knows.
@@ -102,7 +103,7 @@ func drivers() []driver {
 		{"null", func(context.Context, machine) (bool, string) {
 			return true, "always there; it refuses nothing"
 		},
-			func(machine) (block.Driver, error) { return null.Open(), nil }, false},
+			func(m machine) (block.Driver, error) { return m.null, nil }, false},
 	}
 }
 
@@ -290,7 +291,8 @@ type firewalls struct {
 
 // firewalls are those of the machine, with our marks.
 func (c *command) firewalls(p *Plan) *firewalls {
-	m := machine{mark: mark(p.StateDir), state: p.StateDir, pages: p.Block.Sites}
+	c.null.Do(func() { c.nothing = null.Open() })
+	m := machine{mark: mark(p.StateDir), state: p.StateDir, pages: p.Block.Sites, null: c.nothing}
 	m.found = sync.OnceValue(func() []host.Site {
 		list, _ := host.New("").Sites() // what of a configuration cannot be read is told by doctor
 		return list
