@@ -151,9 +151,8 @@ func (c *command) member(ctx context.Context, p *Plan, f watchFlags, tell func(a
 // collector might never rest.
 const fleetMemory = 64 << 20
 
-// joinGC lets the heap grow by two thirds until what the fleet has in force is taken over: with watchGC the collector takes a quarter of that
-// time.
-const joinGC = 66
+// joinGC lets the heap double until what the fleet has in force is taken over: with watchGC the collector takes a quarter of that time.
+const joinGC = 100
 
 // joinPages are how many KB of the journal are kept meanwhile: all pages of one batch.
 const joinPages = 2048
