@@ -27,8 +27,8 @@ const (
 // ratesLooked is how far back a request's rate is looked for.
 const ratesLooked = 8
 
-// batch is what a worker has read, on its way to the goroutine that judges. It owns the bytes of its readings, but for the lines of
-// requests and events, which nobody here asks for.
+// batch is what a worker has read, on its way to the goroutine that judges. It owns the bytes of its readings, without those that nobody asks
+// for there: the lines of requests and events, and of requests what only the rules look at.
 type batch struct {
 	order    []kind // of the readings
 	requests []connwarden.Request
@@ -141,12 +141,12 @@ func (*worker) Conn(*connwarden.Conn) {}
 // Request keeps a request for the judge.
 func (p *worker) Request(r *connwarden.Request) {
 	b := p.batch
+	p.reader.Request(r, &b.found)
 	b.requests = append(b.requests, *r)
 	own := &b.requests[len(b.requests)-1]
-	own.Raw = nil
 	b.rate(own)
-	b.own(&own.Name, &own.Method, &own.Asked, &own.Path, &own.Query, &own.Proto, &own.Referer, &own.Agent, &own.User)
-	p.reader.Request(own, &b.found)
+	b.own(&own.Path, &own.Query, &own.Referer, &own.Agent, &own.User)
+	own.Name, own.Method, own.Asked, own.Proto, own.Raw = nil, nil, nil, nil, nil
 	p.add(isRequest)
 }
 
