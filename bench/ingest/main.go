@@ -3,7 +3,8 @@
 // Command ingest tells how many lines a second a daemon follows and judges. It starts one, appends the lines of an access log to several logs
 // at once, again and again, and asks the daemon's figures how many it has judged.
 //
-// With -rate so many lines are written each second, and it tells by how much the daemon falls behind; else as many as it takes.
+// With -rate so many lines are written each second, and it tells by how much the daemon falls behind; with -backlog so many while the daemon is
+// stopped, so that nothing runs beside it when it goes on; else as many as it takes.
 package main
 
 import (
@@ -33,8 +34,9 @@ func main() {
 	logs := flag.Int("logs", 8, "how many are written to at once")
 	span := flag.Duration("for", 15*time.Second, "how long")
 	rate := flag.Int("rate", 0, "lines a second; 0: as many as are taken")
+	backlog := flag.Int("backlog", 0, "lines that are written while the daemon is stopped; 0: it runs all the time")
 	flag.Parse()
-	if err := run(*program, *from, *dir, *logs, *rate, *keep, *span); err != nil {
+	if err := run(*program, *from, *dir, *logs, *rate, *backlog, *keep, *span); err != nil {
 		fmt.Fprintln(os.Stderr, "ingest:", err)
 		os.Exit(1)
 	}
@@ -99,7 +101,7 @@ type moment struct {
 	at    time.Time
 }
 
-func run(program, from, dir string, logs, rate int, keep bool, span time.Duration) (err error) {
+func run(program, from, dir string, logs, rate, backlog int, keep bool, span time.Duration) (err error) {
 	list, err := blocks(from)
 	if err != nil {
 		return err
@@ -131,6 +133,12 @@ func run(program, from, dir string, logs, rate int, keep bool, span time.Duratio
 		return err
 	}
 	b.lines = 0
+	if backlog > 0 {
+		if err := b.pile(list, backlog, keep); err != nil {
+			return err
+		}
+		span = 0
+	}
 	daemon, writer, start := -busy(b.cmd.Process.Pid), -ours(), time.Now()
 	looked := start
 	for i := 0; time.Since(start) < span; i++ {
@@ -170,6 +178,19 @@ func run(program, from, dir string, logs, rate int, keep bool, span time.Duratio
 		b.behind[len(b.behind)/2].Seconds()*1e3, b.behind[len(b.behind)-1].Seconds()*1e3)
 	fmt.Printf("processor: daemon %.0f ns a line (%.2f cores), writer %.0f ns; resident %d MB at most\n", each(daemon), daemon.Seconds()/all.Seconds(), each(writer), peak(b.cmd.Process.Pid)>>10)
 	return nil
+}
+
+// pile writes so many lines while the daemon is stopped, and lets it go on.
+func (b *bench) pile(list []block, lines int, keep bool) error {
+	if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for i := 0; b.lines < lines; i++ {
+		if err := b.write(i%len(b.files), &list[i%len(list)], keep); err != nil {
+			return err
+		}
+	}
+	return b.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // start starts the daemon and waits until it follows.
