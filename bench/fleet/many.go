@@ -230,38 +230,27 @@ func (b *bench) everywhere(list []*reader, last uint64) error {
 // newcomer times a real daemon with the null firewall that joins, until it holds all, and what it needs.
 func (b *bench) newcomer(hub string) error {
 	b.space = ""
-	dir := filepath.Join(b.dir, "new")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	alone, _, err := b.follower("alone")
+	if err != nil {
 		return err
 	}
-	conf := "[actions]\nmode = \"enforce\"\n[block]\ndrivers = [\"null\"]\n[daemon]\nsocket = \"" + dir + "/sock\"\n"
-	for name, text := range map[string]string{"config.toml": conf, "access.log": ""} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	cmd := b.prepare("", "new", "watch", "--json", filepath.Join(dir, "access.log"))
-	var out lines
-	cmd.Stdout = &out
-	if err := b.start(cmd); err != nil {
-		return err
-	}
-	if err := b.await(func() bool { return out.n.Load() >= 1 }); err != nil {
+	pid, out, err := b.follower("new")
+	if err != nil {
 		return err
 	}
 	<-time.After(3 * time.Second)
-	pid := cmd.Process.Pid
 	fmt.Printf("a daemon without a fleet: %d MB\n", memory(pid, "VmRSS"))
 	before := used(pid)
 	token, err := b.token()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
+	file := filepath.Join(b.dir, "new", "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 		return err
 	}
 	began := time.Now()
-	if _, err := b.command("", "new", "join", hub, "--name", "new", "--token", filepath.Join(dir, "token")); err != nil {
+	if _, err := b.command("", "new", "join", hub, "--name", "new", "--token", file); err != nil {
 		return err
 	}
 	first := time.Duration(0)
@@ -273,11 +262,33 @@ func (b *bench) newcomer(hub string) error {
 	}); err != nil {
 		return fmt.Errorf("%w: it holds %d", err, out.blocks.Load())
 	}
-	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v, of which the daemon worked %v; daemon %d MB, at most %d",
+	fmt.Printf("from join to the first block %v, to all %d (journal and null firewall) %v, of which the daemon worked %v; daemon %d MB, at most %d\n",
 		first.Round(time.Millisecond), *blocks, time.Since(began).Round(time.Millisecond), used(pid)-before, memory(pid, "VmRSS"), memory(pid, "VmHWM"))
 	<-time.After(*after)
-	fmt.Printf(", %v later %d MB, of which %d are files\n", *after, memory(pid, "VmRSS"), memory(pid, "RssFile"))
+	fmt.Printf("%v later %d MB, of which %d are files; one without a fleet %d, %d\n", *after, memory(pid, "VmRSS"), memory(pid, "RssFile"), memory(alone, "VmRSS"), memory(alone, "RssFile"))
 	return nil
+}
+
+// follower starts a daemon with the null firewall that follows an empty log, and waits for its first message.
+func (b *bench) follower(name string) (pid int, out *lines, err error) {
+	dir := filepath.Join(b.dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, nil, err
+	}
+	conf := "[actions]\nmode = \"enforce\"\n[block]\ndrivers = [\"null\"]\n[daemon]\nsocket = \"" + dir + "/sock\"\n"
+	for file, text := range map[string]string{"config.toml": conf, "access.log": ""} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			return 0, nil, err
+		}
+	}
+	cmd := b.prepare("", name, "watch", "--json", filepath.Join(dir, "access.log"))
+	out = &lines{}
+	cmd.Stdout = out
+	if err := b.start(cmd); err != nil {
+		return 0, nil, err
+	}
+	err = b.await(func() bool { return out.n.Load() >= 1 })
+	return cmd.Process.Pid, out, err
 }
 
 // lines counts messages, whose ends may come later than their beginnings.
