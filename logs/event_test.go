@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +90,17 @@ func TestEventFormatsAreFound(t *testing.T) {
 // ownSamples are the lines of daemons' own logs, each after the name of its format.
 func ownSamples(t *testing.T) (list []string) {
 	t.Helper()
+	for _, line := range daemonSamples(t) {
+		if s, ok := strings.CutPrefix(line, ">> "); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// daemonSamples are the lines of the files of samples of the daemons' room.
+func daemonSamples(t testing.TB) (lines []string) {
+	t.Helper()
 	files, err := filepath.Glob("../daemons/testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no samples", err)
@@ -101,27 +111,15 @@ func ownSamples(t *testing.T) (list []string) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(b)) {
-			if s, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), ">> "); ok {
-				list = append(list, s)
-			}
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
 	}
-	return list
+	return lines
 }
 
 func FuzzEvents(f *testing.F) {
-	files, err := filepath.Glob("../daemons/testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		f.Fatal("no samples", err)
-	}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range bytes.Lines(b) {
-			f.Add(0, line)
-		}
+	for _, line := range daemonSamples(f) {
+		f.Add(0, []byte(line+"\n"))
 	}
 	f.Fuzz(func(t *testing.T, i int, text []byte) {
 		format := eventFormats[uint(i)%uint(len(eventFormats))]

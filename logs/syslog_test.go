@@ -2,8 +2,6 @@ package logs
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,29 +58,19 @@ var prefixes = []string{
 // spoken reads the messages of the daemons' samples: "= WANT", "> PROGRAM: TEXT".
 func spoken(t testing.TB) (all [][3]string) {
 	t.Helper()
-	files, err := filepath.Glob("../daemons/testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no samples", err)
-	}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := ""
-		for line := range strings.Lines(string(b)) {
-			line = strings.TrimSuffix(line, "\n")
-			if w, ok := strings.CutPrefix(line, "= "); ok {
-				want = w
-			} else if m, ok := strings.CutPrefix(line, "> "); ok {
-				if strings.HasPrefix(m, `"`) {
-					if m, err = strconv.Unquote(m); err != nil {
-						t.Fatal(name, err)
-					}
+	want := ""
+	for _, line := range daemonSamples(t) {
+		if w, ok := strings.CutPrefix(line, "= "); ok {
+			want = w
+		} else if m, ok := strings.CutPrefix(line, "> "); ok {
+			if strings.HasPrefix(m, `"`) {
+				var err error
+				if m, err = strconv.Unquote(m); err != nil {
+					t.Fatal(line, err)
 				}
-				program, text, _ := strings.Cut(m, ": ")
-				all = append(all, [3]string{want, program, text})
 			}
+			program, text, _ := strings.Cut(m, ": ")
+			all = append(all, [3]string{want, program, text})
 		}
 	}
 	return all
