@@ -95,14 +95,14 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 	if t.match == nil {
 		return
 	}
-	if slot, busy := t.busy(l, f); busy || f.from < f.broad {
+	if net, busy := t.busy(l, f); busy || f.from < f.broad {
 		got := reading{at: f.at, refused: f.refused, local: f.local, from: &r.From, request: r, addr: f.addr}
 		for _, h := range hits[f.from:f.broad] {
 			got.pass, got.value = h.pass, h.value
 			l = t.fold(l, &f.addr, int(h.rule), &t.rules[h.rule], &got)
 		}
 		if busy {
-			t.broadly(&got, l, f, hits[f.broad:f.to], slot)
+			t.broadly(&got, l, f, hits[f.broad:f.to], net)
 		}
 	}
 	if f.refused {
@@ -110,7 +110,8 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 	}
 }
 
-// busy tells whether an address or its network is busy enough for any broad rule, and how many requests of the network were counted.
+// busy counts a request for its network, and tells how many that were and whether the network or the address is busy enough for any
+// broad rule.
 func (t *Table) busy(l *ledger, f *found) (net uint16, busy bool) {
 	v := t.live
 	slot := &v.nets[netSlot(&f.addr)]

@@ -2,6 +2,7 @@ package live
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,13 +72,9 @@ func (b *batch) own(borrowed ...*[]byte) {
 
 // rate counts a request, and makes the name of its site the batch's own. The same site and minute are looked for among the last few rates.
 func (b *batch) rate(r *connwarden.Request) {
-	i := len(b.rates) - 1
-	for ; i >= 0 && i >= len(b.rates)-ratesLooked; i-- {
-		if b.rates[i].of(r) {
-			break
-		}
-	}
-	if i < 0 || !b.rates[i].of(r) {
+	before := max(0, len(b.rates)-ratesLooked)
+	i := before + slices.IndexFunc(b.rates[before:], func(one rate) bool { return one.of(r) })
+	if i < before {
 		b.own(&r.Host)
 		i = len(b.rates)
 		b.rates = append(b.rates, rate{at: r.Time, site: r.Host})

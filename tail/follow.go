@@ -21,7 +21,7 @@ import (
 // Where the system tells of changes (inotify) it is told; file systems that others change too (NFS, CIFS, FUSE), and all
 // where there is no inotify, are looked at by [Follower.Tick]. What a notice missed, a slow round of all logs finds.
 //
-// All methods but Wake belong to one goroutine; while Read runs in another, Text may be called by it.
+// All methods but Wake belong to one goroutine. While another is in Read, it may call Text.
 type Follower struct {
 	opt    FollowOptions
 	trails []*trail
