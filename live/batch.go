@@ -2,7 +2,6 @@ package live
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -72,9 +71,11 @@ func (b *batch) own(borrowed ...*[]byte) {
 
 // rate counts a request, and makes the name of its site the batch's own. The same site and minute are looked for among the last few rates.
 func (b *batch) rate(r *connwarden.Request) {
-	before := max(0, len(b.rates)-ratesLooked)
-	i := before + slices.IndexFunc(b.rates[before:], func(one rate) bool { return one.of(r) })
-	if i < before {
+	i, oldest := len(b.rates)-1, max(0, len(b.rates)-ratesLooked)
+	for i >= oldest && !b.rates[i].of(r) {
+		i--
+	}
+	if i < oldest {
 		b.own(&r.Host)
 		i = len(b.rates)
 		b.rates = append(b.rates, rate{at: r.Time, site: r.Host})
