@@ -68,7 +68,7 @@ func listNames() []string {
 
 // Load returns the shipped ranges, each replaced by dir/ranges/NAME.txt where there is such a file: prefixes and addresses as
 // [nets.Parse] reads them, as of the time in its first line ("# taken 2026-11-22T14:03:07Z …") or else of its last change. A file that cannot be read or believed leaves the shipped list in
-// force and is told as a problem. An empty dir is that of nobody: all is as shipped.
+// force and is told as a problem; a folder that cannot be entered is one problem. An empty dir is that of nobody: all is as shipped.
 func Load(dir string) (*Set, []connwarden.Problem) {
 	s := &Set{lists: shipped()}
 	defer s.unite()
@@ -76,8 +76,13 @@ func Load(dir string) (*Set, []connwarden.Problem) {
 	if dir == "" {
 		return s, nil
 	}
+	folder := filepath.Join(dir, "ranges")
+	var denied *fs.PathError
+	if _, err := os.Stat(folder + "/."); errors.As(err, &denied) && !errors.Is(err, fs.ErrNotExist) { // with the dot it must be entered
+		return s, []connwarden.Problem{{What: folder, Why: denied.Err.Error() + "; the ranges that ship are in force"}}
+	}
 	for _, list := range listNames() {
-		name := filepath.Join(dir, "ranges", list+".txt")
+		name := filepath.Join(folder, list+".txt")
 		l, err := readList(name)
 		old := s.lists[list]
 		switch {

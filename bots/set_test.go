@@ -221,6 +221,21 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadClosed: a folder that cannot be entered, here because it is none, is told of once and not for each list.
+func TestLoadClosed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ranges"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, problems := Load(dir)
+	if len(problems) != 1 || problems[0].What != filepath.Join(dir, "ranges") || !strings.HasSuffix(problems[0].Why, "; the ranges that ship are in force") {
+		t.Errorf("%v", problems)
+	}
+	if _, ok := s.At(netip.MustParseAddr("66.249.66.1")); !ok {
+		t.Error("what ships is not known")
+	}
+}
+
 func BenchmarkByRange(b *testing.B) {
 	s, _ := Load("")
 	for _, c := range []struct {
