@@ -22,16 +22,23 @@ func TestWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	stored := func() {
+		t.Helper()
+		select {
+		case <-h.js.PublishAsyncComplete():
+		case <-time.After(time.Minute):
+			t.Fatal("the engine stores no more")
+		}
+	}
 	for i := range many {
 		stand(fmt.Sprint("h", i%30), fleet.KindBlock, i*7%many) // within the bounds of a host, in no order
+		if i%1000 == 0 {
+			stored() // the client refuses to have more than 4,000 on the way
+		}
 	}
 	stand("late", fleet.KindPardon, 0)
 	stand("late", fleet.KindAllow, 1)
-	select {
-	case <-h.js.PublishAsyncComplete():
-	case <-time.After(time.Minute):
-		t.Fatal("the engine stores no more")
-	}
+	stored()
 	b := run(t, join(t, h, "b"), nil, fleet.Policy{Kinds: []fleet.Kind{fleet.KindBlock, fleet.KindPardon}})
 	eventually(t, "it holds all", func() bool {
 		b.mu.Lock()
