@@ -34,7 +34,7 @@ func (b *bench) drop() error {
 			return err
 		}
 		if i == 0 {
-			for _, args := range [][]string{{"link", "add", "br0", "type", "bridge"}, {"addr", "add", "10.77.0.1/16", "dev", "br0"}, {"link", "set", "br0", "up"}} {
+			for _, args := range [][]string{{"link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge"}, {"addr", "add", "10.77.0.1/16", "dev", "br0"}, {"link", "set", "br0", "up"}} {
 				if err := ip(append([]string{"-n", space}, args...)...); err != nil {
 					return err
 				}

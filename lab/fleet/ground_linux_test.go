@@ -104,7 +104,9 @@ func build(t *testing.T) *ground {
 		t.Skip("needs nginx (Debian: nginx): " + err.Error())
 	}
 	g := &ground{t: t, dir: t.TempDir(), sw: netnstest.Named(t)}
-	g.ip(g.sw, "link", "add", "br0", "type", "bridge")
+	// Without an address of its own a bridge takes the lowest of its ports', another one when a cable is added, and who knows the old one
+	// reaches it no more.
+	g.ip(g.sw, "link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge")
 	g.ip(g.sw, "addr", "add", gateway+"/24", "dev", "br0")
 	g.ip(g.sw, "link", "set", "br0", "up")
 	g.world, _ = g.cable(beyond)
