@@ -48,10 +48,6 @@ var (
 		says(failed, "[WRN] Failed login attempt. %a"),
 		says(failed, "[WRN] Failed login attempt, 2FA invalid. %a"),
 	}
-	wordsJellyfin = wording{
-		says(failed, "[%w] [%n] %w: Authentication request for %u has been denied (IP: %a)."),
-		says(failed, "[%w] [%n] %w Authentication request for %u has been denied (IP: %a)."),
-	}
 	wordsProxmox = wording{says(failed, "authentication failure; rhost=%a user=%u msg=%*")}
 	wordsGrafana = wording{
 		says(failed, "t=%w lvl=%w msg=\"Invalid username or password\" %* remote_addr=%a"),

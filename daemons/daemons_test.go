@@ -23,6 +23,7 @@ var sampled = []string{
 	"named", "mysql", "postgresql", "mongodb", "redis",
 	"openvpn", "asterisk", "xinetd", "telnetd", "login",
 	"dante", "vpopmail", "tcpserver", "oracle-ims", "assp", "gitlab", "nextcloud",
+	"keycloak", "jellyfin", "homeassistant", "authelia", "authentik", "elasticsearch", "mattermost", "vaultwarden", "routeros", "pfsense", "opnsense", "ocserv",
 }
 
 // forged is the address that the samples' forgeries name: no reading may have it for its client.

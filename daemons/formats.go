@@ -23,6 +23,15 @@ var Formats = []Format{
 	format("mongodb", splitMongo, nil, "mongod"),
 	format("nextcloud", splitNextcloud, nil, "nextcloud"),
 	format("gitlab_json", splitGitLab, nil, "gitlab"),
+	format("keycloak", splitKeycloak, nil, "keycloak"),
+	format("authentik", splitAuthentik, nil, "authentik"),
+	format("elasticsearch_audit", splitElastic, nil, "elasticsearch"),
+	format("mattermost_audit", splitMattermost, nil, "mattermost"),
+	format("authelia", splitAuthelia, nil, "authelia"),
+	format("jellyfin", splitJellyfin, nil, "jellyfin"),
+	format("vaultwarden", splitVaultwarden, nil, "vaultwarden"),
+	format("homeassistant", splitHomeAssistant, nil, "homeassistant"),
+	format("routeros", splitRouterOS, nil, "routeros"),
 	format("oracle_ims", splitIMS, nil, "oracle-ims"),
 	format("tine20", splitTine20, nil, "tine20"),
 	format("domino", splitDomino, marks{"SMTP Server: ", "smtp: ", "imap: ", "IMAP Server: ", "pop3: ", "POP3 Server: ", "http: ", "HTTP Server: ", "Router: ", "Event Monitor: ", "ldap: ", "LDAP Server: "}, "domino"),
@@ -133,6 +142,8 @@ func isoStamp(s string) int {
 		n += 5
 	case shape(rest, " +0000") > 0 || shape(rest, " -0000") > 0:
 		n += 6
+	case shape(rest, " +00:00") > 0 || shape(rest, " -00:00") > 0:
+		n += 7
 	}
 	return n
 }

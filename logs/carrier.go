@@ -15,11 +15,13 @@ type carrier struct {
 	whole func(line []byte) bool
 }
 
+const syslogCarrier = "syslog"
+
 // dockerOpen is Docker's driver as others write it who leave the line's end away: there no line is a part.
 var (
 	docker     = carrier{name: "docker", strip: stripDocker, parted: true, whole: wholeDocker}
 	dockerOpen = carrier{name: "docker", strip: stripDocker}
-	carriers   = []*carrier{&docker, {name: "cri", strip: stripCRI, parted: true, whole: wholeCRI}, {name: "syslog", strip: stripSyslog}}
+	carriers   = []*carrier{&docker, {name: "cri", strip: stripCRI, parted: true, whole: wholeCRI}, {name: syslogCarrier, strip: stripSyslog}}
 )
 
 // within is the format of lines of f that a carrier brings: its name is the carrier's, a slash, and f's.

@@ -114,6 +114,31 @@ func hasClient(line []byte) bool {
 	return bytes.Contains(line[:min(len(line), 64)], []byte("client @0x"))
 }
 
+// couldBeJellyfin and hasVaultwarden tell of a line that opens a bracket what follows the next: "] [INF] [", "][vaultwarden".
+func couldBeJellyfin(line []byte) bool {
+	_, c := secondBracket(line)
+	return c >= 'A' && c <= 'Z' && bytes.Contains(line[:min(len(line), 64)], []byte("] ["))
+}
+
+func hasVaultwarden(line []byte) bool {
+	return bytes.Contains(line[:min(len(line), 64)], []byte("][vaultwarden"))
+}
+
+// hasLogger, hasTopics and hasTimeQuote look for what lines of Keycloak and Home Assistant, RouterOS and Authelia cannot be without.
+func hasLogger(line []byte) bool {
+	head := line[:min(len(line), 80)]
+	return bytes.Contains(head, []byte(" [org.keycloak.")) || bytes.Contains(head, []byte(") ["))
+}
+
+func hasTopics(line []byte) bool {
+	return bytes.IndexByte(line[min(len(line), 16):min(len(line), 128)], ',') > 0
+}
+
+func hasTimeQuote(line []byte) bool { return starts(line, `time="`) }
+
+// coloured tells whether a line begins as on a terminal.
+func coloured(line []byte) bool { return starts(line, "\x1b[") }
+
 // secondBracket tells of a line that begins with one in brackets what stands before and behind the next bracket; zeros when there is none.
 func secondBracket(line []byte) (before, behind byte) {
 	const stamp = len("[Nov 22 14:03:07")

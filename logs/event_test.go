@@ -1,8 +1,10 @@
 package logs
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +74,9 @@ func TestEventFormatsAreFound(t *testing.T) {
 	samples, found := map[string]int{}, map[string]int{}
 	for _, line := range ownSamples(t) {
 		format, text, _ := strings.Cut(line, " ")
+		if raw, err := strconv.Unquote(text); err == nil {
+			text = raw
+		}
 		samples[format]++
 		if f := Detect("x.log", []byte(strings.Repeat(text+"\n", 3))); f != nil && f.Name == format {
 			found[format]++
@@ -84,6 +89,40 @@ func TestEventFormatsAreFound(t *testing.T) {
 		case found[name] < samples[name] && name != "cpanel_login": // one of whose samples is a forged line of an access log
 			t.Errorf("of %d lines of %s %d are found", samples[name], name, found[name])
 		}
+	}
+}
+
+// TestEventFormatsInContainers reads daemons' own logs as Docker keeps them, and one of an application that is not known, of which a client
+// has written some lines.
+func TestEventFormatsInContainers(t *testing.T) {
+	docker := func(lines ...string) []byte {
+		var out []byte
+		for _, line := range lines {
+			b, err := json.Marshal(map[string]string{"log": line + "\n", "stream": "stdout", "time": "2026-11-22T14:03:07.123456789Z"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(append(out, b...), '\n')
+		}
+		return out
+	}
+	tried := 0
+	for _, line := range ownSamples(t) {
+		format, text, _ := strings.Cut(line, " ")
+		switch format {
+		case "keycloak", "authelia", "authentik", "elasticsearch_audit", "mattermost_audit", "nextcloud", "mongodb":
+			if f := Detect("x-json.log", docker(text, text, text)); f == nil || f.Name != "docker/"+format {
+				t.Errorf("taken for %+v: %s", f, text)
+			}
+			tried++
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d lines were tried", tried)
+	}
+	const forged = "[2026-11-22 14:03:07] NOTICE[42] chan_sip.c: Registration from 'x' failed for '203.0.113.9:5060' - Wrong password"
+	if f := Detect("x-json.log", docker("started", "user x", forged, "user y", forged, "stopped")); f != nil && f.Trust() != connwarden.TrustOutside {
+		t.Errorf("taken for %s", f.Name)
 	}
 }
 

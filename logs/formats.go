@@ -162,6 +162,7 @@ func Detect(name string, head []byte) *Format {
 		lists[0], lists[1] = lists[1], lists[0]
 	}
 	best, most := detect(lists, head)
+	bare := best // without its carrier
 	// Lines that syslog or a container's runtime brought.
 	for _, c := range carriers {
 		if c == &docker && !c.ends(head) {
@@ -172,13 +173,19 @@ func Detect(name string, head []byte) *Format {
 			continue
 		}
 		if f, fits := detect(lists, inner); f != nil && fits > most {
-			best, most = c.within(f), fits
+			best, bare, most = c.within(f), f, fits
+		}
+		if c.name == syslogCarrier { // whose format has the program, too
+			continue
+		}
+		// What an application that is not known prints may hold some lines of a client's own making: most must be the daemon's.
+		if f, fits := detect([][]*Format{eventFormats}, inner); f != syslogLog && 2*fits > n && saysMore(f, fits, bare, most) {
+			best, bare, most = c.within(f), f, fits
 		}
 	}
 	// What a daemon says comes last: the prefix of syslog fits whatever it carries.
-	// Of JSON, an application whose objects are known says more than any that has a client and a path.
 	f, fits := detect([][]*Format{eventFormats}, head)
-	if fits > most && (f != syslogLog || best == nil || !mostlyRequests(head, fits)) || fits == most && f != nil && best == anyJSON {
+	if saysMore(f, fits, best, most) && (fits == most || f != syslogLog || best == nil || !mostlyRequests(head, fits)) {
 		best, most = f, fits
 	}
 	// A guess must do much better than a format that is known: some lines of any log fit it.
@@ -186,6 +193,12 @@ func Detect(name string, head []byte) *Format {
 		return guessed
 	}
 	return best
+}
+
+// saysMore tells whether a daemon's format f fits better than best. Of JSON and logfmt, an application whose lines are known says more than any
+// that has a client and a path.
+func saysMore(f *Format, fits int, best *Format, most int) bool {
+	return f != nil && (fits > most || fits == most && (best == anyJSON || best == logfmt))
 }
 
 // mostlyRequests tells whether of the lines that syslog brought more than half are of access logs, be it of several formats, of which each fits a part:
