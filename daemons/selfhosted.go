@@ -92,26 +92,33 @@ func readAuditLog(program, s string, e *connwarden.Event) bool {
 	return wordsOPNsense.read(s, e)
 }
 
-// readKeycloak reads the events of Keycloak (JBossLoggingEventListenerProvider.java): "WARN  [org.keycloak.events] (THREAD) type="LOGIN_ERROR",
-// realmId="…", …, ipAddress="ADDR", error="…", …, username="NAME"", since 22 with quotes and without line ends (sanitizeSpacesAndQuotes), the
-// same as the message of an object of JSON, and before without quotes, where all places must agree.
+// readKeycloak reads the events of Keycloak since 22 (JBossLoggingEventListenerProvider.java): "WARN  [org.keycloak.events] (THREAD)
+// type="LOGIN_ERROR", realmId="…", …, ipAddress="ADDR", error="…", …, username="NAME"", quotes escaped and without line ends
+// (sanitizeSpacesAndQuotes), or the same as the message of an object of JSON.
 func readKeycloak(s string, e *connwarden.Event) bool {
 	if s[0] == '{' {
 		logger, _ := member(s, "loggerName")
 		message, ok := member(s, "message")
 		return ok && logger == "org.keycloak.events" && keycloakEvent(message, `\"`, e)
 	}
+	s, ok := keycloakText(s)
+	return ok && strings.HasPrefix(s, `type="`) && keycloakEvent(s, `"`, e)
+}
+
+// readOldKeycloak reads those before, where nothing is in quotes and all places must agree. Line ends come through: behind a tag they are not
+// read.
+func readOldKeycloak(s string, e *connwarden.Event) bool {
+	s, ok := keycloakText(s)
+	return ok && !strings.HasPrefix(s, `type="`) && keycloakEvent(s, "", e)
+}
+
+// keycloakText is the event without what stands before it.
+func keycloakText(s string) (string, bool) {
 	s = trim(s[isoStamp(s):])
 	_, s = word(s)
 	s, ok := strings.CutPrefix(trim(s), "[org.keycloak.events] (")
-	if _, s, ok = strings.Cut(s, ") "); !ok {
-		return false
-	}
-	quote := ""
-	if rest, found := strings.CutPrefix(s, "type="); found && rest != "" && (rest[0] == '"' || rest[0] == '\'') {
-		quote = rest[:1]
-	}
-	return keycloakEvent(s, quote, e)
+	_, s, found := strings.Cut(s, ") ")
+	return s, ok && found
 }
 
 func keycloakEvent(s, quote string, e *connwarden.Event) bool {
@@ -213,7 +220,7 @@ func readAuthelia(s string, e *connwarden.Event) bool {
 // readAuthentik reads the events of authentik (events/models.py, save), of which its log has each as an object. What a client's query holds
 // stands in objects within.
 func readAuthentik(s string, e *connwarden.Event) bool {
-	if logger, _ := member(s, "logger"); logger != "authentik.events.models" {
+	if logger, _ := member(s, "logger"); logger != "authentik.events.models" && logger != "authentik.events" {
 		return false
 	}
 	var kind connwarden.EventKind

@@ -70,9 +70,10 @@ func splitAuthelia(s string) (stamp, program, text string, ok bool) {
 	return stamp, "", s, isoStamp(stamp) > 0
 }
 
-// splitAuthentik: {"action": "login_failed", …, "logger": "authentik.events.models", …, "timestamp": "2026-11-22T14:03:07.123456", …}.
+// splitAuthentik: {"action": "login_failed", …, "logger": "authentik.events.models", …, "timestamp": "2026-11-22T14:03:07.123456", …}. Its
+// requests are objects of another logger.
 func splitAuthentik(s string) (stamp, program, text string, ok bool) {
-	if !strings.HasPrefix(s, `{"`) || !strings.Contains(s, `"logger": "authentik.`) && !strings.Contains(s, `"logger":"authentik.`) {
+	if !strings.HasPrefix(s, `{"`) || !strings.Contains(s, `"logger": "authentik.events`) && !strings.Contains(s, `"logger":"authentik.events`) {
 		return "", "", "", false
 	}
 	stamp, _ = member(s, "timestamp")
@@ -113,4 +114,74 @@ func splitRouterOS(s string) (stamp, program, text string, ok bool) {
 		}
 	}
 	return stamp, "", text, strings.Contains(topics, ",error") || strings.Contains(topics, ",info") || strings.Contains(topics, ",warning") || strings.Contains(topics, ",critical")
+}
+
+// splitHestia: "2026-11-22 14:03:07 NAME ADDR failed to login".
+func splitHestia(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok || !strings.HasSuffix(text, " failed to login") && !strings.HasSuffix(text, " successfully logged in") {
+		return "", "", "", false
+	}
+	_, rest := word(text)
+	host, _ := word(rest)
+	return stamp, "", text, isAddress(host)
+}
+
+// splitAdGuard: "2026/11/22 14:03:07.123456 [error] TEXT".
+func splitAdGuard(s string) (stamp, program, text string, ok bool) {
+	n := shape(s, "0000/00/00 00:00:00.000000")
+	stamp, text, ok = cut(s, n)
+	return stamp, "", text, ok && (strings.HasPrefix(text, "[error] ") || strings.HasPrefix(text, "[info] ") || strings.HasPrefix(text, "[warn] ") || strings.HasPrefix(text, "[debug] "))
+}
+
+// splitOdoo: "2026-11-22 14:03:07,123 4242 INFO shop odoo.addons.base.models.res_users: TEXT".
+func splitOdoo(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok {
+		return
+	}
+	id, rest := word(text)
+	_, rest = word(rest) // level
+	_, rest = word(rest) // database
+	logger, text, ok := strings.Cut(rest, ": ")
+	return stamp, "", text, ok && id != "" && digits(id) == len(id) && strings.HasPrefix(logger, "odoo.") && strings.IndexByte(logger, ' ') < 0
+}
+
+// splitRedmine: "Failed login for 'NAME' from ADDR at 2026-11-22 14:03:07 UTC".
+func splitRedmine(s string) (stamp, program, text string, ok bool) {
+	if !strings.HasPrefix(s, "Failed login for '") && !strings.HasPrefix(s, "Successful authentication for '") {
+		return "", "", "", false
+	}
+	return splitAt(s)
+}
+
+// splitISPConfig: "Failed login for user 'NAME' from ADDR at 2026-11-22 14:03:07".
+func splitISPConfig(s string) (stamp, program, text string, ok bool) {
+	if !strings.HasPrefix(s, "Failed login for user '") && !strings.HasPrefix(s, "Successful login for user '") {
+		return "", "", "", false
+	}
+	return splitAt(s)
+}
+
+// splitAt finds the time behind the last " at ".
+func splitAt(s string) (stamp, program, text string, ok bool) {
+	_, stamp, ok = lastCut(s, " at ")
+	n := isoStamp(stamp)
+	return stamp[:n], "", s, ok && n > 0
+}
+
+// splitSFTPGo: {"level":"debug","time":"2026-11-22T14:03:07.123","sender":"connection_failed",…}.
+func splitSFTPGo(s string) (stamp, program, text string, ok bool) {
+	if !strings.HasPrefix(s, `{"level":"`) || !strings.Contains(s, `"sender":"connection_failed"`) {
+		return "", "", "", false
+	}
+	stamp, _ = member(s, "time")
+	return stamp, "", s, isoStamp(stamp) > 0
+}
+
+// splitStalwart: "2026-11-22T14:03:07Z INFO Authentication failed (auth.failed) listenerId = …".
+func splitStalwart(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok {
+		return
+	}
+	event, _ := stalwartEvent(text)
+	return stamp, "", text, event != ""
 }

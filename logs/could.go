@@ -134,6 +134,13 @@ func hasTopics(line []byte) bool {
 	return bytes.IndexByte(line[min(len(line), 16):min(len(line), 128)], ',') > 0
 }
 
+// hasEvent, endsInLogin and hasOdoo do the same for Stalwart, HestiaCP and Odoo.
+func hasEvent(line []byte) bool { return bytes.Contains(line[:min(len(line), 128)], []byte(" (")) }
+func endsInLogin(line []byte) bool {
+	return bytes.HasSuffix(line, []byte(" to login")) || bytes.HasSuffix(line, []byte(" logged in"))
+}
+func hasOdoo(line []byte) bool { return bytes.Contains(line[:min(len(line), 160)], []byte(" odoo.")) }
+
 func hasTimeQuote(line []byte) bool { return starts(line, `time="`) }
 
 // coloured tells whether a line begins as on a terminal.

@@ -91,22 +91,22 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", "gitlab_json", "keycloak", "authentik", "elasticsearch_audit", "mattermost_audit", "authelia", journalJSON, caddyError, anyJSON),
+		opensObject: to("mongodb", "nextcloud", "gitlab_json", "keycloak", "authentik", "elasticsearch_audit", "mattermost_audit", "authelia", "sftpgo", journalJSON, caddyError, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpServer, couldBePHPServer, uwsgiLog, couldBeUWSGI, tornadoLog, couldBeTornado, sanicLog, hasSanic, djangoLog, couldBeDjango,
 			giteaLog, couldBeMacaron, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "jellyfin", couldBeJellyfin, "vaultwarden", hasVaultwarden, "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to("oracle_ims", syslogLog),
-		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLogger, "homeassistant", hasLogger, "routeros", hasTopics, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
+		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLogger, "homeassistant", hasLogger, "routeros", hasTopics, "stalwart", hasEvent, "hestia", endsInLogin, "odoo", hasOdoo, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
 			uvicornLog, hasDashQuote, tornadoLog, endsInMS,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
-		opensSlashed: to(giteaLog, hasRouter, nginxError, caddyError),
+		opensSlashed: to(giteaLog, hasRouter, "adguard_home", nginxError, caddyError),
 		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
 			uvicornLog, hasDashQuote, morgan, hasDashed, fiberLog, hasBar,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, "routeros", hasTopics, syslogLog, "dovecot", "phpmyadmin"),
 		opensDay:   to("vsftpd", "openvpn", syslogLog),
-		opensWord: append(clf[:len(clf):len(clf)], to(awsALB, couldBeALB, awsNLB, couldBeNLB, awsS3, true, labelled, hasTab, "authelia", hasTimeQuote, "homeassistant", coloured, logfmt, hasPairs,
+		opensWord: append(clf[:len(clf):len(clf)], to(awsALB, couldBeALB, awsNLB, couldBeNLB, awsS3, true, labelled, hasTab, "authelia", hasTimeQuote, "homeassistant", coloured, "redmine", "ispconfig", logfmt, hasPairs,
 			uvicornLog, hasDashQuote, railsLog, couldBeRails, tornadoLog, endsInMS, morgan, hasDashed)...),
 	}
 }
@@ -268,15 +268,16 @@ func (p *Parser) isKnown(text []byte) bool { return daemons.Knows(p.sender) || s
 // daemonLog is the format of lines that are known by their message alone. No log as a whole is of it.
 var daemonLog = &Format{Name: "daemon", Kind: Error}
 
-// Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs and Vaultwarden's a client, of syslog, of the kernel's
-// messages and of PHP's log a local account, of others the daemon alone. Where a log is found tells better.
+// Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs, and of applications that let the line
+// ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone. Where a
+// log is found tells better.
 func (f *Format) Trust() connwarden.Trust {
 	name := f.Name
 	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {
 		name = name[n+1:]
 	}
 	switch name {
-	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden":
+	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig":
 		return connwarden.TrustOutside
 	case syslogLog.Name, "routeros", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
