@@ -19,8 +19,8 @@ import (
 type live struct {
 	all     uint16 // requests in the busiest minute from which on a broad rule that names nothing may be met
 	named   uint16 // and one that names something
-	net     uint16 // requests of a network from which on they are counted
-	nets    [netSlots]uint16
+	net     uint16 // and of a network's
+	nets    [netSlots]busiest
 	agreed  bool // the event in hand was in doubt and a request agreed
 	failed  [failedSlots]failure
 	doubts  map[uint64][]Doubt
@@ -39,6 +39,25 @@ type firing struct {
 	since uint32
 }
 
+// busiest is the busiest minute of the logs.
+type busiest struct {
+	minute uint32 // the one that it is in
+	peak
+}
+
+// add counts a request at a moment, and tells the most that came in any minute.
+func (b *busiest) add(at uint32) uint16 {
+	switch m := at / 60; {
+	case m > b.minute:
+		b.minute, b.within = m, 0
+	case m+1 < b.minute: // another log begins; a line that is late by less counts in the minute that is
+		b.minute = m
+		b.begin()
+	}
+	b.peak.add()
+	return b.sum()
+}
+
 // failure is a request that was refused or failed, by its address and path.
 type failure struct {
 	key uint64
@@ -46,7 +65,7 @@ type failure struct {
 }
 
 const (
-	// netSlots counts the requests of networks by their hash; two that meet there only make counting begin early.
+	// netSlots counts the requests of networks by their hash, each in 12 bytes; two that meet there only make counting begin early.
 	netSlots = 1 << 14
 	// failedSlots holds the failed requests of the last seconds; at 16 bytes a quarter of a MiB.
 	failedSlots = 1 << 14
@@ -54,8 +73,8 @@ const (
 	maxClaimed = 1 << 12
 	// maxDoubts bounds the events that wait for a request.
 	maxDoubts = 1 << 12
-	// netShare is the part of a rule's count that a network must have come to before it is counted.
-	netShare = 4
+	// netShare is the part of what must come from a network in its busiest minute, for a rule to be met, from which on it is counted.
+	netShare = 2
 	// idle is after how long an address is forgotten that was not seen: the longest window.
 	idle = 24 * time.Hour
 	// lookAgain is after how many seconds an address that goes on is looked at though nothing else can be said of it: it may be wanted again.
@@ -110,14 +129,16 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 	}
 }
 
-// busy counts a request for its network, and tells how many that were and whether the network or the address is busy enough for any
-// broad rule.
+// busy counts a request for its network, and tells how many came from that in a minute at most and whether the network or the address is busy
+// enough for any broad rule.
 func (t *Table) busy(l *ledger, f *found) (net uint16, busy bool) {
 	v := t.live
-	slot := &v.nets[netSlot(&f.addr)]
-	*slot = sum16(*slot, 1)
-	return *slot, l.all.sum() >= v.all || l.named.sum() >= v.named || *slot >= v.net
+	net = v.nets[netSlot(&f.addr)].add(f.at)
+	return net, v.crowd(l) || net >= v.net
 }
+
+// crowd tells whether an address is busy enough for any broad rule.
+func (v *live) crowd(l *ledger) bool { return l.all.sum() >= v.all || l.named.sum() >= v.named }
 
 // broadly counts a request for the broad rules that its address or network may meet.
 func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint16) {
@@ -125,7 +146,7 @@ func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint1
 		rule := &t.rules[h.rule]
 		got.pass, got.value = h.pass, h.value
 		if rule.By == rules.ByNet {
-			if uint64(net) >= rule.Count/netShare {
+			if net >= inMinute(rule)/netShare {
 				t.group(int(h.rule), rule, nil, got)
 			}
 		} else if l.most(rule) >= rule.Count {
@@ -250,10 +271,13 @@ func (t *Table) news(l *ledger) (news bool) {
 	return news
 }
 
+// touchGroup remembers that the cell of a group was filled, if it may say something else by now than at the last look: where its rule was met
+// and no longer is, it may be met anew.
 func (v *live) touchGroup(k groupKey, c *cell, r *rules.Rule) {
-	if uint64(c.total) >= r.Count {
-		v.groups[k] = struct{}{}
+	if uint64(c.total) < r.Count || c.total < c.due && c.looked == v.stretch && (c.going || c.level == 0) {
+		return
 	}
+	v.groups[k] = struct{}{}
 }
 
 // Judged is a verdict of a table that follows.
@@ -280,14 +304,14 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		}
 		r := &t.rules[c.rule]
 		e, last, ok := t.evidence(c, r, at, 0)
-		if !ok {
+		if c.going = ok && last >= r.Count; !ok {
 			continue
 		}
 		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
 		if r.Capped {
 			g.Score = min(g.Score, cappedScore)
 		}
-		if last >= r.Count {
+		if c.going {
 			g.ScoreNow = g.Score
 		}
 		if c.proves(r, e.Count) {
@@ -418,7 +442,8 @@ func (t *Table) Age(now time.Time) {
 		}
 	}
 	for i := range v.nets {
-		v.nets[i] /= 2
+		v.nets[i].most /= 2
+		v.nets[i].before /= 2
 	}
 	for key, list := range v.doubts {
 		if at-list[len(list)-1].event.Time.Unix() > 2*agreeSeconds {

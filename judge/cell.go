@@ -27,6 +27,7 @@ type cell struct {
 	late    bool                             // values or buckets were more than are kept
 	touched bool                             // something was read since the last look by which it may say something else
 	level   level                            // what it said then
+	going   bool                             // of a group: its rule was met then, in the window that ended then
 	total   uint32                           // of all voices
 	refused uint32                           // status 4xx and 5xx
 	local   uint32                           // that a local account may have written

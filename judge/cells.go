@@ -35,7 +35,7 @@ func (s *cells) find(first int32, rule uint16) *cell {
 func (s *cells) add(rule uint16, first int32) int32 {
 	i := int32(len(s.links))
 	if int(i>>cellBits) == len(s.chunks) {
-		s.chunks = append(s.chunks, make([]cell, 1<<cellBits))
+		s.chunks = append(s.chunks, written(make([]cell, 1<<cellBits)))
 	}
 	s.links = append(s.links, link{first, rule})
 	s.at(i).rule = rule

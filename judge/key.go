@@ -2,7 +2,6 @@ package judge
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"net/netip"
 	"strconv"
 
@@ -81,7 +80,7 @@ func netKey(a *[16]byte) (hi, lo uint64) {
 	return hi >> (64 - net6), 0
 }
 
-func hashText(b []byte) uint32 { return uint32(maphash.Bytes(textSeed, b)) }
+func hashText(b []byte) uint32 { return uint32(rules.Hash(b)) }
 
 // hashAddr is the hash of an address as a ledger is kept by, or of its network.
 func hashAddr(field string, a netip.Addr) uint32 {

@@ -155,7 +155,7 @@ func (t *ledgers) rehash(size int) {
 	if size == len(t.index) {
 		clear(t.index)
 	} else {
-		t.index = make([]uint32, size)
+		t.index = written(make([]uint32, size))
 	}
 	mask := uint64(size - 1)
 	for n := range t.n {
@@ -166,6 +166,13 @@ func (t *ledgers) rehash(size int) {
 		}
 		t.put(i, a, n)
 	}
+}
+
+// written writes to new memory. Linux backs a page that is read first with one of zeros for all, and must take that back from every processor when
+// it is written to.
+func written[T any](list []T) []T {
+	clear(list)
+	return list
 }
 
 // quietest returns the number of requests up to which a quarter of the ledgers go.

@@ -87,15 +87,22 @@ func (t *Table) ahead(list []found, hits []hit) {
 	var chains [queueLines]chain
 	open := chains[:0]
 	for i := range list {
-		if n := q.place[i]; n > 0 {
-			one := chain{next: t.ledgers.at(int(n - 1)).cell}
-			for _, h := range hits[list[i].from:list[i].to] {
-				one.wanted |= 1 << (h.rule & 63)
-			}
-			if one.next >= 0 {
-				open = append(open, one)
-			}
+		n := q.place[i]
+		if n == 0 {
+			continue
 		}
+		l, wanted := t.ledgers.at(int(n-1)), hits[list[i].from:list[i].broad]
+		if t.live.crowd(l) {
+			wanted = hits[list[i].from:list[i].to]
+		}
+		if len(wanted) == 0 || l.cell < 0 {
+			continue
+		}
+		one := chain{next: l.cell}
+		for _, h := range wanted {
+			one.wanted |= 1 << (h.rule & 63)
+		}
+		open = append(open, one)
 	}
 	warm := q.warm
 	var cells [4 * queueLines]*cell

@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"hash/maphash"
-
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/rules"
 )
@@ -76,16 +74,18 @@ func (r *Reader) Request(q *connwarden.Request, f *Findings) {
 			one.addr = q.Client.As16()
 		}
 	} else {
-		one.waiting, one.local = r.waiting(q), q.From.Trust != connwarden.TrustRoot
-		if one.refused = q.Status >= 400; one.refused {
-			one.failed = hashText(q.Path)
-		}
+		named := false
 		if r.match != nil {
 			r.known = false
 			f.hits = r.keep(f.hits, r.match.Request(q), q)
 			one.broad = uint32(len(f.hits))
 			f.hits = r.keep(f.hits, r.match.Broad(), q)
-			one.named = r.match.Busy()
+			named = r.match.Busy()
+		}
+		one.waiting, one.local = r.waiting(q), q.From.Trust != connwarden.TrustRoot
+		one.named = named
+		if one.refused = q.Status >= 400; one.refused {
+			one.failed = uint32(r.hash(rules.Path, q.Path))
 		}
 	}
 	one.to = uint32(len(f.hits))
@@ -106,7 +106,15 @@ func (r *Reader) keep(to []hit, list []rules.Hit, q *connwarden.Request) []hit {
 	return to
 }
 
-// waiting is what a ledger counts of a request.
+// hash is the hash of a part of the request that the matcher was last asked about.
+func (r *Reader) hash(p rules.Part, text []byte) uint64 {
+	if r.match == nil {
+		return rules.Hash(text)
+	}
+	return r.match.Hash(p, text)
+}
+
+// waiting is what a ledger counts of a request, about which the matcher was asked.
 func (r *Reader) waiting(q *connwarden.Request) waiting {
 	w := waiting{addr: q.Client.As16(), at: seconds(q.Time), size: q.Size, class: uint8(min(q.Status/100, 6)), via: q.Via.IsValid()}
 	if r.claims != nil && len(q.Agent) > 0 {
@@ -121,7 +129,7 @@ func (r *Reader) claim(text []byte) uint16 {
 	if r.agents == nil {
 		r.agents = make([]agent, agentSlot)
 	}
-	h := maphash.Bytes(textSeed, text)
+	h := r.hash(rules.Agent, text)
 	at := int(h % agentSlot &^ 1)
 	pair := r.agents[at : at+2 : at+2]
 	switch h {
@@ -139,16 +147,15 @@ func (r *Reader) value(field string, q *connwarden.Request) uint32 {
 	switch field {
 	case "path":
 		if !r.known { // several rules may count the paths of one request
-			r.scratch = rules.Normal(r.scratch, q.Path)
-			r.path, r.known = hashText(r.scratch), true
+			r.path, r.known = r.normal(q.Path), true
 		}
 		return r.path
 	case "query":
-		return hashText(q.Query)
+		return uint32(r.hash(rules.Query, q.Query))
 	case "agent":
-		return hashText(q.Agent)
+		return uint32(r.hash(rules.Agent, q.Agent))
 	case "referer":
-		return hashText(q.Referer)
+		return uint32(r.hash(rules.Referer, q.Referer))
 	case "site":
 		return hashText(q.Host)
 	case "user":
@@ -156,4 +163,13 @@ func (r *Reader) value(field string, q *connwarden.Request) uint32 {
 	default:
 		return hashAddr(field, q.Client)
 	}
+}
+
+// normal is the hash of the path in hand as rules compare it.
+func (r *Reader) normal(path []byte) uint32 {
+	if r.match != nil && r.match.Plain() {
+		return uint32(r.hash(rules.Path, path))
+	}
+	r.scratch = rules.Normal(r.scratch, path)
+	return hashText(r.scratch)
 }

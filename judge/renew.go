@@ -86,15 +86,19 @@ func (v *live) number(list []rules.Rule) {
 		case !r.Broad():
 			continue
 		case r.By == rules.ByNet:
-			v.net = uint16(min(uint64(v.net), r.Count/netShare))
+			v.net = min(v.net, inMinute(r)/netShare)
 			continue
 		case r.Where != "":
 			least = &v.named
 		}
-		need := (r.Count + minutes(r) - 1) / minutes(r)
-		if r.Within == 0 {
-			need = 0
-		}
-		*least = uint16(min(uint64(*least), need))
+		*least = min(*least, inMinute(r))
 	}
+}
+
+// inMinute is how many requests must come in some minute of the clock for a rule to be met.
+func inMinute(r *rules.Rule) uint16 {
+	if r.Within == 0 {
+		return 0
+	}
+	return uint16(min((r.Count+minutes(r)-1)/minutes(r), math.MaxUint16))
 }

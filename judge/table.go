@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"hash/maphash"
 	"math"
 	"net/netip"
 	"time"
@@ -118,12 +117,13 @@ func (t *Table) Request(r *connwarden.Request) {
 
 // first folds a request of the first look.
 func (t *Table) first(r *connwarden.Request) {
-	w := t.read.waiting(r)
 	if t.match == nil {
+		w := t.read.waiting(r)
 		t.later(&w)
 		return
 	}
 	hits := t.match.Request(r)
+	w := t.read.waiting(r)
 	w.named = t.match.Busy()
 	grouped := t.suspect(&w, hits, r.From.Offset)
 	if t.later(&w); !grouped {
@@ -179,9 +179,6 @@ func (t *Table) fits(g *reading, h rules.Hit) *rules.Rule {
 	}
 	return rule
 }
-
-// textSeed is one for all tables: they are merged.
-var textSeed = maphash.MakeSeed()
 
 // reading is what a rule counts.
 type reading struct {
@@ -253,7 +250,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 	case len(key) == 0:
 		return
 	default:
-		k.hash = maphash.Bytes(textSeed, key)
+		k.hash = rules.Hash(key)
 	}
 	g.group = k.deed().hash
 	c := t.groups[k]

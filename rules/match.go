@@ -60,6 +60,31 @@ func (m *Matcher) Request(r *connwarden.Request) []Hit {
 	return mem.fits(mem.last.narrow, s)
 }
 
+// Part is a text of a request.
+type Part uint8
+
+// The parts whose hashes a matcher tells.
+const (
+	Path    Part = slotPath
+	Query   Part = slotQuery
+	Agent   Part = slotAgent
+	Referer Part = slotReferer
+)
+
+// Hash is [Hash] of a part of the request that was last asked about, which must be given.
+func (m *Matcher) Hash(p Part, text []byte) uint64 {
+	if mem := m.looks[Requests]; mem != nil && mem.hashes[p] != 0 {
+		return mem.hashes[p]
+	}
+	return Hash(text)
+}
+
+// Plain tells whether the path of the request that was last asked about is known to be as [Normal] makes it.
+func (m *Matcher) Plain() bool {
+	mem := m.looks[Requests]
+	return mem != nil && mem.plain
+}
+
 // Busy tells whether the request that was last asked about may fit a broad rule that names something.
 func (m *Matcher) Busy() bool {
 	mem := m.looks[Requests]

@@ -8,8 +8,7 @@ import (
 
 // memory is what is remembered of one kind of reading.
 type memory struct {
-	p    *program
-	seed maphash.Seed
+	p *program
 	// The slots that any condition looks at: those whose text is another in most readings, and those whose text is mostly
 	// that of the reading before.
 	often, seldom []int
@@ -19,6 +18,8 @@ type memory struct {
 	classes       [texts]classes
 	// The reading in hand.
 	class  [texts]uint16
+	hashes [texts]uint64 // of the texts that change often; 0: empty
+	plain  bool          // the path, or what stands in its place, is as the language compares it
 	status uint16
 	same   uint64 // classes of the texts that change seldom
 	last   *sum   // what it fits
@@ -52,8 +53,14 @@ var remembered = [texts]int{
 	slotHost: 1 << 8,
 }
 
-// values holds the classes of texts by the texts' hashes, four that fall into one place beside each other. A value is the
-// upper bits of a hash and the class; 0 is none. What was asked for again moves to the front, what is new begins in the
+// seed is one for all matchers: what one finds of a text another may be asked about.
+var seed = maphash.MakeSeed()
+
+// Hash is a hash of a text, the same for all that this process asks.
+func Hash(text []byte) uint64 { return maphash.Bytes(seed, text) }
+
+// values holds what is known of texts by the texts' hashes, four that fall into one place beside each other. A value is the
+// upper bits of a hash and what is known; 0 is none. What was asked for again moves to the front, what is new begins in the
 // third place, so that a flood of texts that never come again does not push out those that do.
 type values []uint64
 
@@ -62,20 +69,30 @@ const (
 	newcomer = 2
 )
 
-func (v values) find(h uint64) (class uint16, known bool) {
+// known is what is remembered of a text: its class, and whether it is as the language compares it.
+type known uint16
+
+const (
+	knownBits = classBits + 1
+	plain     = known(1 << classBits)
+)
+
+func (k known) class() uint16 { return uint16(k &^ plain) }
+
+func (v values) find(h uint64) (k known, ok bool) {
 	set := v.set(h)
 	for i := range set {
-		if w := set[i]; (w^h)>>classBits == 0 {
+		if w := set[i]; (w^h)>>knownBits == 0 {
 			if i > 0 {
 				set[i-1], set[i] = w, set[i-1]
 			}
-			return uint16(w & (maxClasses - 1)), true
+			return known(w & (1<<knownBits - 1)), true
 		}
 	}
 	return 0, false
 }
 
-func (v values) add(h uint64, class uint16) {
+func (v values) add(h uint64, k known) {
 	set := v.set(h)
 	at := newcomer
 	for i := range at {
@@ -87,7 +104,7 @@ func (v values) add(h uint64, class uint16) {
 	if at == newcomer {
 		set[newcomer+1] = set[newcomer]
 	}
-	set[at] = h&^(maxClasses-1) | uint64(class)
+	set[at] = h&^(1<<knownBits-1) | uint64(k)
 }
 
 // set is the place of a hash: the lower bits, which are not kept, choose it.
@@ -134,7 +151,7 @@ type candidate struct {
 }
 
 func newMemory(p *program) *memory {
-	m := &memory{p: p, seed: maphash.MakeSeed(), room: maxStates}
+	m := &memory{p: p, room: maxStates}
 	words, asked := 0, 0
 	for slot := range p.leaves {
 		if len(p.leaves[slot]) == 0 {
@@ -166,7 +183,7 @@ func (m *memory) forget() {
 			clear(m.values[slot])
 			m.latest[slot].known = false
 			m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{make([]uint64, words)}}
-			m.empty[slot] = m.classify(slot, nil)
+			m.empty[slot] = m.classify(slot, nil).class()
 		}
 	}
 }
@@ -182,17 +199,22 @@ func (m *memory) match(s *subject, status uint16) {
 }
 
 func (m *memory) look(s *subject) {
-	var hashes [texts]uint64
 	for _, slot := range m.often { // all at first, so that the waits for memory below pass together
+		m.hashes[slot] = 0
 		if t := s.text[slot]; len(t) > 0 {
-			hashes[slot] = maphash.Bytes(m.seed, t)
+			m.hashes[slot] = Hash(t)
 		}
 	}
 	key := sumKey{often: uint64(m.status)}
+	m.plain = false
 	for _, slot := range m.often {
 		class := m.empty[slot]
 		if t := s.text[slot]; len(t) > 0 {
-			class = m.byHash(slot, t, hashes[slot])
+			k := m.byHash(slot, t, m.hashes[slot])
+			class = k.class()
+			if slot == slotPath {
+				m.plain = k&plain != 0
+			}
 		}
 		m.class[slot] = class
 		key.often = key.often<<classBits | uint64(class)
@@ -210,21 +232,21 @@ func (m *memory) look(s *subject) {
 	m.last = r.sum
 }
 
-// byHash returns the class of a text that has a hash.
-func (m *memory) byHash(slot int, t []byte, h uint64) uint16 {
-	class, known := m.values[slot].find(h)
-	if !known {
-		class = m.classify(slot, t)
-		m.values[slot].add(h, class)
+// byHash returns what is known of a text that has a hash.
+func (m *memory) byHash(slot int, t []byte, h uint64) known {
+	k, ok := m.values[slot].find(h)
+	if !ok {
+		k = m.classify(slot, t)
+		m.values[slot].add(h, k)
 	}
-	return class
+	return k
 }
 
 // changed takes note of another text of a slot whose text changes seldom.
 func (m *memory) changed(slot int, t []byte) {
 	class := m.empty[slot]
 	if len(t) > 0 {
-		class = m.byHash(slot, t, maphash.Bytes(m.seed, t))
+		class = m.byHash(slot, t, Hash(t)).class()
 	}
 	l := &m.latest[slot]
 	l.text, l.known = append(l.text[:0], t...), true
@@ -235,9 +257,12 @@ func (m *memory) changed(slot int, t []byte) {
 	}
 }
 
-func (m *memory) classify(slot int, t []byte) uint16 {
+func (m *memory) classify(slot int, t []byte) (k known) {
 	text, seen := normal(m.scratch, t, m.p.forms[slot])
 	m.scratch = text
+	if bytes.Equal(text, t) {
+		k = plain
+	}
 	words := m.words(slot)
 	set, asked := m.set[:words], m.asked[:(len(m.p.exprs[slot])+63)/64]
 	clear(set)
@@ -266,7 +291,7 @@ func (m *memory) classify(slot int, t []byte) uint16 {
 	for _, n := range m.p.whole[slot] {
 		try(n)
 	}
-	return m.numberOf(slot, set)
+	return k | known(m.numberOf(slot, set))
 }
 
 // numberOf returns the number of a set of leaves.
