@@ -114,34 +114,44 @@ func hasClient(line []byte) bool {
 	return bytes.Contains(line[:min(len(line), 64)], []byte("client @0x"))
 }
 
-// couldBeJellyfin and hasVaultwarden tell of a line that opens a bracket what follows the next: "] [INF] [", "][vaultwarden".
-func couldBeJellyfin(line []byte) bool {
-	_, c := secondBracket(line)
-	return c >= 'A' && c <= 'Z' && bytes.Contains(line[:min(len(line), 64)], []byte("] ["))
+// couldBeJellyfin and couldBeVaultwarden tell of a line that opens a bracket whether "[2026-11-22 14:03:07.123 +00:00] [" or
+// "[2026-11-22 14:03:07.123][v" could stand there.
+func couldBeJellyfin(line []byte) bool { return len(line) > 40 && line[31] == ']' && line[33] == '[' }
+func couldBeVaultwarden(line []byte) bool {
+	return len(line) > 40 && line[25] == '[' && line[26] == 'v'
 }
 
-func hasVaultwarden(line []byte) bool {
-	return bytes.Contains(line[:min(len(line), 64)], []byte("][vaultwarden"))
+// hasLevelWord and hasProcess tell of a line that begins with a date whether its milliseconds are followed by a word in capitals, as
+// Keycloak and Home Assistant have it, or by a number, as Odoo has it.
+func hasLevelWord(line []byte) bool {
+	return len(line) > 40 && line[23] == ' ' && line[24] >= 'A' && line[24] <= 'Z'
+}
+func hasProcess(line []byte) bool {
+	return len(line) > 40 && line[19] == ',' && line[23] == ' ' && isDigit(line[24])
 }
 
-// hasLogger, hasTopics and hasTimeQuote look for what lines of Keycloak and Home Assistant, RouterOS and Authelia cannot be without.
-func hasLogger(line []byte) bool {
-	head := line[:min(len(line), 80)]
-	return bytes.Contains(head, []byte(" [org.keycloak.")) || bytes.Contains(head, []byte(") ["))
+// couldBeStalwart tells of a line that begins with a date whether seconds in UTC and a word in capitals follow.
+func couldBeStalwart(line []byte) bool {
+	return len(line) > 40 && line[19] == 'Z' && line[20] == ' ' && line[21] >= 'A' && line[21] <= 'Z'
 }
 
-func hasTopics(line []byte) bool {
-	return bytes.IndexByte(line[min(len(line), 16):min(len(line), 128)], ',') > 0
-}
-
-// hasEvent, endsInLogin and hasOdoo do the same for Stalwart, HestiaCP and Odoo.
-func hasEvent(line []byte) bool { return bytes.Contains(line[:min(len(line), 128)], []byte(" (")) }
+// endsInLogin looks for how HestiaCP's lines end.
 func endsInLogin(line []byte) bool {
 	return bytes.HasSuffix(line, []byte(" to login")) || bytes.HasSuffix(line, []byte(" logged in"))
 }
-func hasOdoo(line []byte) bool { return bytes.Contains(line[:min(len(line), 160)], []byte(" odoo.")) }
 
+// hasTopics tells of a line of syslog whether a comma stands where RouterOS has its topics.
+func hasTopics(line []byte) bool {
+	return len(line) > 40 && line[10] != ' ' && bytes.IndexByte(line[16:min(len(line), 128)], ',') > 0
+}
+
+func hasMicros(line []byte) bool    { return len(line) > 40 && line[19] == '.' }
 func hasTimeQuote(line []byte) bool { return starts(line, `time="`) }
+
+// saysLogin tells whether a line begins as Redmine's and ISPConfig's do.
+func saysLogin(line []byte) bool {
+	return starts(line, "Failed login for ") || starts(line, "Successful ")
+}
 
 // coloured tells whether a line begins as on a terminal.
 func coloured(line []byte) bool { return starts(line, "\x1b[") }
