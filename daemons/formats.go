@@ -11,6 +11,8 @@ type Format struct {
 	// Split parts a line; all three are borrowed from it, but for a program that the line does not name. ok is false when the time has
 	// another shape. What Fits refuses may still split: not every line of a log can be known by itself.
 	Split func(line []byte) (stamp, program, text []byte, ok bool)
+	// Raw tells that names with line ends come through: a line of the log that does not fit may be a client's.
+	Raw bool
 }
 
 // Formats lists the formats, those first whose lines could be taken for another's.
@@ -32,11 +34,11 @@ var Formats = []Format{
 	format("stalwart", splitStalwart, nil, "stalwart"),
 	format("hestia", splitHestia, nil, "hestia"),
 	format("adguard_home", splitAdGuard, nil, "AdGuardHome"),
-	format("odoo", splitOdoo, nil, "odoo.log"),
-	format("redmine", splitRedmine, nil, "redmine.log"),
-	format("ispconfig", splitISPConfig, nil, "ispconfig.log"),
-	format("jellyfin", splitJellyfin, nil, "jellyfin"),
-	format("vaultwarden", splitVaultwarden, nil, "vaultwarden"),
+	raw(format("odoo", splitOdoo, nil, "odoo.log")),
+	raw(format("redmine", splitRedmine, nil, "redmine.log")),
+	raw(format("ispconfig", splitISPConfig, nil, "ispconfig.log")),
+	raw(format("jellyfin", splitJellyfin, nil, "jellyfin")),
+	raw(format("vaultwarden", splitVaultwarden, nil, "vaultwarden")),
 	format("homeassistant", splitHomeAssistant, nil, "homeassistant"),
 	format("routeros", splitRouterOS, nil, "routeros"),
 	format("oracle_ims", splitIMS, nil, "oracle-ims"),
@@ -74,6 +76,12 @@ func (m marks) has(text string) bool {
 		}
 	}
 	return m == nil
+}
+
+// raw is a Format whose Raw is true.
+func raw(f Format) Format {
+	f.Raw = true
+	return f
 }
 
 // format makes a Format of a splitter that works on views; program is what lines that name none are of.

@@ -20,7 +20,7 @@ var eventFormats = func() []*Format {
 	var first, list []*Format
 	for i := range daemons.Formats {
 		f := &daemons.Formats[i]
-		own := &Format{Name: f.Name, Kind: Error, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }}
+		own := &Format{Name: f.Name, Kind: Error, raw: f.Raw, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }}
 		switch f.Name {
 		case mysqlError.Name:
 		case "named", "proftpd", "asterisk", "dovecot", "xinetd", "phpmyadmin":

@@ -126,6 +126,42 @@ func TestEventFormatsInContainers(t *testing.T) {
 	}
 }
 
+// TestRawFormats proves that a line which a client has made by a name with line ends is worth a client's word, whatever the daemon's are.
+func TestRawFormats(t *testing.T) {
+	for _, forged := range []string{
+		"[2026-11-22 14:03:07] NOTICE[42] chan_sip.c: Registration from 'x' failed for '203.0.113.9:5060' - Wrong password",
+		"Nov 22 14:03:07 web1 sshd[4242]: Failed password for root from 203.0.113.9 port 51022 ssh2",
+		"[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for bob has been denied (IP: 203.0.113.9).",
+		`[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for \"bob\" has been denied (IP: \"203.0.113.9\").`,
+	} {
+		for _, name := range []string{"jellyfin", "vaultwarden", "odoo", "redmine", "ispconfig"} {
+			home := named(name)
+			p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
+			p.Parse(connwarden.Source{Line: 1}, []byte(forged+"\n"), trusting{t, name, connwarden.TrustOutside})
+		}
+	}
+	home := named("jellyfin")
+	p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
+	p.Parse(connwarden.Source{Line: 1}, []byte("x\n"+`[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for "bob" has been denied (IP: "198.51.100.1").`+"\n"),
+		trusting{t, "jellyfin", connwarden.TrustRoot})
+}
+
+// trusting is a sink of events that are all worth the same trust.
+type trusting struct {
+	t    *testing.T
+	name string
+	want connwarden.Trust
+}
+
+func (s trusting) Conn(*connwarden.Conn)       {}
+func (s trusting) Request(*connwarden.Request) {}
+func (s trusting) Fault(*connwarden.Fault)     {}
+func (s trusting) Event(e *connwarden.Event) {
+	if e.From.Trust != s.want {
+		s.t.Errorf("%s: trust %s, want %s: %s", s.name, e.From.Trust, s.want, e.Raw)
+	}
+}
+
 // ownSamples are the lines of daemons' own logs, each after the name of its format.
 func ownSamples(t *testing.T) (list []string) {
 	t.Helper()

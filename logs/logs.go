@@ -48,6 +48,8 @@ type Format struct {
 	columns *columns
 	// strict formats refuse every line that is not theirs: what fits would say, line says as well.
 	strict bool
+	// raw formats are of daemons that let line ends of names through: what does not fit may be a client's.
+	raw bool
 	// strip removes what a carrier (syslog, Docker, CRI) wrote around each line; nil when there is none.
 	strip func(p *Parser, line []byte) (inner []byte, ok bool)
 	// carry is what Carry returns.

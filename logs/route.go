@@ -197,6 +197,10 @@ func (p *Parser) entry(home *Format, line []byte) outcome {
 	case home.fits(line):
 		return home.line(p, line)
 	}
+	if home.raw {
+		defer func(trust connwarden.Trust) { p.from.Trust = trust }(p.from.Trust)
+		p.from.Trust = connwarden.TrustOutside
+	}
 	if f := p.find(line, home); f != nil {
 		return p.readAs(f, line)
 	}
