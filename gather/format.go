@@ -25,7 +25,8 @@ func (one *Source) recognise(forced *logs.Format, want func(logs.Kind) bool, p *
 		switch {
 		case err == nil && f.Kind == kindOf(one.Log.Kind):
 			// What a daemon's own log is usually like is a guess of ours, worse than one from its lines.
-			if guess == nil || one.Log.Kind != host.Events || one.Log.Service == syslogService {
+			// But one whose lines may be a client's is not to be found out by them.
+			if guess == nil || one.Log.Kind != host.Events || one.Log.Service == syslogService || f.Raw() {
 				one.Format, one.Known = f, true
 			}
 		case err != nil && guess == nil:

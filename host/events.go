@@ -5,7 +5,7 @@ package host
 //
 // Sources: the packages of Debian, RHEL and FreeBSD; exim's specification ("Log files"); cPanel's "The cPanel & WHM Log
 // Files"; Plesk's "Log Files and Folders"; DirectAdmin's "Log files"; Webmin's miniserv.conf; Roundcube's defaults
-// (config/defaults.inc.php, log_dir); the databases' own manuals. Transfer logs (xferlog) accuse nobody and are left out, as
+// (config/defaults.inc.php, log_dir); the databases' and applications' own manuals. Transfer logs (xferlog) accuse nobody and are left out, as
 // is fail2ban's log, which repeats what others wrote.
 var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/var/log/dovecot*.log", "dovecot", "dovecot", "Dovecot"},
@@ -45,6 +45,14 @@ var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/var/log/openvpn/openvpn.log", "openvpn", "openvpn", "OpenVPN"},
 	{"/var/log/asterisk/messages*", "asterisk", "asterisk", "Asterisk"},
 	{"/var/log/asterisk/security*", "asterisk", "asterisk", "Asterisk"},
+
+	{"/usr/local/hestia/log/auth.log", "hestia", "hestia", "HestiaCP"},
+	{"/usr/local/vesta/log/auth.log", "hestia", "hestia", "VestaCP"},
+	{"/var/log/jellyfin/*.log", "jellyfin", "jellyfin", "Jellyfin"},
+	{"/opt/keycloak/data/log/keycloak.log", "keycloak", "keycloak", "Keycloak"},
+	{"/var/log/elasticsearch/*_audit.json", "elasticsearch", "elasticsearch_audit", "Elasticsearch"},
+	{"/opt/mattermost/logs/audit.log", "mattermost", "mattermost_audit", "Mattermost"},
+	{"/var/log/gitlab/gitlab-rails/application_json.log", "gitlab", "gitlab_json", "GitLab"},
 }
 
 // eximPlaces are Exim's logs by Debian, RHEL, DirectAdmin and cPanel. The first of each holds a copy of what the others

@@ -140,10 +140,17 @@ func TestRawFormats(t *testing.T) {
 			p.Parse(connwarden.Source{Line: 1}, []byte(forged+"\n"), trusting{t, name, connwarden.TrustOutside})
 		}
 	}
+	const own = `[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for "bob" has been denied (IP: "198.51.100.1").`
+	forged := strings.Repeat("[2026-11-22 14:03:07] NOTICE[42] chan_sip.c: Registration from 'x' failed for '203.0.113.9:5060' - Wrong password\n", 50)
+	request := strings.Repeat(`203.0.113.9 - - [22/Nov/2026:14:03:07 +0000] "GET /.env HTTP/1.1" 404 1 "-" "-"`+"\n", 50)
+	for _, head := range []string{own + "\n" + forged, forged + own + "\n", own + "\n" + request} {
+		if f := Detect("x.log", []byte(head)); f == nil || f.Name != "jellyfin" {
+			t.Errorf("a log is taken for %+v by lines of a client's", f)
+		}
+	}
 	home := named("jellyfin")
 	p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
-	p.Parse(connwarden.Source{Line: 1}, []byte("x\n"+`[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for "bob" has been denied (IP: "198.51.100.1").`+"\n"),
-		trusting{t, "jellyfin", connwarden.TrustRoot})
+	p.Parse(connwarden.Source{Line: 1}, []byte("x\n"+own+"\n"), trusting{t, "jellyfin", connwarden.TrustRoot})
 }
 
 // trusting is a sink of events that are all worth the same trust.

@@ -150,6 +150,9 @@ func (f *Format) WithHead(head []byte) *Format {
 	return f.bind(f, head)
 }
 
+// Raw tells that names come into the log with their line ends: a line that does not fit may be a client's.
+func (f *Format) Raw() bool { return f.raw }
+
 // Detect tells which format fits most of the first lines of a log, nil when none fits any. The last line of head may be
 // cut off. The columns of a W3C log are bound. name is the file's, and decides only between an access and an error format
 // that fit equally well.
@@ -160,6 +163,12 @@ func Detect(name string, head []byte) *Format {
 	lists := [][]*Format{accessFormats, errorFormats}
 	if strings.Contains(name, "error") {
 		lists[0], lists[1] = lists[1], lists[0]
+	}
+	for _, f := range eventFormats {
+		// What follows may be a client's, as many lines of any format as it likes.
+		if first, _, _ := bytes.Cut(head, lineEnd); f.raw && f.fits(first) {
+			return f
+		}
 	}
 	best, most := detect(lists, head)
 	bare := best // without its carrier
@@ -179,12 +188,12 @@ func Detect(name string, head []byte) *Format {
 			continue
 		}
 		// What an application that is not known prints may hold some lines of a client's own making: most must be the daemon's.
-		if f, fits := detect([][]*Format{eventFormats}, inner); f != syslogLog && 2*fits > n && saysMore(f, fits, bare, most) {
+		if f, fits := detectEvents(inner); f != syslogLog && 2*fits > n && saysMore(f, fits, bare, most) {
 			best, bare, most = c.within(f), f, fits
 		}
 	}
 	// What a daemon says comes last: the prefix of syslog fits whatever it carries.
-	f, fits := detect([][]*Format{eventFormats}, head)
+	f, fits := detectEvents(head)
 	if saysMore(f, fits, best, most) && (fits == most || f != syslogLog || best == nil || !mostlyRequests(head, fits)) {
 		best, most = f, fits
 	}
@@ -193,6 +202,18 @@ func Detect(name string, head []byte) *Format {
 		return guessed
 	}
 	return best
+}
+
+// detectEvents finds the best of the daemons' own formats. Where lines are of one that lets the line ends of names through, any number of
+// others may be a client's: the log is its.
+func detectEvents(head []byte) (*Format, int) {
+	best, most := detect([][]*Format{eventFormats}, head)
+	for _, f := range eventFormats {
+		if f.raw && best != nil && !best.raw && f.NewParser(Options{}).fitting(f, head) > 0 {
+			return f, most
+		}
+	}
+	return best, most
 }
 
 // saysMore tells whether a daemon's format f fits better than best. Of JSON and logfmt, an application whose lines are known says more than any
