@@ -106,7 +106,7 @@ var houseKinds = []Kind{
 		a := w.actor(2 * time.Hour)
 		for range a.from(5, 40) {
 			a.page("/"+a.pick("anna/tools", "team/site", "mirror/linux")+a.pick("/blob/main/", "/raw/branch/main/", "/src/branch/main/", "/-/blob/main/", "/plain/", "/tree/")+
-				a.pick(".gitignore", ".env.example", ".github/workflows/ci.yml", "Dockerfile", "docker-compose.yml", "config/database.yml", "composer.json", "wp-config-sample.php", ".htaccess", "src/main.go", "README.md", "settings.py", ".travis.yml", "backup.sql", "install.php"), true)
+				a.pick(".gitignore", ".env.example", ".github/workflows/ci.yml", "Dockerfile", "docker-compose.yml", "config/database.yml", "composer.json", "wp-config-sample.php", ".htaccess", "src/main.go", "README.md", "settings.py", ".travis.yml", "backup.sql", "install.php", "shell.php", "wp-config.php", "cmd.jsp"), true)
 			a.pause(2*time.Second, 40*time.Second)
 		}
 	}},

@@ -350,4 +350,27 @@ var shellFriends = []Kind{
 			a.pause(time.Minute, 10*time.Minute)
 		}
 	}},
+	{Name: "ssh-keyscan", Role: Innocent, play: func(w *World) { // asks for each type of key that the server may have, a connection each
+		a := w.actor(time.Hour)
+		for range a.from(1, 3) {
+			for _, key := range a.some(a.from(2, 4), []string{"ssh-dss", "ssh-rsa", "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "sk-ssh-ed25519@openssh.com"}) {
+				a.ssh("Unable to negotiate with %s: no matching host key type found. Their offer: %s [preauth]", a.peer(), key)
+			}
+			a.ssh("Connection closed by %s [preauth]", a.peer())
+			a.pause(5*time.Minute, 10*time.Minute)
+		}
+	}},
+	{Name: "ssh-campus", Role: Innocent, Mass: true, play: func(w *World) { // neighbours in one network, most of whom mistype
+		addr := w.stranger()
+		for range w.from(6, 14) {
+			a := w.actorAt(addr, 6*time.Hour)
+			user := a.word()
+			if a.chance(0.8) {
+				a.refused(user, true)
+				a.pause(3*time.Second, 20*time.Second)
+			}
+			a.entered(user, "password")
+			addr = w.neighbour(addr)
+		}
+	}},
 }
