@@ -24,7 +24,7 @@ var sampled = []string{
 	"openvpn", "asterisk", "xinetd", "telnetd", "login",
 	"dante", "vpopmail", "tcpserver", "oracle-ims", "assp", "gitlab", "nextcloud",
 	"keycloak", "jellyfin", "homeassistant", "authelia", "authentik", "elasticsearch", "mattermost", "vaultwarden", "routeros", "pfsense", "opnsense", "ocserv",
-	"sftpgo", "stalwart", "hestia", "adguardhome", "odoo", "redmine", "ispconfig",
+	"sftpgo", "stalwart", "hestia", "adguardhome", "odoo", "redmine", "ispconfig", "emby",
 }
 
 // forged is the address that the samples' forgeries name: no reading may have it for its client.

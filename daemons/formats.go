@@ -33,6 +33,7 @@ var Formats = []Format{
 	format("sftpgo", splitSFTPGo, nil, "sftpgo"),
 	format("stalwart", splitStalwart, nil, "stalwart"),
 	format("hestia", splitHestia, nil, "hestia"),
+	raw(format("emby", splitEmby, nil, "emby.log")),
 	format("adguard_home", splitAdGuard, nil, "AdGuardHome"),
 	raw(format("odoo", splitOdoo, nil, "odoo.log")),
 	raw(format("redmine", splitRedmine, nil, "redmine.log")),

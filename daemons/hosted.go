@@ -48,6 +48,19 @@ func readAdGuard(s string, e *connwarden.Event) bool {
 	return wordsAdGuard.read(s, e)
 }
 
+// readEmby reads Emby (its documentation, "Server Logs"): "Error AUTH-ERROR: ADDR - MESSAGE", since 4.0 with the part of the server that speaks,
+// "Warn Server: AUTH-ERROR: …". What else it writes of names is not public: they are taken for raw.
+func readEmby(s string, e *connwarden.Event) bool {
+	_, s = word(trim(s[isoStamp(s):]))
+	if part, rest := word(s); part != "AUTH-ERROR:" && strings.HasSuffix(part, ":") {
+		s = rest
+	}
+	s, ok := strings.CutPrefix(s, "AUTH-ERROR: ")
+	host, _, found := strings.Cut(s, " - ")
+	a, good := addressPort(host)
+	return ok && found && good && sayOf(e, failed, a, "", "")
+}
+
 // readSFTPGo reads the log of SFTPGo (its documentation, "Logs"). A connection that ended before a login was tried is no failure.
 func readSFTPGo(s string, e *connwarden.Event) bool {
 	if sender, _ := member(s, "sender"); sender != "connection_failed" {

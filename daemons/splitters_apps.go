@@ -185,3 +185,22 @@ func splitStalwart(s string) (stamp, program, text string, ok bool) {
 	event, _ := stalwartEvent(text)
 	return stamp, "", text, event != ""
 }
+
+// splitEmby: "2026-11-22 14:03:07.123 Warn Server: TEXT".
+func splitEmby(s string) (stamp, program, text string, ok bool) {
+	if stamp, text, ok = cut(s, isoStamp(s)); !ok {
+		return
+	}
+	level, rest := word(text)
+	switch level {
+	case "Info", "Warn", "Error", "Debug", "Fatal":
+	default:
+		return "", "", "", false
+	}
+	part, _ := word(rest)
+	switch part {
+	case "AUTH-ERROR:", "Server:", "App:", "Main:", "HttpServer:", "HttpClient:", "SessionManager:":
+		return stamp, "", text, true
+	}
+	return "", "", "", false
+}

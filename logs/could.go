@@ -122,7 +122,7 @@ func couldBeVaultwarden(line []byte) bool {
 }
 
 // hasLevelWord and hasProcess tell of a line that begins with a date whether its milliseconds are followed by a word in capitals, as
-// Keycloak and Home Assistant have it, or by a number, as Odoo has it.
+// Keycloak, Home Assistant and Emby have it, or by a number, as Odoo has it.
 func hasLevelWord(line []byte) bool {
 	return len(line) > 40 && line[23] == ' ' && line[24] >= 'A' && line[24] <= 'Z'
 }

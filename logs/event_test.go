@@ -134,7 +134,7 @@ func TestRawFormats(t *testing.T) {
 		"[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for bob has been denied (IP: 203.0.113.9).",
 		`[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for \"bob\" has been denied (IP: \"203.0.113.9\").`,
 	} {
-		for _, name := range []string{"jellyfin", "vaultwarden", "odoo", "redmine", "ispconfig"} {
+		for _, name := range []string{"jellyfin", "vaultwarden", "odoo", "redmine", "ispconfig", "emby"} {
 			home := named(name)
 			p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
 			p.Parse(connwarden.Source{Line: 1}, []byte(forged+"\n"), trusting{t, name, connwarden.TrustOutside})
