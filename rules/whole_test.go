@@ -1,6 +1,12 @@
 package rules
 
-import "testing"
+import (
+	"cmp"
+	"net/netip"
+	"testing"
+
+	"github.com/connwarden/connwarden"
+)
 
 func TestRequired(t *testing.T) {
 	for _, c := range []struct {
@@ -16,8 +22,9 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-// TestWhole counts the expressions that must be tried on every text that is new: each costs a microsecond.
-func TestWhole(t *testing.T) {
+// shippedSet is the set of the rules that ship.
+func shippedSet(t *testing.T) *Set {
+	t.Helper()
 	var list []Rule
 	for name, text := range Shipped() {
 		more, errs := Parse(name, text)
@@ -30,11 +37,38 @@ func TestWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for l := range s.programs {
-		for slot := range s.programs[l].leaves {
-			for _, n := range s.programs[l].whole[slot] {
-				t.Logf("program %d slot %d: %v", l, slot, s.programs[l].exprs[slot][n].source)
-			}
+	return s
+}
+
+// TestWhole: no expression must be tried on every text of a request that is new: each would cost a microsecond.
+func TestWhole(t *testing.T) {
+	p := &shippedSet(t).programs[Requests]
+	for slot := range p.leaves {
+		for _, n := range p.whole[slot] {
+			t.Errorf("slot %d: %v", slot, p.exprs[slot][n].source)
+		}
+	}
+}
+
+// TestOrdinary: what everybody asks for fits no rule but those that are counted for the busiest alone. Each that it fitted would cost as much
+// as reading the line.
+func TestOrdinary(t *testing.T) {
+	s := shippedSet(t)
+	m := s.NewMatcher()
+	const browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+	for _, r := range []connwarden.Request{
+		{Path: []byte("/")},
+		{Path: []byte("/2024/05/a-walk-by-the-lake/")},
+		{Path: []byte("/shop/shoes.html"), Query: []byte("page=2"), Referer: []byte("https://shop.example/")},
+		{Path: []byte("/wp-content/themes/twenty/style.css"), Query: []byte("ver=6.5"), Referer: []byte("https://shop.example/")},
+		{Path: []byte("/favicon.ico"), Status: 304},
+		{Path: []byte("/spring-sale"), Status: 301},
+		{Path: []byte("/index.php"), Query: []byte("id=12"), Referer: []byte("https://www.google.com/")},
+	} {
+		r.Client, r.Method, r.Agent, r.Proto, r.Took, r.Size = netip.MustParseAddr("203.0.113.9"), []byte("GET"), []byte(browser), []byte("HTTP/1.1"), -1, 5120
+		r.Status = cmp.Or(r.Status, 200)
+		for _, h := range m.Request(&r) {
+			t.Errorf("%s fits %s", r.Path, s.Rules[h.Rule].Name)
 		}
 	}
 }
