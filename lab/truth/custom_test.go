@@ -99,7 +99,6 @@ var custom = []struct{ name, lines string }{
 	{"two odd names of scripts", "{web} \"GET /moon.php HTTP/1.1\" 404 {tail}\n{web} \"GET /ws.php HTTP/1.1\" 404 {tail}"},
 	{"six forms forbidden at the front page", `6x 4s | {web} "POST / HTTP/1.1" 403 {tail}`},
 	{"eight logins that are answered with the form", `8x 4s | {web} "POST /user/login HTTP/1.1" 200 {tail}`},
-	{"a dozen agents in as many seconds", `12x 1s | {web} "GET / HTTP/1.1" 200 512 "-" "Mozilla/5.0 (X11; rv:1{n}.0) Gecko/20100101 Firefox/1{n}.0"`},
 	{"versions of HTTP that there are not", `6x 2s | {web} "GET / HTTP/9.{n}" 505 {tail}`},
 	{"DELETE by a browser", `{web} "DELETE /test.txt HTTP/1.1" 405 {tail}`},
 	{"SQL with plus signs in the path", `{web} "GET /item/1)+ORDER+BY+10-- HTTP/1.1" 404 {tail}`},
