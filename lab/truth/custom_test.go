@@ -97,6 +97,7 @@ var custom = []struct{ name, lines string }{
 	{"a user of WordPress by number", `{web} "GET /wp-json/wp/v2/users/1 HTTP/1.1" 200 {tail}`},
 	{"scripts of plugins that are there", `4x 1s | {web} "GET /wp-content/plugins/plugin{n}/plugin{n}.php HTTP/1.1" 200 {tail}`},
 	{"two odd names of scripts", "{web} \"GET /moon.php HTTP/1.1\" 404 {tail}\n{web} \"GET /ws.php HTTP/1.1\" 404 {tail}"},
+	{"one odd name of a script, and nothing else", `{web} "GET /bless.php HTTP/1.1" 404 {tail}`},
 	{"six forms forbidden at the front page", `6x 4s | {web} "POST / HTTP/1.1" 403 {tail}`},
 	{"eight logins that are answered with the form", `8x 4s | {web} "POST /user/login HTTP/1.1" 200 {tail}`},
 	{"versions of HTTP that there are not", `6x 2s | {web} "GET / HTTP/9.{n}" 505 {tail}`},
