@@ -110,6 +110,10 @@ type voice struct {
 	own bool
 }
 
+// breaking are daemons that write names of clients as they come, line ends included, to standard output, of which journald makes an entry a line:
+// one may be a client's word. (MariaDB 10.11, seen; Gitea's EventFormatTextMessage.)
+const breaking = "mysqld mariadbd mysqld_safe mysql mariadb mariadbd-safe gitea forgejo gogs vaultwarden"
+
 // The names are those the daemons give to openlog(3), the units those of Debian's, RHEL's and the panels' packages.
 var voices = []voice{
 	{"sshd sshd-session sshd-auth", "ssh sshd", "sshd sshd-session sshd-auth", true},
@@ -197,7 +201,8 @@ func (j *Journal) Wants(identifier string) bool {
 // client leaves, has neither by then (8 of 20 such messages). Its account is the kernel's word and always there, so such a
 // message of root's, under the name of a daemon that runs nobody else's code, is believed too.
 //
-// What came through standard output (transport stdout) was written by whoever inherited it: there the unit alone tells.
+// What came through standard output (transport stdout) was written by whoever inherited it: there the unit alone tells. Of daemons that let
+// line ends of clients through it is local, too.
 func (j *Journal) Trust(w Writer) connwarden.Trust {
 	name, transport := string(w.Identifier), string(w.Transport)
 	if name == kernel || transport == kernel {
@@ -208,7 +213,7 @@ func (j *Journal) Trust(w Writer) connwarden.Trust {
 	}
 	v := findVoice(name)
 	switch {
-	case v == nil || w.UID < 0 || w.UID > 1<<32-2:
+	case v == nil || w.UID < 0 || w.UID > 1<<32-2, transport == "stdout" && holdsWord(breaking, name):
 		return connwarden.TrustLocal
 	case w.UID == 0 && transport != "stdout" && v.program(w.Exe):
 		return connwarden.TrustRoot

@@ -107,7 +107,9 @@ func TestJournalTrust(t *testing.T) {
 		{"postfix/local", "postfix.service", "", "syslog", 1001, connwarden.TrustLocal},
 		{"postfix/smtpd", "apache2.service", "/usr/bin/php", "syslog", 33, connwarden.TrustLocal},
 		{"dovecot", "dovecot.service", "/usr/lib/dovecot/log", "syslog", 0, connwarden.TrustRoot},
-		{"mariadbd", "mariadb.service", "/usr/sbin/mariadbd", "stdout", 106, connwarden.TrustRoot},
+		{"mongod", "mongod.service", "/usr/bin/mongod", "stdout", 106, connwarden.TrustRoot},
+		{"mariadbd", "mariadb.service", "/usr/sbin/mariadbd", "stdout", 106, connwarden.TrustLocal}, // a name may hold a whole line
+		{"mariadbd", "mariadb.service", "/usr/sbin/mariadbd", "syslog", 106, connwarden.TrustRoot},
 		{"mariadbd", "session-1.scope", "/usr/sbin/mariadbd", "stdout", 0, connwarden.TrustLocal},
 		{"proftpd", "proftpd.service", "/usr/sbin/proftpd", "syslog", 65534, connwarden.TrustRoot},
 
