@@ -38,7 +38,7 @@ func fitsHTTPErr(line []byte) bool {
 	_, ok2 := digits(f[3])
 	_, ok3 := parseAddr(f[4])
 	_, ok4 := digits(f[5])
-	return ok1 && ok2 && ok3 && ok4 && (f[6][0] == '-' || starts(f[6], "HTTP/"))
+	return ok1 && ok2 && ok3 && ok4 && (starts(f[6], "-") || starts(f[6], "HTTP/"))
 }
 
 func httpErrLine(p *Parser, line []byte) outcome {
