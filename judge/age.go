@@ -39,25 +39,6 @@ type firing struct {
 	since uint32
 }
 
-// busiest is the busiest minute of the logs.
-type busiest struct {
-	minute uint32 // the one that it is in
-	peak
-}
-
-// add counts a request at a moment, and tells the most that came in any minute.
-func (b *busiest) add(at uint32) uint16 {
-	switch m := at / 60; {
-	case m > b.minute:
-		b.minute, b.within = m, 0
-	case m+1 < b.minute: // another log begins; a line that is late by less counts in the minute that is
-		b.minute = m
-		b.begin()
-	}
-	b.peak.add()
-	return b.sum()
-}
-
 // failure is a request that was refused or failed, by its address and path.
 type failure struct {
 	key uint64

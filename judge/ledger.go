@@ -319,6 +319,25 @@ func (p *peak) sum() uint16 { return sum16(p.before, p.most) }
 
 func (p *peak) merge(o *peak) { p.before = sum16(p.before, o.sum()) }
 
+// busiest is the busiest minute of the logs.
+type busiest struct {
+	minute uint32 // the one that it is in
+	peak
+}
+
+// add counts a request at a moment, and tells the most that came in any minute.
+func (b *busiest) add(at uint32) uint16 {
+	switch m := at / 60; {
+	case m > b.minute:
+		b.minute, b.within = m, 0
+	case m+1 < b.minute: // another log begins; a line that is late by less counts in the minute that is
+		b.minute = m
+		b.begin()
+	}
+	b.peak.add()
+	return b.sum()
+}
+
 // sum16 adds and stays at the highest number.
 func sum16(a, b uint16) uint16 { return uint16(min(uint32(a)+uint32(b), math.MaxUint16)) }
 
