@@ -20,8 +20,8 @@ const (
 	batchText = 256 << 10
 	// moment is what some hundred lines take.
 	moment = 100 * time.Microsecond
-	// batchesWaiting bounds those that wait for the judge.
-	batchesWaiting = 8
+	// batchesWaiting bounds those that wait for the judge: about what is read while it looks, and with those that it has taken 32 MiB of long lines at most.
+	batchesWaiting = 64
 )
 
 // ratesLooked is how far back a request's rate is looked for.
