@@ -38,7 +38,7 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // LogFile is one log, found by the servers' configuration or in a usual place.
 //
 // Trust is outside for the error logs of nginx and LiteSpeed, in which a client can write whole lines; local for
-// what syslog brings, since every account may write to it, for the logs of PHP's scripts, and for every file that an
+// what syslog brings, since every account may write to it, for the logs of PHP's scripts and of MySQL, and for every file that an
 // ordinary account owns or can write or replace; else root. Accounts below UID_MIN are daemons: a log that its own
 // daemon owns counts as root's.
 //
@@ -129,9 +129,10 @@ func (s *scan) resolve() []LogFile {
 	return r.files
 }
 
-// accountsWrite are the services in whose logs an ordinary account can write lines, whoever owns the file: through
-// /dev/log, or as the author of a site whose scripts run under the web server's account.
-var accountsWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true}
+// othersWrite are the services in whose logs an ordinary account can write lines, whoever owns the file: through
+// /dev/log, or as the author of a site whose scripts run under the web server's account; and MySQL, in whose log a name can hold whole lines
+// (MariaDB 10.11 writes 128 bytes of it as they come, line ends included).
+var othersWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true, "mysql": true}
 
 type resolver struct {
 	*scan
@@ -234,7 +235,7 @@ func (r *resolver) add(c *candidate, name, site string) {
 	switch {
 	case c.kind == Error && (c.service == "nginx" || c.service == "litespeed"):
 		f.Trust = connwarden.TrustOutside
-	case accountsWrite[c.service]:
+	case othersWrite[c.service]:
 		f.Trust = connwarden.TrustLocal
 	}
 	// A link that is opened by its name could lead out of the root, and those of local logs are not followed by who

@@ -22,10 +22,6 @@ type errorState struct {
 	from  connwarden.Source
 	held  bool // lines that look like new entries belong to this one
 
-	refusals [refusalLines]refusal // of mysql_error; the first so many wait
-	waiting  int
-	unclosed int // so many entries more may stand in a name of mysql_error's
-
 	zones   [4]namedZone
 	zonesAt int
 

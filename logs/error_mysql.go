@@ -15,8 +15,10 @@ import (
 //	2026-11-22 14:03:07 0x7f8 [ERROR] …        2026-11-22 14:03:07 140012 [Note] …
 //	261122 14:03:07 [Warning] …                (MySQL 5.5, MariaDB 5)
 //
-// Lines without a time (a crash report, the status of InnoDB) go on with the entry before.
-var mysqlError = &Format{Name: mysqlErrors, Kind: Error, Whole: true, fits: fitsMySQL, line: mysqlLine, flush: mysqlFlush}
+// Lines without a time (a crash report, the status of InnoDB) go on with the entry before. MariaDB writes up to 128 bytes of a name as they come, line
+// ends included (seen with 10.11): a name may hold the end of its own entry, so that this is somebody else's, and whole ones. No line shows that
+// surely, so that none is worth more than a local account's word (Trust), and what is of other formats no more than a client's.
+var mysqlError = &Format{Name: mysqlErrors, Kind: Error, Whole: true, raw: true, fits: fitsMySQL, line: mysqlLine, flush: mysqlFlush}
 
 func fitsMySQL(line []byte) bool {
 	_, _, l, ok := mysqlHead(line)
@@ -97,144 +99,51 @@ func (p *Parser) mysqlTime(b []byte) (time.Time, bool) {
 }
 
 func mysqlLine(p *Parser, line []byte) outcome {
-	at, rest, l, ok := mysqlHead(line)
+	at, _, l, ok := mysqlHead(line)
 	if ok {
 		_, ok = p.mysqlTime(at)
 	}
 	if !ok {
-		if p.errs.first == 0 && p.errs.waiting == 0 && p.errs.unclosed == 0 {
+		if p.errs.first == 0 {
 			return unparsed
 		}
-		p.mysqlDisbelieve()
-		if p.errs.first > 0 {
-			p.addLine(line)
-		}
+		p.addLine(line)
 		return continued
 	}
-	p.mysqlEnd()
-	p.mysqlSettle()
-	_, _, text := mysqlCode(rest)
-	begins, ends := starts(text, mysqlDenied), bytes.HasSuffix(text, usingPassword) || bytes.HasSuffix(text, usingNone)
-	if begins != ends {
-		p.mysqlDisbelieve()
-	}
-	switch {
-	case begins && !ends:
-		p.errs.unclosed = refusalLines
-		p.mysqlEntry(line, line, p.from, false)
-	case begins || mysqlPeer(text, &p.event):
-		switch {
-		case p.format.Name != mysqlErrors: // among others' lines there is no telling what belongs together
-			p.from.Trust = min(p.from.Trust, connwarden.TrustLocal)
-			p.mysqlEntry(line, line, p.from, true)
-		case p.errs.unclosed > 0:
-			p.mysqlEntry(line, line, p.from, false)
-		default:
-			p.mysqlWait(line)
-		}
-	case l == connwarden.LevelError || l == connwarden.LevelUnknown:
+	mysqlFlush(p)
+	if l == connwarden.LevelError || l == connwarden.LevelUnknown {
 		p.beginEntry(line) // a report may follow
-	default:
-		p.mysqlEntry(line, line, p.from, true)
+		return parsed
 	}
+	p.mysqlEntry(line, line, p.from)
 	return parsed
 }
 
-const (
-	mysqlErrors = "mysql_error"
-	mysqlDenied = "Access denied for user '"
-)
-
-// refusal is an entry that names a peer, mostly one whose login was refused, about which the lines that follow may say that a client wrote it: MariaDB writes names of up to
-// 128 bytes as they come, line ends included (seen with 10.11), so that one name may hold the end of its own entry and a whole one of
-// somebody else's. It does not hold the beginning of a third besides: then what is left of its own entry stands alone, or its first line does
-// not end as such lines do. MySQL 8 cuts names after 48 bytes, which holds none.
-type refusal struct {
-	entry []byte // owned
-	from  connwarden.Source
-	lines int // that may still speak against it
-}
-
-// refusalLines is how many lines a name's line ends make of an entry, at most, but for the first: the shortest entry takes 24 bytes, the shortest that names a peer
-// 72.
-const refusalLines = 4
-
-var usingPassword, usingNone = []byte("(using password: YES)"), []byte("(using password: NO)")
-
-// mysqlWait lets an entry wait for those that may speak against it.
-func (p *Parser) mysqlWait(line []byte) {
-	e := &p.errs
-	r := &e.refusals[e.waiting] // as many as there is room for were settled
-	r.entry, r.from, r.lines = append(r.entry[:0], line[:min(len(line), maxEntry)]...), p.from, refusalLines
-	e.waiting++
-}
-
-// mysqlSettle takes note of another entry: those about which no other can say anything any more are what they say.
-func (p *Parser) mysqlSettle() {
-	e := &p.errs
-	e.unclosed = max(0, e.unclosed-1)
-	n := 0
-	for i := range e.refusals[:e.waiting] {
-		if e.refusals[i].lines--; e.refusals[i].lines == 0 {
-			n = i + 1
-		}
-	}
-	p.mysqlTell(n, true)
-}
-
-// mysqlDisbelieve has the entries that wait accuse nobody.
-func (p *Parser) mysqlDisbelieve() { p.mysqlTell(p.errs.waiting, false) }
-
-// mysqlTell pushes the first n entries that wait.
-func (p *Parser) mysqlTell(n int, believed bool) {
-	e := &p.errs
-	for i := range n {
-		r := &e.refusals[i]
-		p.mysqlEntry(r.entry, r.entry, r.from, believed)
-	}
-	for i := n; i < e.waiting; i++ {
-		e.refusals[i-n], e.refusals[i] = e.refusals[i], e.refusals[i-n]
-	}
-	e.waiting -= n
-}
-
 func mysqlFlush(p *Parser) {
-	p.mysqlEnd()
-	p.mysqlTell(p.errs.waiting, true)
-	p.errs.unclosed = 0
-}
-
-// mysqlEnd ends the entry in hand.
-func (p *Parser) mysqlEnd() {
 	if p.errs.first > 0 {
 		entry, first, from := p.endEntry()
-		p.mysqlEntry(entry, first, from, true)
+		p.mysqlEntry(entry, first, from)
 	}
 }
 
-// mysqlCode parts MySQL 8's code and subsystem, "[MY-010055] [Server] ", from the text.
-func mysqlCode(rest []byte) (code, module, text []byte) {
-	if starts(rest, "[MY-") {
-		if n := bytes.IndexByte(rest, ']'); n > 0 {
-			code, rest = rest[1:n], skipBlank(rest[n+1:])
-		}
-		if n := bytes.IndexByte(rest[:min(len(rest), 24)], ']'); n > 0 && rest[0] == '[' {
-			module, rest = rest[1:n], skipBlank(rest[n+1:])
-		}
-	}
-	return code, module, rest
-}
-
-// mysqlEntry pushes an entry. One that is not believed accuses nobody.
-func (p *Parser) mysqlEntry(entry, first []byte, from connwarden.Source, believed bool) {
+func (p *Parser) mysqlEntry(entry, first []byte, from connwarden.Source) {
 	at, rest, l, _ := mysqlHead(entry)
 	f := p.startFault("mysql", first, from)
 	f.Time, _ = p.mysqlTime(at)
 	f.Level = l
-	f.Code, f.Module, rest = mysqlCode(rest)
+	// MySQL 8: "[MY-010055] [Server] ".
+	if starts(rest, "[MY-") {
+		if n := bytes.IndexByte(rest, ']'); n > 0 {
+			f.Code, rest = rest[1:n], skipBlank(rest[n+1:])
+		}
+		if n := bytes.IndexByte(rest[:min(len(rest), 24)], ']'); n > 0 && rest[0] == '[' {
+			f.Module, rest = rest[1:n], skipBlank(rest[n+1:])
+		}
+	}
 	f.Message = rest
 	// What it says of a peer, its own room knows.
-	if believed && mysqlPeer(rest, &p.event) {
+	p.event = connwarden.Event{}
+	if daemons.Read(&daemons.Message{Program: mysqlProgram, Text: until(rest, "\n")}, &p.event) {
 		f.Client = p.event.Client
 		p.pushFault(p.event.Kind, p.event.User, p.event.Detail)
 		return
@@ -242,10 +151,6 @@ func (p *Parser) mysqlEntry(entry, first []byte, from connwarden.Source, believe
 	p.pushFault(connwarden.EventOther, nil, nil)
 }
 
-// mysqlPeer reads what the text of an entry says of a peer.
-func mysqlPeer(text []byte, e *connwarden.Event) bool {
-	*e = connwarden.Event{}
-	return daemons.Read(&daemons.Message{Program: mysqlProgram, Text: until(text, "\n")}, e)
-}
+const mysqlErrors = "mysql_error"
 
 var mysqlProgram = []byte("mysqld")

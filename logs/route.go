@@ -164,6 +164,15 @@ func (p *Parser) readAs(f *Format, line []byte) outcome {
 	return out
 }
 
+// readIn does so in a log of format home: where names bring their line ends with them, the line may be a client's.
+func (p *Parser) readIn(home, f *Format, line []byte) outcome {
+	if home.raw {
+		defer func(trust connwarden.Trust) { p.from.Trust = trust }(p.from.Trust)
+		p.from.Trust = connwarden.TrustOutside
+	}
+	return p.readAs(f, line)
+}
+
 // entry reads one line of an error or event log whose format is home.
 func (p *Parser) entry(home *Format, line []byte) outcome {
 	if !p.opt.Auto {
@@ -186,7 +195,7 @@ func (p *Parser) entry(home *Format, line []byte) outcome {
 		if f == home {
 			return home.line(p, line)
 		}
-		return p.readAs(f, line)
+		return p.readIn(home, f, line)
 	}
 	p.open = nil
 	switch {
@@ -197,12 +206,12 @@ func (p *Parser) entry(home *Format, line []byte) outcome {
 	case home.fits(line):
 		return home.line(p, line)
 	}
+	if f := p.find(line, home); f != nil {
+		return p.readIn(home, f, line)
+	}
 	if home.raw {
 		defer func(trust connwarden.Trust) { p.from.Trust = trust }(p.from.Trust)
 		p.from.Trust = connwarden.TrustOutside
-	}
-	if f := p.find(line, home); f != nil {
-		return p.readAs(f, line)
 	}
 	if p.message(line) {
 		return parsed
@@ -273,8 +282,8 @@ func (p *Parser) isKnown(text []byte) bool { return daemons.Knows(p.sender) || s
 var daemonLog = &Format{Name: "daemon", Kind: Error}
 
 // Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs, and of applications that let the line
-// ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone. Where a
-// log is found tells better.
+// ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone; of
+// MySQL's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
 func (f *Format) Trust() connwarden.Trust {
 	name := f.Name
 	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {
@@ -283,7 +292,7 @@ func (f *Format) Trust() connwarden.Trust {
 	switch name {
 	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig", "emby":
 		return connwarden.TrustOutside
-	case syslogLog.Name, "routeros", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
+	case syslogLog.Name, "routeros", mysqlErrors, kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
 	}
 	return connwarden.TrustRoot
