@@ -81,7 +81,7 @@ func TestDistinctManyClients(t *testing.T) {
 		if m, e := all[2].Count("/"); m != n || e != exact {
 			t.Errorf("got %d %v whole and %d %v in parts", n, exact, m, e)
 		}
-		if exact != (clients <= exactMost) || exact && n != uint64(clients) || n < uint64(clients)*97/100 || n > uint64(clients)*103/100 {
+		if exact != (clients <= exactMost) || exact && n != uint64(clients) || n < uint64(clients)*95/100 || n > uint64(clients)*105/100 { // six standard errors: hashes are others in each run
 			t.Errorf("got %d %v of %d", n, exact, clients)
 		}
 	}
@@ -123,8 +123,8 @@ func TestSketch(t *testing.T) {
 		}
 		b.merge(a)
 		got := a.estimate()
-		// Four standard errors of 0.81%.
-		if off := max(float64(n)*0.033, 2); float64(got) < float64(n)-off || float64(got) > float64(n)+off {
+		// Six standard errors of 0.81%: hashes are others in each run.
+		if off := max(float64(n)*0.05, 2); float64(got) < float64(n)-off || float64(got) > float64(n)+off {
 			t.Errorf("got %d of %d", got, n)
 		}
 		if b.estimate() != got {
