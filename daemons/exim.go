@@ -199,7 +199,9 @@ func eximRejected(s string, e *connwarden.Event) bool {
 		if _, why, ok = strings.Cut(tail, ": "); !ok {
 			why = tail
 		}
-		kind = eximWhy(tail, why)
+		if kind = eximWhy(tail, why); kind == connwarden.EventRelay {
+			why = tail // with the recipient: each of them is another try
+		}
 	case strings.HasPrefix(eximOptions(rest), "sender verify fail for "):
 		kind = connwarden.EventNotAllowed
 	case strings.Contains(rest, " dropped: "), strings.Contains(rest, " dropped by "):

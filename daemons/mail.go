@@ -116,6 +116,9 @@ func cyrusName(s string) string {
 	}
 	_, rest := word(s)
 	name, _ := word(rest)
+	if strings.HasPrefix(name, "[SASL(") {
+		return "" // the reason, where no name was said
+	}
 	return strings.TrimPrefix(name, "[")
 }
 

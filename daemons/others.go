@@ -160,10 +160,29 @@ func readASSP(s string, e *connwarden.Event) bool {
 // readGitLab reads the message of GitLab's application log, and the line of JSON that it is in.
 func readGitLab(s string, e *connwarden.Event) bool {
 	if s[0] == '{' {
-		var ok bool
-		if s, ok = quoted(s, `"message":"`); !ok {
+		said, ok := quoted(s, `"message":"`)
+		if !ok {
 			return false
 		}
+		if said == "Rack_Attack" {
+			return gitLabRack(s, e)
+		}
+		s = said
 	}
 	return wordsGitLab.read(s, e)
+}
+
+// gitLabRack reads auth_json.log (config/initializers/rack_attack_logging.rb): what was refused for its rate or by a list, with the peer in
+// a field of its own.
+func gitLabRack(s string, e *connwarden.Event) bool {
+	kind := connwarden.EventLimitHit
+	switch how, _ := quoted(s, `"env":"`); how {
+	case "throttle":
+	case "blocklist":
+		kind = connwarden.EventNotAllowed
+	default:
+		return false
+	}
+	host, ok := quoted(s, `"remote_ip":"`)
+	return ok && isAddress(host) && say(e, kind, host, "")
 }

@@ -254,6 +254,11 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 		f.Script = phpScript(m)
 	case starts(m, "Got error '"):
 		m = bytes.TrimSuffix(m[len("Got error '"):], []byte("'"))
+		if said := bytes.TrimPrefix(m, []byte("PHP message: ")); starts(said, "user denied: ") {
+			if user, ok := phpMyAdminUser(said); ok {
+				return connwarden.EventAuthFailed, user, said
+			}
+		}
 		if starts(m, "Primary script unknown") {
 			return connwarden.EventProbe, nil, m
 		}
@@ -284,6 +289,10 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 	case starts(m, "AuthExtern "):
 		if i := bytes.Index(m, []byte(": Failed (")); i >= 0 {
 			return connwarden.EventAuthFailed, after(m[i:], " for user "), m
+		}
+	case starts(m, "user denied: "):
+		if user, ok := phpMyAdminUser(m); ok {
+			return connwarden.EventAuthFailed, user, m
 		}
 	case starts(m, "user "):
 		if user, ok := apacheUser(m[5:]); ok {
@@ -327,6 +336,18 @@ func (p *Parser) apacheMessage(m []byte) (kind connwarden.EventKind, user, detai
 		return connwarden.EventProbe, nil, m // a shell's words about a header (CVE-2014-6271)
 	}
 	return connwarden.EventOther, nil, nil
+}
+
+// phpMyAdminUser reads the user of "user denied: NAME (mysql-denied) from ADDR", which phpMyAdmin writes to the web server's log when no
+// syslog is there (Logging.php). The address is the one that Apache names, not the one that stands behind a name of the client's choice.
+func phpMyAdminUser(m []byte) (user []byte, ok bool) {
+	m = m[len("user denied: "):]
+	i := bytes.LastIndex(m, []byte("-denied) from "))
+	if i < 0 {
+		return nil, false
+	}
+	i = bytes.LastIndex(m[:i], []byte(" ("))
+	return m[:max(i, 0)], i >= 0
 }
 
 // apacheUser reads the user of a failed login from what follows "user ". Digest quotes it `so'.
