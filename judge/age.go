@@ -18,7 +18,8 @@ import (
 // forgotten.
 type live struct {
 	all     uint16 // requests in the busiest minute from which on a broad rule that names nothing may be met
-	named   uint16 // and one that names something
+	named   uint16 // and one that names something and asks for many
+	few     uint16 // and for few
 	net     uint16 // and of a network's
 	nets    [netSlots]busiest
 	agreed  bool // the event in hand was in doubt and a request agreed
@@ -119,7 +120,9 @@ func (t *Table) busy(l *ledger, f *found) (net uint16, busy bool) {
 }
 
 // crowd tells whether an address is busy enough for any broad rule.
-func (v *live) crowd(l *ledger) bool { return l.all.sum() >= v.all || l.named.sum() >= v.named }
+func (v *live) crowd(l *ledger) bool {
+	return l.all.sum() >= v.all || l.named.sum() >= v.named || uint16(l.few.sum()) >= v.few
+}
 
 // broadly counts a request for the broad rules that its address or network may meet.
 func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint16) {
@@ -391,7 +394,7 @@ func (c *cell) proves(r *rules.Rule, count uint64) bool {
 func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
 		if t.rules[c.rule].Look == rules.Connections {
-			c.total, c.due, c.sealed, c.values, c.samples, c.example = 0, 0, 0, nil, nil, ""
+			c.total, c.due, c.sealed, c.values, c.sketch, c.samples, c.example = 0, 0, 0, nil, nil, nil, ""
 		}
 	}
 	for c := range t.cells.all() {
@@ -462,11 +465,12 @@ func (t *Table) age(c *cell, now int64) {
 		n++
 	}
 	c.buckets = append(c.buckets[:0], c.buckets[n:]...)
-	n = 0
-	for n < len(c.values) && c.values[n].bucket+span < end {
-		n++
+	c.values = append(c.values[:0], between(c.values, end-min(end, span), math.MaxUint32)...)
+	if s := c.sketch; s != nil {
+		if s.values = append(s.values[:0], between(s.values, end-min(end, span), math.MaxUint32)...); len(s.values) == 0 {
+			c.sketch = nil
+		}
 	}
-	c.values = append(c.values[:0], c.values[n:]...)
 	if len(c.buckets) == 0 && len(c.values) == 0 {
 		c.forget()
 		return

@@ -38,6 +38,7 @@ type cell struct {
 	sealed  uint32                           // after this moment no reading is among the samples; 0: any may be
 	buckets []bucket                         // by number, ascending
 	values  []value                          // by bucket, then by hash
+	sketch  *sketch                          // nil: no values were let go
 	passes  uint32                           // readings that speak for it
 	before  uint32                           // requests of the address before a broad rule began to count it: they say nothing of its share
 	others  [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
@@ -56,7 +57,7 @@ func (b bucket) compare(o bucket) int {
 	return cmp.Or(cmp.Compare(b.number, o.number), cmp.Compare(b.voice, o.voice))
 }
 
-// value is one different value of a field, by its hash.
+// value is one different value of a field, by its hash, whose lowest bits are its rank.
 type value struct{ bucket, hash uint32 }
 
 // sample tells where a line stands.
@@ -170,37 +171,53 @@ func fuller[T any](list []T, sums []uint64) []T {
 func (v value) key() uint64 { return uint64(v.bucket)<<32 | uint64(v.hash) }
 
 // place is where a value stands, or belongs: mostly near the end, as logs are mostly in order.
-func (c *cell) place(v value) (at int, found bool) {
-	to, step := len(c.values), 1
-	for at = to - 1; at >= 0 && c.values[at].key() >= v.key(); step *= 2 {
+func place(values []value, v value) (at int, found bool) {
+	to, step := len(values), 1
+	for at = to - 1; at >= 0 && values[at].key() >= v.key(); step *= 2 {
 		to = at
 		at -= step
 	}
 	for at = max(at+1, 0); at < to; {
-		if mid := (at + to) / 2; c.values[mid].key() < v.key() {
+		if mid := (at + to) / 2; values[mid].key() < v.key() {
 			at = mid + 1
 		} else {
 			to = mid
 		}
 	}
-	return at, at < len(c.values) && c.values[at] == v
+	return at, at < len(values) && values[at] == v
+}
+
+// between are the values of some buckets, both ends among them.
+func between(values []value, from, to uint32) []value {
+	first, _ := place(values, value{bucket: from})
+	end := len(values)
+	if to < math.MaxUint32 {
+		end, _ = place(values, value{bucket: to + 1})
+	}
+	return values[first:end]
 }
 
 // note remembers a different value. span is how many buckets make a window.
 func (c *cell) note(v value, span uint32) {
-	i, found := c.place(v)
-	if found {
-		return
+	if c.sketch != nil {
+		c.sketch.add(v)
 	}
-	if len(c.values) >= maxValues {
+	for {
+		i, found := place(c.values, v)
+		if found {
+			return
+		}
+		if len(c.values) < maxValues {
+			c.values = slices.Insert(c.values, i, v)
+			return
+		}
+		c.sketched().add(v)
 		c.thinValues(span)
-		c.note(v, span)
-		return
 	}
-	c.values = slices.Insert(c.values, i, v)
 }
 
-// thinValues drops the half of the values in whose windows there are fewest.
+// thinValues drops the half of the values in whose windows there are fewest. What is of the last window stays, unless it is much: there will be
+// more of it.
 func (c *cell) thinValues(span uint32) {
 	c.late = true
 	sums := make([]uint64, len(c.values))
@@ -213,6 +230,12 @@ func (c *cell) thinValues(span uint32) {
 			to++
 		}
 		sums[i] = uint64(to - from)
+	}
+	last := c.values[len(c.values)-1].bucket
+	if from, _ := place(c.values, value{bucket: last - min(last, span-1)}); len(c.values)-from <= len(c.values)/4 {
+		for i := range sums[from:] {
+			sums[from+i] = math.MaxUint64
+		}
 	}
 	c.values = fuller(c.values, sums)
 }
@@ -258,6 +281,9 @@ func (c *cell) worst(r *rules.Rule, span uint32) (most uint64) {
 		for _, n := range valueWindows(c.values, span) {
 			most = max(most, n)
 		}
+		if c.sketch != nil {
+			most = max(most, c.sketch.worst(span))
+		}
 	case r.Within == 0:
 		return uint64(c.facts())
 	default:
@@ -275,14 +301,12 @@ func (c *cell) recent(r *rules.Rule, span uint32, now int64) (n uint64) {
 	}
 	end := uint32(max(0, min(now, math.MaxUint32))) / partSeconds(r)
 	if r.Distinct != "" {
-		from, to := 0, len(c.values)
-		for from < to && c.values[from].bucket+span <= end {
-			from++
+		from := end - min(end, span-1)
+		for _, n = range valueWindows(between(c.values, from, end), math.MaxUint32) {
 		}
-		for to > from && c.values[to-1].bucket > end {
-			to--
-		}
-		for _, n = range valueWindows(c.values[from:to], math.MaxUint32) {
+		if c.sketch != nil {
+			part := sketch{c.sketch.rank, between(c.sketch.values, from, end)}
+			n = max(n, part.worst(math.MaxUint32))
 		}
 		return n
 	}
@@ -360,13 +384,17 @@ const fewValues = 32
 // every look at an address comes by here.
 func valueWindows(values []value, span uint32) iter.Seq2[value, uint64] {
 	return func(yield func(value, uint64) bool) {
-		if len(values) <= fewValues {
-			var few [2 * fewValues]seen
-			eachWindow(values, span, few[:], yield)
-			return
+		switch n := len(values); {
+		case n <= fewValues:
+			var slots [2 * fewValues]seen
+			eachWindow(values, span, slots[:], yield)
+		case n <= maxValues:
+			var slots [2 * maxValues]seen
+			eachWindow(values, span, slots[:], yield)
+		default:
+			var slots [2 * maxSketch]seen
+			eachWindow(values, span, slots[:], yield)
 		}
-		var many [2 * maxValues]seen
-		eachWindow(values, span, many[:], yield)
 	}
 }
 
@@ -408,6 +436,9 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 	c.last = max(c.last, o.last)
 	for _, b := range o.buckets {
 		c.add(b, span)
+	}
+	if o.sketch != nil {
+		c.sketched().merge(o.sketch)
 	}
 	for _, v := range o.values {
 		c.note(v, span)

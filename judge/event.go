@@ -32,13 +32,13 @@ func (t *Table) Event(e *connwarden.Event) {
 		got.pass = h.Pass
 		switch rule.Distinct {
 		case "user":
-			got.value = hashText(e.User)
+			got.value = t.read.seed.text(e.User)
 		case "service":
-			got.value = hashText([]byte(e.Service))
+			got.value = t.read.seed.text([]byte(e.Service))
 		case "detail":
-			got.value = hashText(e.Detail)
+			got.value = t.read.seed.text(e.Detail)
 		default:
-			got.value = hashAddr(rule.Distinct, e.Client)
+			got.value = t.read.seed.addr(rule.Distinct, e.Client)
 		}
 		t.speaks(h.Rule, rule, t.eventKey(rule.By, e), &got)
 	}
@@ -82,11 +82,11 @@ func (t *Table) Fault(f *connwarden.Fault) {
 		got.pass = h.Pass
 		switch rule.Distinct {
 		case "site":
-			got.value = hashText(f.Site)
+			got.value = t.read.seed.text(f.Site)
 		case "message":
-			got.value = hashText(f.Message)
+			got.value = t.read.seed.text(f.Message)
 		default:
-			got.value = hashAddr(rule.Distinct, f.Client)
+			got.value = t.read.seed.addr(rule.Distinct, f.Client)
 		}
 		key := t.addrKey(rule.By, f.Client)
 		if rule.By == rules.BySite {
@@ -152,7 +152,7 @@ func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uin
 		rule := &t.rules[h.Rule]
 		got := reading{addr: addr.As16(), more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
 		if rule.Distinct != "" {
-			got.value = hashAddr(rule.Distinct, addr)
+			got.value = t.read.seed.addr(rule.Distinct, addr)
 		}
 		t.speaks(h.Rule, rule, t.addrKey(rule.By, addr), &got)
 	}

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"strconv"
 
@@ -81,16 +80,3 @@ func netKey(a *[16]byte) (hi, lo uint64) {
 }
 
 func hashText(b []byte) uint32 { return uint32(rules.Hash(b)) }
-
-// hashAddr is the hash of an address as a ledger is kept by, or of its network.
-func hashAddr(field string, a netip.Addr) uint32 {
-	if field == "net" {
-		a = netOf(a).Addr()
-	}
-	b := a.As16()
-	hi, lo := keyOf(&b)
-	var key [16]byte
-	binary.BigEndian.PutUint64(key[:8], hi)
-	binary.BigEndian.PutUint64(key[8:], lo)
-	return hashText(key[:])
-}

@@ -13,7 +13,7 @@ import (
 	"github.com/connwarden/connwarden/rules"
 )
 
-// MaxLedgers bounds a table. At 88 bytes a ledger and 8 bytes of index it is 25 MB, so that two workers and their
+// MaxLedgers bounds a table. At 96 bytes a ledger and 8 bytes of index it is 25 MB, so that two workers and their
 // counts of paths stay below 120 MB; beyond it the quietest addresses are given up, and [Table.Evicted] says how many.
 const MaxLedgers = 1 << 18
 
@@ -38,7 +38,8 @@ type ledger struct {
 	byClass     [6]uint32
 	minute      uint32 // the one that it is in
 	all         peak   // of all requests
-	named       peak   // of those that may fit a broad rule that names something
+	named       peak   // of those that may fit a broad rule that names something and asks for many
+	few         slide  // and for few
 	claim       uint16
 	hits        uint16 // requests that fit any rule by address which waits for the second look
 	least       uint16 // the least count of these rules; 0: none
@@ -52,7 +53,17 @@ type peak struct {
 	before uint16 // the sum of the most of the logs before, and of merged ledgers: in any minute there were no more than both
 }
 
-// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 88 KiB.
+// slide is the busiest minute, and the busiest slideMinutes in a row, of rules that ask for few. Its counts stay at 255, which is more than such
+// rules ask for.
+type slide struct {
+	recent             uint32 // a byte for each of the minutes before, the lowest for the one that it is in
+	most, before       uint8  // as of a peak
+	mostRow, beforeRow uint8
+}
+
+const slideMinutes = 4
+
+// chunk is how many ledgers are taken at a time: growing copies no ledger and wastes at most 96 KiB.
 const chunk = 1 << 10
 
 // ledgers are the ledgers of a table, by address.
@@ -280,15 +291,20 @@ func (l *ledger) request(w *waiting) {
 	l.direct = l.direct || !w.via
 	switch m := w.at / 60; {
 	case m > l.minute:
+		l.few.pass(m - l.minute)
 		l.minute, l.all.within, l.named.within = m, 0, 0
 	case m+1 < l.minute: // another log begins; a line that is late by less counts in the minute that is
 		l.minute = m
 		l.all.begin()
 		l.named.begin()
+		l.few.begin()
 	}
 	l.all.add()
-	if w.named {
+	if w.busy.Many {
 		l.named.add()
+	}
+	if w.busy.Few {
+		l.few.add()
 	}
 	if w.least > 0 {
 		l.hit(1, w.least)
@@ -319,6 +335,31 @@ func (p *peak) sum() uint16 { return sum16(p.before, p.most) }
 
 func (p *peak) merge(o *peak) { p.before = sum16(p.before, o.sum()) }
 
+// pass lets minutes pass.
+func (s *slide) pass(minutes uint32) { s.recent <<= 8 * min(minutes, slideMinutes) }
+
+func (s *slide) add() {
+	if s.recent&0xff < 0xff {
+		s.recent++
+	}
+	s.most = max(s.most, uint8(s.recent))
+	row := s.recent>>24 + s.recent>>16&0xff + s.recent>>8&0xff + s.recent&0xff
+	s.mostRow = uint8(min(max(row, uint32(s.mostRow)), math.MaxUint8))
+}
+
+// begin begins another log.
+func (s *slide) begin() { *s = slide{before: s.sum(), beforeRow: s.sumRow()} }
+
+// sum is no less than what came in any minute, and sumRow in any row of them.
+func (s *slide) sum() uint8    { return sum8(s.before, s.most) }
+func (s *slide) sumRow() uint8 { return sum8(s.beforeRow, s.mostRow) }
+
+func (s *slide) merge(o *slide) {
+	s.before, s.beforeRow = sum8(s.before, o.sum()), sum8(s.beforeRow, o.sumRow())
+}
+
+func sum8(a, b uint8) uint8 { return uint8(min(uint32(a)+uint32(b), math.MaxUint8)) }
+
 // busiest is the busiest minute of the logs.
 type busiest struct {
 	minute uint32 // the one that it is in
@@ -343,18 +384,28 @@ func sum16(a, b uint16) uint16 { return uint16(min(uint32(a)+uint32(b), math.Max
 
 // most is no less than the requests in any window of a broad rule that may fit it.
 func (l *ledger) most(r *rules.Rule) uint64 {
-	peak := l.all.sum()
-	if r.Where != "" {
-		peak = l.named.sum()
+	peak, full := uint64(l.all.sum()), uint64(math.MaxUint16)
+	switch {
+	case r.Few():
+		peak, full = uint64(l.few.sum()), math.MaxUint8
+	case r.Where != "":
+		peak = uint64(l.named.sum())
 	}
-	if r.Within == 0 || peak == math.MaxUint16 {
+	if r.Within == 0 || peak == full {
 		return uint64(l.requests)
 	}
-	return min(uint64(l.requests), uint64(peak)*minutes(r))
+	return min(uint64(l.requests), peak*r.Minutes())
 }
 
-// minutes is in how many minutes of the clock a rule's window lies at most.
-func minutes(r *rules.Rule) uint64 { return uint64((r.Within+time.Minute-1)/time.Minute) + 1 }
+// mostEver is the same of logs that were read to their end, and where it can be it is less: what comes in a row of minutes is seldom as much as the
+// busiest of them would bring in each. A line that is late may count a minute later than it says.
+func (l *ledger) mostEver(r *rules.Rule) uint64 {
+	most := l.most(r)
+	if row := l.few.sumRow(); r.Few() && r.Within > 0 && row < math.MaxUint8 {
+		return min(most, uint64(row)*((r.Minutes()+slideMinutes)/slideMinutes))
+	}
+	return most
+}
 
 func (l *ledger) seen(at uint32) {
 	if at != 0 {
@@ -381,6 +432,7 @@ func (l *ledger) merge(o *ledger) {
 	l.direct = l.direct || o.direct
 	l.all.merge(&o.all)
 	l.named.merge(&o.named)
+	l.few.merge(&o.few)
 	if o.least > 0 {
 		l.hit(o.hits, o.least)
 	}

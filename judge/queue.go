@@ -1,5 +1,7 @@
 package judge
 
+import "github.com/connwarden/connwarden/rules"
+
 // queueLines is how many requests wait to be counted: each waits for memory twice, for the index and for the ledger, and
 // looked up together those waits pass at the same time.
 const queueLines = 32
@@ -21,8 +23,8 @@ type waiting struct {
 	claim uint16
 	class uint8  // hundreds of the status; 6: none of HTTP's
 	least uint16 // the least count of the rules by address that it fits; 0: none
-	named bool   // it may fit a broad rule that names something
-	via   bool   // a trusted proxy passed it on
+	busy  rules.Busy
+	via   bool // a trusted proxy passed it on
 }
 
 // later lets a request wait to be counted.

@@ -12,8 +12,9 @@ type Reader struct {
 	match   *rules.Matcher // nil: there are no rules
 	claims  func(agent []byte) uint16
 	agents  []agent // made when the first is asked about
-	path    uint32  // hash of the path of the request in hand, as rules compare it
-	known   bool    // it was made
+	seed    seed
+	path    uint32 // value of the path of the request in hand, as rules compare it
+	known   bool   // it was made
 	scratch []byte
 }
 
@@ -23,7 +24,7 @@ type agent struct {
 }
 
 func newReader(opt *Options) *Reader {
-	r := &Reader{claims: opt.Claim}
+	r := &Reader{claims: opt.Claim, seed: seedOf(opt.Seed)}
 	if opt.Rules != nil {
 		r.rules, r.match = opt.Rules.Rules, opt.Rules.NewMatcher()
 	}
@@ -74,16 +75,16 @@ func (r *Reader) Request(q *connwarden.Request, f *Findings) {
 			one.addr = q.Client.As16()
 		}
 	} else {
-		named := false
+		var busy rules.Busy
 		if r.match != nil {
 			r.known = false
 			f.hits = r.keep(f.hits, r.match.Request(q), q)
 			one.broad = uint32(len(f.hits))
 			f.hits = r.keep(f.hits, r.match.Broad(), q)
-			named = r.match.Busy()
+			busy = r.match.Busy()
 		}
 		one.waiting, one.local = r.waiting(q), q.From.Trust != connwarden.TrustRoot
-		one.named = named
+		one.busy = busy
 		if one.refused = q.Status >= 400; one.refused {
 			one.failed = uint32(r.hash(rules.Path, q.Path))
 		}
@@ -151,25 +152,25 @@ func (r *Reader) value(field string, q *connwarden.Request) uint32 {
 		}
 		return r.path
 	case "query":
-		return uint32(r.hash(rules.Query, q.Query))
+		return r.seed.value(r.hash(rules.Query, q.Query), q.Query)
 	case "agent":
-		return uint32(r.hash(rules.Agent, q.Agent))
+		return r.seed.value(r.hash(rules.Agent, q.Agent), q.Agent)
 	case "referer":
-		return uint32(r.hash(rules.Referer, q.Referer))
+		return r.seed.value(r.hash(rules.Referer, q.Referer), q.Referer)
 	case "site":
-		return hashText(q.Host)
+		return r.seed.text(q.Host)
 	case "user":
-		return hashText(q.User)
+		return r.seed.text(q.User)
 	default:
-		return hashAddr(field, q.Client)
+		return r.seed.addr(field, q.Client)
 	}
 }
 
-// normal is the hash of the path in hand as rules compare it.
+// normal is the value of the path in hand as rules compare it.
 func (r *Reader) normal(path []byte) uint32 {
 	if r.match != nil && r.match.Plain() {
-		return uint32(r.hash(rules.Path, path))
+		return r.seed.value(r.hash(rules.Path, path), path)
 	}
 	r.scratch = rules.Normal(r.scratch, path)
-	return hashText(r.scratch)
+	return r.seed.text(r.scratch)
 }

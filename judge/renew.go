@@ -8,8 +8,9 @@ import (
 )
 
 // Renew goes on with other options. What rules counted stays where a rule of the same name counts the same readings in the
-// same way; how many are too many, and what that weighs, may differ. Addresses and what they asked for stay.
+// same way; how many are too many, and what that weighs, may differ. Addresses, what they asked for and the seed stay.
 func (t *Table) Renew(opt Options) {
+	opt.Seed = t.opt.Seed
 	t.opt = opt
 	old := t.rules
 	t.employ()
@@ -78,7 +79,7 @@ func (v *live) renew(list []rules.Rule, to []uint16) {
 
 // number notes from how many requests on any broad rule may be met.
 func (v *live) number(list []rules.Rule) {
-	v.all, v.named, v.net = math.MaxUint16, math.MaxUint16, math.MaxUint16
+	v.all, v.named, v.few, v.net = math.MaxUint16, math.MaxUint16, math.MaxUint16, math.MaxUint16
 	for i := range list {
 		r := &list[i]
 		least := &v.all
@@ -88,6 +89,8 @@ func (v *live) number(list []rules.Rule) {
 		case r.By == rules.ByNet:
 			v.net = min(v.net, inMinute(r)/netShare)
 			continue
+		case r.Few():
+			least = &v.few
 		case r.Where != "":
 			least = &v.named
 		}
@@ -100,5 +103,5 @@ func inMinute(r *rules.Rule) uint16 {
 	if r.Within == 0 {
 		return 0
 	}
-	return uint16(min((r.Count+minutes(r)-1)/minutes(r), math.MaxUint16))
+	return uint16(min((r.Count+r.Minutes()-1)/r.Minutes(), math.MaxUint16))
 }

@@ -93,7 +93,7 @@ func (s *Second) Wants(a netip.Addr, offset int64) bool {
 // crowds tells whether a broad rule can be met by an address.
 func (s *Second) crowds(l *ledger) bool {
 	for _, i := range s.broad {
-		if r := &s.first.rules[i]; l.most(r) >= r.Count {
+		if r := &s.first.rules[i]; l.mostEver(r) >= r.Count {
 			return true
 		}
 	}
@@ -126,7 +126,7 @@ func netSlot(a *[16]byte) uint64 { return hashOf(netKey(a)) % netSlots }
 // Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it. The table of the first look must
 // rest until then: its matcher is lent.
 func (s *Second) Table() *Table {
-	t := New(Options{Rules: s.first.opt.Rules, ASN: s.first.opt.ASN})
+	t := New(Options{Rules: s.first.opt.Rules, ASN: s.first.opt.ASN, Seed: s.first.opt.Seed})
 	if n := len(s.spare); n > 0 {
 		t.match, s.spare = s.spare[n-1], s.spare[:n-1]
 		t.read.match = t.match
@@ -164,7 +164,7 @@ func (t *Table) again(r *connwarden.Request) {
 			if net {
 				t.group(h.Rule, rule, t.requestKey(rule.By, r), &got)
 			}
-		case busy != nil && busy.most(rule) >= rule.Count:
+		case busy != nil && busy.mostEver(rule) >= rule.Count:
 			t.count(t.ledger(&addr), &addr, h.Rule, rule, &got)
 		}
 	}

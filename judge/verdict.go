@@ -137,13 +137,17 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 // met tells whether a cell's rule is, and by how many.
 func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bool) {
 	need := c.need(r)
-	if n := uint64(len(c.values)); r.Distinct != "" && n < need { // no window has more
+	if n := uint64(len(c.values)); r.Distinct != "" && c.sketch == nil && n < need { // no window has more
 		t.live.looked(c, 0, need-n)
 		return 0, false
 	}
 	most = c.worst(r, parts(r))
 	if most < need {
-		t.live.looked(c, 0, need-most)
+		more := need - most
+		if c.sketch != nil {
+			more = 1
+		}
+		t.live.looked(c, 0, more)
 		return 0, false
 	}
 	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
@@ -289,7 +293,14 @@ func amount(n int, unit string) string {
 // most is what is told of a cell whose rule is met: what came within the window to the second, without the part by which
 // more is looked at. No less than need is told: so many were found.
 func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
-	return max(c.worst(r, max(parts(r)-1, 1)), need)
+	span := max(parts(r)-1, 1)
+	switch {
+	case c.sketch == nil || r.Distinct == "":
+		return max(c.worst(r, span), need)
+	case r.Within == 0:
+		span = math.MaxUint32
+	}
+	return max(c.sketch.worst(span), need)
 }
 
 func (t *Table) samples(c *cell) []connwarden.Sample {

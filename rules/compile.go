@@ -85,6 +85,7 @@ type condition struct {
 	rule  int
 	pass  bool // it is the rule's pass
 	broad bool // of a broad rule
+	few   bool // of one of those that ask for few
 	root  node
 }
 
@@ -156,7 +157,7 @@ func compile(list []Rule, check bool) (*Set, error) {
 func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
 	p := &s.programs[r.Look]
 	if expr == "" { // volume: every request fits
-		p.conditions = append(p.conditions, condition{i, pass, r.Broad(), node{op: opEvery}})
+		p.conditions = append(p.conditions, condition{i, pass, r.Broad(), false, node{op: opEvery}})
 		return nil
 	}
 	tree, err := where.ParseTree(expr, r.Look.vocabulary())
@@ -170,7 +171,7 @@ func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
 	if always(n) {
 		return fmt.Errorf("%s: every %s fits it: it must name something", key, r.Look)
 	}
-	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), n})
+	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), r.Few(), n})
 	return nil
 }
 

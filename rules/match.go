@@ -85,10 +85,16 @@ func (m *Matcher) Plain() bool {
 	return mem != nil && mem.plain
 }
 
-// Busy tells whether the request that was last asked about may fit a broad rule that names something.
-func (m *Matcher) Busy() bool {
+// Busy tells what broad rules that name something a request may fit: those that ask for few, and others.
+type Busy struct{ Few, Many bool }
+
+// Busy tells so of the request that was last asked about.
+func (m *Matcher) Busy() Busy {
 	mem := m.looks[Requests]
-	return mem != nil && mem.last.busy
+	if mem == nil {
+		return Busy{}
+	}
+	return mem.last.busy
 }
 
 // Broad returns the broad rules that the request fits that was last asked about. The result is valid until the next

@@ -135,8 +135,7 @@ type sumKey struct{ often, seldom uint64 }
 // sum is what a combination fits.
 type sum struct {
 	narrow, broad []candidate
-	// busy tells that a broad rule that names something may be among them.
-	busy bool
+	busy          Busy
 }
 
 type recentSum struct {
@@ -334,7 +333,8 @@ func (m *memory) sum(key sumKey) *sum {
 		one := candidate{uint16(i), truth == unsure}
 		if cond.broad {
 			found.broad = append(found.broad, one)
-			found.busy = found.busy || !cond.root.everything()
+			found.busy.Few = found.busy.Few || cond.few
+			found.busy.Many = found.busy.Many || !cond.few && !cond.root.everything()
 		} else {
 			found.narrow = append(found.narrow, one)
 		}

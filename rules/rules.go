@@ -144,9 +144,13 @@ func Merge(base, over []Rule) []Rule {
 // broadCount is the count from which a rule by address waits for the second look: what is so many is worth counting by
 // time only for those who asked that often at all, and most do not. broadWithin is the longest window of such a rule: who
 // may meet it is told by the busiest minute, and of hours a minute tells little.
+//
+// fewInMinute parts these rules by how much they ask for in a minute: who may meet one that asks for less is told more exactly, since many
+// addresses come near it.
 const (
 	broadCount  = 25
 	broadWithin = 10 * time.Minute
+	fewInMinute = 20
 )
 
 // Broad tells that a rule is counted in a second look, for the busiest alone.
@@ -156,3 +160,9 @@ func (r *Rule) Broad() bool {
 	}
 	return r.By == ByIP && (r.Where == "" || r.Count >= broadCount && r.Within <= broadWithin)
 }
+
+// Few tells that a broad rule names something and asks for few requests in a minute.
+func (r *Rule) Few() bool { return r.Where != "" && r.Count < fewInMinute*r.Minutes() && r.Broad() }
+
+// Minutes is in how many minutes of the clock a window lies at most.
+func (r *Rule) Minutes() uint64 { return uint64((r.Within+time.Minute-1)/time.Minute) + 1 }

@@ -119,9 +119,10 @@ func (r *review) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	judging := r.judging()
 	folds, files, err := r.sources.read(ctx, connwarden.AllFields, func() *fold {
 		return &fold{
-			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(r.judging()),
+			pages: tally.NewPages(r.keys, reviewPaths), ledgers: judge.New(judging),
 			faults: faults.NewTable(faults.ByFault, faults.Options{Zone: r.opt.Zone}), quiet: true,
 		}
 	}, r.opt.Progress, &r.p)
