@@ -121,11 +121,16 @@ func (c *cell) add(b bucket, span uint32) {
 	c.buckets = slices.Insert(c.buckets, i, b)
 }
 
-// thinBuckets drops the half of the buckets whose windows hold least: they cannot be the worst.
+// thinBuckets drops the half of the buckets whose windows hold least: they cannot be the worst. The last window stays, unless it is much.
 func (c *cell) thinBuckets(span uint32) {
 	c.late = true
 	sums := make([]uint64, len(c.buckets))
+	last := c.buckets[len(c.buckets)-1].number
 	for i, b := range c.buckets { // the window that b stands in the middle of, in both directions
+		if len(c.buckets)-i <= len(c.buckets)/4 && b.number+span > last {
+			sums[i] = math.MaxUint64 // there will be more of it
+			continue
+		}
 		for j := i; j >= 0 && c.buckets[j].number+span > b.number; j-- {
 			sums[i] += uint64(c.buckets[j].of(b.voice))
 		}
@@ -234,7 +239,7 @@ func (c *cell) thinValues(span uint32) {
 	last := c.values[len(c.values)-1].bucket
 	if from, _ := place(c.values, value{bucket: last - min(last, span-1)}); len(c.values)-from <= len(c.values)/4 {
 		for i := range sums[from:] {
-			sums[from+i] = math.MaxUint64
+			sums[from+i] = math.MaxUint64 // there will be more of it
 		}
 	}
 	c.values = fuller(c.values, sums)

@@ -76,6 +76,7 @@ type task struct {
 	index  int
 	to     int64 // of a plain file
 	chunks int64 // of a plain file that is not read whole
+	run    int64 // chunks that a worker takes in a row
 
 	mu     sync.Mutex // guards handle, left, broken and result of a shared job
 	handle handle
@@ -95,7 +96,7 @@ type scan struct {
 	visit  func(int, *Block)
 	serial []*task // read from begin to end by one worker, largest first
 	shared []*task // read by all workers
-	upTo   []int64 // chunks of shared[0..i] together
+	upTo   []int64 // runs of shared[0..i] together
 	next   atomic.Int64
 	done   atomic.Int64
 }
@@ -135,20 +136,23 @@ func Scan(ctx context.Context, jobs []Job, opt ScanOptions, visit func(worker in
 	}
 	// What one worker must do alone begins first, so that no worker is left with it at the end.
 	slices.SortStableFunc(s.serial, func(a, b *task) int { return cmp.Compare(b.File.Size(), a.File.Size()) })
-	var chunks int64
-	for _, t := range s.shared {
-		chunks += t.chunks
-		s.upTo = append(s.upTo, chunks)
-	}
-	workers := opt.Workers
+	workers := int64(opt.Workers)
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = int64(runtime.GOMAXPROCS(0))
 	}
-	workers = int(min(int64(workers), int64(len(s.serial))+chunks))
+	var runs int64
+	for _, t := range s.shared {
+		if t.run = 1; t.Carry == nil { // else who takes a chunk waits for all before
+			t.run = max(1, s.size.stretch/4, min(s.size.stretch, t.chunks/(4*workers)))
+		}
+		runs += t.runs()
+		s.upTo = append(s.upTo, runs)
+	}
+	workers = min(workers, int64(len(s.serial))+runs)
 	stop := s.tell(opt.Progress, total)
 	var all sync.WaitGroup
 	for w := range workers {
-		all.Go(func() { s.work(w) })
+		all.Go(func() { s.work(int(w)) })
 	}
 	all.Wait()
 	stop()
@@ -198,9 +202,14 @@ func (s *scan) work(worker int) {
 			return
 		}
 		t := s.shared[i]
-		buf = s.chunk(worker, t, n-(s.upTo[i]-t.chunks), buf)
+		from := (n - (s.upTo[i] - t.runs())) * t.run
+		for n := from; n < min(from+t.run, t.chunks); n++ {
+			buf = s.chunk(worker, t, n, buf)
+		}
 	}
 }
+
+func (t *task) runs() int64 { return (t.chunks + t.run - 1) / t.run }
 
 // chunk reads one piece of a shared task.
 func (s *scan) chunk(worker int, t *task, n int64, buf []byte) []byte {

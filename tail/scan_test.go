@@ -231,7 +231,7 @@ func TestScanAtRandom(t *testing.T) {
 			for range 5 {
 				at := starts(text)
 				from, to := at[r.IntN(len(at)/2)], at[len(at)/2+r.IntN(len(at)/2)]
-				m := measure{line: 1 + r.IntN(1500), chunk: 1 + r.Int64N(3000), step: 1 + r.IntN(300), block: 1 + r.IntN(1000)}
+				m := measure{line: 1 + r.IntN(1500), chunk: 1 + r.Int64N(3000), stretch: r.Int64N(20), step: 1 + r.IntN(300), block: 1 + r.IntN(1000)}
 				check(t, f, text, from, to, r.IntN(2) == 0, m)
 			}
 		}
@@ -242,7 +242,7 @@ func FuzzScan(f *testing.F) {
 	f.Add("a\nb\n\nccccccccccccccc\nd", byte(3), byte(4), byte(2), byte(5), true)
 	f.Add("\n\n", byte(1), byte(1), byte(1), byte(1), false)
 	f.Fuzz(func(t *testing.T, text string, chunk, longest, step, block byte, whole bool) {
-		m := measure{line: int(longest) + 1, chunk: int64(chunk) + 1, step: int(step) + 1, block: int(block) + 1}
+		m := measure{line: int(longest) + 1, chunk: int64(chunk) + 1, stretch: int64(step) % 12, step: int(step) + 1, block: int(block) + 1}
 		check(t, open(t, write(t, "log", "x\n"+text), Options{}), "x\n"+text, 0, 0, whole, m)
 		check(t, open(t, "-", Options{Stdin: strings.NewReader(text)}), text, 0, 0, whole, m)
 	})
