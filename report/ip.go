@@ -101,17 +101,17 @@ func (t *Text) one(p *Peer, named bool) {
 		t.words("  ", fmt.Sprintf("%s, AS%d %s, %s", n.Prefix, n.ASN, Clean(n.Org), n.Country), dim)
 	}
 	if b := p.Bot; b != nil {
-		proof := "; nobody has proved it"
+		said := "Says it is " + Clean(b.Claim) + "; nobody has proved it"
 		switch b.Proof {
 		case "verified":
-			proof = ", and is"
+			said = "It is " + Clean(b.Claim)
 		case "impostor":
-			proof = ", and is not"
+			said = "Says it is " + Clean(b.Claim) + ", and is not"
 		}
 		if b.How != "" {
-			proof += ": " + Clean(b.How)
+			said += ": " + Clean(b.How)
 		}
-		t.words("  ", "Says it is "+Clean(b.Claim)+proof+".", plain)
+		t.words("  ", said+".", plain)
 	}
 	if p.Name != "" {
 		t.words("  ", "Its name is "+Clean(p.Name)+".", dim)

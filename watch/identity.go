@@ -83,9 +83,9 @@ type identified struct {
 	host string
 }
 
-// identify finds out who the peers are that claim to be someone, all at once and within the resolver's time, and those
-// accused whose address says it without a claim.
-func (r *review) identify(ctx context.Context, peers []judge.Peer, accused func(netip.Addr) bool) map[netip.Addr]identified {
+// identify finds out who the peers are that claim to be someone, all at once and within the resolver's time, and of some
+// whether their address says it without a claim: of those accused, and of those asked about.
+func (r *review) identify(ctx context.Context, peers []judge.Peer, some func(netip.Addr) bool) map[netip.Addr]identified {
 	found := make(map[netip.Addr]identified, len(peers))
 	var questions []bots.Question
 	for _, p := range peers {
@@ -93,7 +93,7 @@ func (r *review) identify(ctx context.Context, peers []judge.Peer, accused func(
 		if p.Claim > 0 {
 			k.Bot = r.claims.Bot(p.Claim)
 			questions = append(questions, r.question(p, k.Bot.Name))
-		} else if set := r.opt.Identity.Bots; set != nil && accused(p.Addr) {
+		} else if set := r.opt.Identity.Bots; set != nil && some(p.Addr) {
 			// A payment provider's hook or a monitor need not say who it is: its published address does.
 			if bot, ok := set.At(p.Addr); ok {
 				k.Bot, k.Proof, k.How = bot, connwarden.ProofVerified, "an address that "+bot.Operator+" publishes"
