@@ -56,6 +56,8 @@ var Formats = []Format{
 	format("mysql_error", splitMySQL, marks{"[Note] ", "[Warning] ", "[ERROR] ", "[System] ", "[Error] "}, "mysqld"),
 	format("exim", splitExim, nil, "exim"),
 	format("openvpn", splitOpenVPN, nil, "openvpn"),
+	format("openssh_windows", splitWindowsSSHD, marks{"Failed ", "Accepted ", "Invalid user ", "User ", "Connection ", "Received ", "Disconnected ", "Disconnecting ", "Server listening ", "Unable to negotiate ", "Did not receive ",
+		"Bad protocol ", "Timeout before ", "banner exchange: ", "ssh_dispatch_run_fatal: ", "kex_exchange_identification: ", "error: ", "fatal: ", "debug1: ", "debug2: ", "debug3: "}, "sshd"),
 }
 
 // namedCategories are how lines of BIND's own logs begin: a category (lib/isc/log.c, lib/dns/log.c, lib/ns/log.c and bin/named/log.c), a

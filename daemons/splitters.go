@@ -21,6 +21,17 @@ func splitExim(s string) (stamp, program, text string, ok bool) {
 	return stamp, "", text, strings.HasPrefix(said[len(name):], " authenticator failed for ")
 }
 
+// splitWindowsSSHD: "4242 2026-11-22 14:03:07.123 TEXT", OpenSSH's own file on Windows (log.c of Win32-OpenSSH).
+func splitWindowsSSHD(s string) (stamp, program, text string, ok bool) {
+	n := digits(s)
+	if n == 0 || n > 7 || n == len(s) || s[n] != ' ' {
+		return "", "", "", false
+	}
+	s = s[n+1:]
+	stamp, text, ok = cut(s, shape(s, "0000-00-00 00:00:00.000"))
+	return stamp, "", text, ok
+}
+
 // splitProftpd: "2026-11-22 14:03:07,123 HOST proftpd[123] SERVER (NAME[ADDR]): TEXT".
 func splitProftpd(s string) (stamp, program, text string, ok bool) {
 	if stamp, text, ok = cut(s, isoStamp(s)); !ok {

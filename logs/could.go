@@ -52,6 +52,12 @@ func couldBeIIS(line []byte) bool {
 	return (isDigit(c) || hexDigit(c) >= 0 || c == ':' || c == 'W') && bytes.Count(line, []byte(" ")) >= 7
 }
 
+// couldBeWindowsSSHD tells whether a date follows a number of seven digits at most.
+func couldBeWindowsSSHD(line []byte) bool {
+	n := bytes.IndexByte(line[:min(len(line), 8)], ' ')
+	return n > 0 && len(line) > n+25 && line[n+5] == '-' && line[n+8] == '-' && line[n+20] == '.'
+}
+
 // couldBeSquid tells whether a line begins with seconds and a fraction.
 func couldBeSquid(line []byte) bool { return len(line) > 14 && line[10] == '.' && isDigit(line[9]) }
 

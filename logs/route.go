@@ -101,7 +101,7 @@ func init() {
 			uvicornLog, hasDashQuote, tornadoLog, endsInMS,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
 		opensSlashed: to(giteaLog, hasRouter, "adguard_home", hasMicros, nginxError, caddyError),
-		opensNumber: append(to("cpanel_login_old", true), append(clf, to(mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to("openssh_windows", couldBeWindowsSSHD, mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
 			uvicornLog, hasDashQuote, morgan, hasDashed, fiberLog, hasBar,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, "routeros", hasTopics, syslogLog, "dovecot", "phpmyadmin"),
