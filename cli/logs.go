@@ -161,7 +161,8 @@ func (c *command) explain(cmd *cobra.Command, args []string) error {
 	opt.Progress = nil
 	out := bufio.NewWriter(c.env.Stdout)
 	text := c.text()
-	problems, missed, err := watch.Explain(cmd.Context(), opt, set, func(l *report.Line) error {
+	id := c.networks(p)
+	problems, missed, err := watch.Explain(cmd.Context(), opt, set, &id, func(l *report.Line) error {
 		if c.flags.json {
 			return report.JSON(out, l)
 		}

@@ -38,7 +38,7 @@ func (t *Table) Event(e *connwarden.Event) {
 		case "detail":
 			got.value = t.read.seed.text(e.Detail)
 		default:
-			got.value = t.read.seed.addr(rule.Distinct, e.Client)
+			got.value = t.read.peer(rule.Distinct, e.Client)
 		}
 		t.speaks(h.Rule, rule, t.eventKey(rule.By, e), &got)
 	}
@@ -86,7 +86,7 @@ func (t *Table) Fault(f *connwarden.Fault) {
 		case "message":
 			got.value = t.read.seed.text(f.Message)
 		default:
-			got.value = t.read.seed.addr(rule.Distinct, f.Client)
+			got.value = t.read.peer(rule.Distinct, f.Client)
 		}
 		key := t.addrKey(rule.By, f.Client)
 		if rule.By == rules.BySite {
@@ -152,7 +152,7 @@ func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uin
 		rule := &t.rules[h.Rule]
 		got := reading{addr: addr.As16(), more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
 		if rule.Distinct != "" {
-			got.value = t.read.seed.addr(rule.Distinct, addr)
+			got.value = t.read.peer(rule.Distinct, addr)
 		}
 		t.speaks(h.Rule, rule, t.addrKey(rule.By, addr), &got)
 	}

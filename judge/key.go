@@ -35,15 +35,23 @@ func (t *Table) addrKey(by rules.By, a netip.Addr) []byte {
 	switch by {
 	case rules.ByASN:
 		t.scratch = t.scratch[:0]
-		if t.opt.ASN != nil {
-			if n := t.opt.ASN(a); n > 0 {
-				t.scratch = strconv.AppendUint(append(t.scratch, "AS"...), uint64(n), 10)
-			}
+		if n := networkOf(a, t.opt.Place).ASN; n > 0 {
+			t.scratch = strconv.AppendUint(append(t.scratch, "AS"...), uint64(n), 10)
 		}
+	case rules.ByCountry:
+		t.scratch = append(t.scratch[:0], networkOf(a, t.opt.Place).Country...)
 	default:
 		return nil
 	}
 	return t.scratch
+}
+
+// networkOf is where an address belongs, as far as that is known.
+func networkOf(a netip.Addr, place func(netip.Addr) (connwarden.Network, bool)) (n connwarden.Network) {
+	if place != nil {
+		n, _ = place(a)
+	}
+	return n
 }
 
 // requestKey is the name of the group of a request. Valid until the next call.

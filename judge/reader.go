@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"net/netip"
+
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/rules"
 )
@@ -12,6 +14,7 @@ type Reader struct {
 	match   *rules.Matcher // nil: there are no rules
 	claims  func(agent []byte) uint16
 	agents  []agent // made when the first is asked about
+	place   func(netip.Addr) (connwarden.Network, bool)
 	seed    seed
 	path    uint32 // value of the path of the request in hand, as rules compare it
 	known   bool   // it was made
@@ -24,9 +27,10 @@ type agent struct {
 }
 
 func newReader(opt *Options) *Reader {
-	r := &Reader{claims: opt.Claim, seed: seedOf(opt.Seed)}
+	r := &Reader{claims: opt.Claim, place: opt.Place, seed: seedOf(opt.Seed)}
 	if opt.Rules != nil {
 		r.rules, r.match = opt.Rules.Rules, opt.Rules.NewMatcher()
+		r.match.Place = opt.Place
 	}
 	return r
 }
@@ -162,8 +166,16 @@ func (r *Reader) value(field string, q *connwarden.Request) uint32 {
 	case "user":
 		return r.seed.text(q.User)
 	default:
-		return r.seed.addr(field, q.Client)
+		return r.peer(field, q.Client)
 	}
+}
+
+// peer is the value of an address, of its network or its country.
+func (r *Reader) peer(field string, a netip.Addr) uint32 {
+	if field == "country" {
+		return r.seed.text([]byte(networkOf(a, r.place).Country))
+	}
+	return r.seed.addr(field, a)
 }
 
 // normal is the value of the path in hand as rules compare it.

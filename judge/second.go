@@ -126,7 +126,7 @@ func netSlot(a *[16]byte) uint64 { return hashOf(netKey(a)) % netSlots }
 // Table returns an empty table for the second look; merge its likes and then [Table.Adopt] it. The table of the first look must
 // rest until then: its matcher is lent.
 func (s *Second) Table() *Table {
-	t := New(Options{Rules: s.first.opt.Rules, ASN: s.first.opt.ASN, Seed: s.first.opt.Seed})
+	t := New(Options{Rules: s.first.opt.Rules, Place: s.first.opt.Place, Seed: s.first.opt.Seed})
 	if n := len(s.spare); n > 0 {
 		t.match, s.spare = s.spare[n-1], s.spare[:n-1]
 		t.read.match = t.match

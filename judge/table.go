@@ -15,8 +15,8 @@ type Options struct {
 	Rules *rules.Set
 	// Claim numbers what an agent claims to be, 0 for nothing. It is asked once for each agent that is seen anew.
 	Claim func(agent []byte) uint16
-	// ASN tells the autonomous system of an address, 0 when it is not known.
-	ASN func(netip.Addr) uint32
+	// Place tells where an address belongs.
+	Place func(netip.Addr) (connwarden.Network, bool)
 	// Seed chooses which values a sketch is drawn of where there are too many to keep: with the same seed the same readings tell the same
 	// figures. Who knows it can make such figures small, but no rule silent. 0 is one of this process.
 	Seed uint64

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -107,10 +106,7 @@ func (w *warden) judging() judge.Options {
 		opt.Claim = w.claims.Claim
 	}
 	if n := w.opt.Networks; n != nil {
-		opt.ASN = func(a netip.Addr) uint32 {
-			known, _ := n.Lookup(a)
-			return known.ASN
-		}
+		opt.Place = n.Lookup
 	}
 	return opt
 }

@@ -339,7 +339,9 @@ type Line struct {
 	Hostile bool       `json:"hostile"`
 	User    string     `json:"user"`
 	Trust   string     `json:"trust"` // who can write such a line: root, local or outside
-	Rules   []string   `json:"rules"` // that the line touches
+	Rules   []string   `json:"rules"` // that the line touches, those on volume last
+	For     []string   `json:"for"`   // those of them in which it speaks for the peer, as a login that succeeded does
+	Volume  int        `json:"-"`     // how many of them are on volume: most requests touch some
 }
 
 // JSON writes doc as one line. HTML characters are left as they are: the page escapes for itself.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -277,7 +278,7 @@ func firstLine(s string, room int) (string, string) {
 	return s[:end], s[end+1:]
 }
 
-// Line writes how one line of a log is read.
+// Line writes how one line of a log is read, and below it the rules that it touches, but for those on volume.
 func (t *Text) Line(w io.Writer, l *Line) error {
 	t.begin()
 	client := "-"
@@ -288,14 +289,29 @@ func (t *Text) Line(w io.Writer, l *Line) error {
 	if l.Time != nil {
 		when = l.Time.Format("2006-01-02 15:04:05")
 	}
-	st, accused := plain, ""
+	words := []string{l.Service, l.Kind, l.User}
+	st := plain
 	if l.Hostile {
-		st, accused = amber, "accused"
+		st = amber
+		words = append(words, "accused")
 	}
-	if l.Reading == ReadingNone {
+	switch {
+	case l.Reading == ReadingNone:
 		st = dim
+	case l.Trust == "local":
+		words = append(words, "(a local account can write this)")
+	case l.Trust == "outside":
+		words = append(words, "(a client can write this)")
 	}
-	t.out.WriteString(t.paint(strings.TrimRight(fmt.Sprintf("%s:%d  %-7s  %s  %-15s  %s %s %s %s", Clean(l.File), l.Line, l.Reading, when, client, l.Service, l.Kind, l.User, accused), " "), st) + "\n")
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
+	t.out.WriteString(t.paint(strings.TrimRight(fmt.Sprintf("%s:%d  %-7s  %s  %-15s  %s", Clean(l.File), l.Line, l.Reading, when, client, strings.Join(words, " ")), " "), st) + "\n")
+	against := slices.DeleteFunc(slices.Clone(l.Rules[:len(l.Rules)-l.Volume]), func(r string) bool { return slices.Contains(l.For, r) })
+	if len(against) > 0 {
+		t.words("    ", strings.Join(against, ", "), dim)
+	}
+	if n := len(l.For); n > 0 {
+		t.words("    ", fmt.Sprintf("speaks for the peer in %d rules, %s among them", n, l.For[0]), dim)
+	}
 	return t.end(w)
 }
 

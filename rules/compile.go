@@ -52,12 +52,18 @@ func (e *expression) automaton() *automaton {
 	return newAutomaton(e.prog)
 }
 
-// late is a comparison of a number or an address, which is made for each reading.
+// late is a comparison of a number, an address or its country, which is made for each reading.
 type late struct {
-	slot     int // of subject.num; -1: the address
+	slot     int // of subject.num, or one of the next
 	from, to int64
 	prefix   netip.Prefix
+	country  string // "": one that is not known
 }
+
+const (
+	lateAddress = -1
+	lateCountry = -2
+)
 
 // node is a part of a condition: exactly one of its members counts, by op.
 type node struct {
@@ -220,10 +226,14 @@ func (p *program) term(l Look, t *where.Term) (node, error) {
 	for _, v := range t.Values {
 		var k late
 		var err error
-		if f.sort == address {
-			k.slot = -1
+		switch f.sort {
+		case address:
+			k.slot = lateAddress
 			k.prefix, err = prefixOf(v)
-		} else {
+		case country:
+			k.slot = lateCountry
+			k.country, err = countryOf(v)
+		default:
 			k.slot = f.slot
 			k.from, k.to, err = span(f.name, t.Op, v)
 		}
@@ -249,6 +259,18 @@ func prefixOf(v string) (netip.Prefix, error) {
 		return x, fmt.Errorf("%q is no address and no prefix: write 203.0.113.7 or 2001:db8::/32", v)
 	}
 	return x.Masked(), nil
+}
+
+// countryOf is a country as tables have it.
+func countryOf(v string) (string, error) {
+	if v == "-" {
+		return "", nil
+	}
+	c := strings.ToUpper(v)
+	if len(c) != 2 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "", fmt.Errorf("%q is no country: write two letters (ISO 3166-1), such as NL, or - for one that is not known", v)
+	}
+	return c, nil
 }
 
 // text makes a leaf of one comparison of a text and registers what it looks for.
@@ -338,6 +360,9 @@ func span(name, op, v string) (from, to int64, err error) {
 	} else {
 		unit := int64(1)
 		text := v
+		if name == "asn" {
+			text = strings.TrimPrefix(strings.ToUpper(v), "AS")
+		}
 		for _, u := range units[name] {
 			if s, ok := strings.CutSuffix(v, u.name); ok {
 				text, unit = s, u.size
@@ -345,7 +370,7 @@ func span(name, op, v string) (from, to int64, err error) {
 			}
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 || n > math.MaxInt32 {
+		if err != nil || n < 0 || n > math.MaxUint32 {
 			return 0, 0, fmt.Errorf("%q is no number for %s", v, name)
 		}
 		from, to = n*unit, n*unit

@@ -14,6 +14,7 @@ const (
 	number
 	address
 	word
+	country
 )
 
 // field is one field of a kind of reading and where a subject holds it.
@@ -56,7 +57,15 @@ const (
 	numTook // milliseconds
 	numPort
 	numRequests
+	numASN
 	nums
+)
+
+// Whatever is read comes from an address.
+var (
+	ip   = field{name: "ip", sort: address}
+	asn  = field{name: "asn", sort: number, slot: numASN}
+	land = field{name: "country", sort: country}
 )
 
 var vocabularies = [looks][]field{
@@ -66,7 +75,7 @@ var vocabularies = [looks][]field{
 		{name: "method", slot: slotMethod}, {name: "kind", sort: word, slot: slotKind, values: []string{"http", "tls", "empty", "garbage"}},
 		{name: "host", slot: slotHost},
 		{name: "status", sort: number, slot: numStatus}, {name: "bytes", sort: number, slot: numBytes},
-		{name: "took", sort: number, slot: numTook}, {name: "ip", sort: address},
+		{name: "took", sort: number, slot: numTook}, ip, asn, land,
 	},
 	Events: {
 		{name: "service", slot: slotService}, {name: "detail", slot: slotDetail}, {name: "user", slot: slotUser},
@@ -74,15 +83,15 @@ var vocabularies = [looks][]field{
 			"auth_failed", "not_allowed", "bad_handshake", "limit_hit", "probe", "spam", "relay", "harvest", "filter_hit", "auth_passed", "connected", "closed",
 		}},
 		{name: "account", sort: word, slot: slotAccount, values: []string{"missing"}},
-		{name: "ip", sort: address},
+		ip, asn, land,
 	},
 	Faults: {
 		{name: "service", slot: slotService}, {name: "message", slot: slotMessage}, {name: "code", slot: slotCode},
-		{name: "module", slot: slotModule}, {name: "level", slot: slotLevel}, {name: "site", slot: slotSite}, {name: "ip", sort: address},
+		{name: "module", slot: slotModule}, {name: "level", slot: slotLevel}, {name: "site", slot: slotSite}, ip, asn, land,
 	},
 	Connections: {
 		{name: "state", slot: slotKind}, {name: "dir", sort: word, slot: slotMethod, values: []string{"in", "out"}},
-		{name: "port", sort: number, slot: numPort}, {name: "requests", sort: number, slot: numRequests}, {name: "ip", sort: address},
+		{name: "port", sort: number, slot: numPort}, {name: "requests", sort: number, slot: numRequests}, ip, asn, land,
 	},
 }
 
@@ -116,15 +125,15 @@ func (l Look) vocabulary() where.Vocabulary {
 
 // groups are the keys that readings of a kind may be grouped by, and distinct the fields whose values may be counted.
 var groups = [looks][]By{
-	Requests:    {ByIP, ByNet, ByASN, BySite, ByPath, ByAgent, ByUser},
-	Events:      {ByIP, ByNet, ByASN, ByUser, ByService},
-	Faults:      {ByIP, ByNet, ByASN, BySite},
-	Connections: {ByIP, ByNet, ByASN},
+	Requests:    {ByIP, ByNet, ByASN, ByCountry, BySite, ByPath, ByAgent, ByUser},
+	Events:      {ByIP, ByNet, ByASN, ByCountry, ByUser, ByService},
+	Faults:      {ByIP, ByNet, ByASN, ByCountry, BySite},
+	Connections: {ByIP, ByNet, ByASN, ByCountry},
 }
 
 var distinct = [looks][]string{
-	Requests:    {"ip", "net", "path", "query", "agent", "referer", "site", "user"},
-	Events:      {"ip", "net", "user", "service", "detail"},
-	Faults:      {"ip", "net", "site", "message"},
+	Requests:    {"ip", "net", "country", "path", "query", "agent", "referer", "site", "user"},
+	Events:      {"ip", "net", "country", "user", "service", "detail"},
+	Faults:      {"ip", "net", "country", "site", "message"},
 	Connections: {"ip"},
 }

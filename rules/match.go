@@ -16,6 +16,9 @@ type Hit struct {
 // Matcher finds the rules that a reading fits. What a text fits is remembered by its hash, and what a combination of such
 // findings fits is remembered too, so that a reading like others costs a hash a text. It belongs to one goroutine.
 type Matcher struct {
+	// Place tells where an address belongs; nil: nobody knows. It is asked for those readings alone that fit all else that a condition asks for.
+	Place func(netip.Addr) (connwarden.Network, bool)
+
 	set   *Set
 	looks [looks]*memory // made when they are first wanted
 	sub   subject
@@ -26,6 +29,24 @@ type subject struct {
 	text [texts][]byte
 	num  [nums]int64 // -1: unknown
 	addr netip.Addr
+	at   location
+}
+
+// location is where the address of a reading belongs, once it was asked.
+type location struct {
+	ask   func(netip.Addr) (connwarden.Network, bool)
+	known bool
+	connwarden.Network
+}
+
+// where tells where the address belongs.
+func (s *subject) where() *location {
+	if p := &s.at; !p.known {
+		if p.Network, p.known = (connwarden.Network{}), true; p.ask != nil {
+			p.Network, _ = p.ask(s.addr)
+		}
+	}
+	return &s.at
 }
 
 // NewMatcher returns a matcher of the set.
@@ -55,7 +76,7 @@ func (m *Matcher) Request(r *connwarden.Request) []Hit {
 	if r.Took >= 0 {
 		s.num[numTook] = r.Took.Milliseconds()
 	}
-	s.addr = r.Client
+	s.addr, s.at.ask, s.at.known = r.Client, m.Place, false
 	mem.match(s, min(r.Status, 999))
 	return mem.fits(mem.last.narrow, s)
 }
@@ -154,7 +175,7 @@ func (m *Matcher) Conn(addr netip.Addr, state, dir string, port uint16, requests
 
 // clear empties the subject. Texts of before may be borrowed from someone: they are dropped.
 func (m *Matcher) clear() *subject {
-	m.sub = subject{num: [nums]int64{-1, -1, -1, -1, -1}}
+	m.sub = subject{num: [nums]int64{-1, -1, -1, -1, -1, -1}, at: location{ask: m.Place}}
 	return &m.sub
 }
 
@@ -220,10 +241,19 @@ func (m *memory) eval(n *node, s *subject) truth {
 		if s == nil {
 			return unsure
 		}
-		if n.late.slot < 0 {
+		x := int64(-1)
+		switch slot := n.late.slot; slot {
+		case lateAddress:
 			return sure(n.late.prefix.Contains(s.addr))
+		case lateCountry:
+			return sure(s.where().Country == n.late.country)
+		case numASN:
+			if n := s.where().ASN; n > 0 {
+				x = int64(n)
+			}
+		default:
+			x = s.num[slot]
 		}
-		x := s.num[n.late.slot]
 		return sure(x >= 0 && x >= n.late.from && x <= n.late.to)
 	}
 }

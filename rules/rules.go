@@ -66,6 +66,7 @@ const (
 	ByIP      By = iota // an IPv4 address or a /64
 	ByNet               // a /24 or a /48
 	ByASN               // an autonomous system
+	ByCountry           // two capital letters
 	BySite              // a virtual host
 	ByPath              // a path as the language compares it
 	ByAgent             // a user agent
@@ -73,7 +74,7 @@ const (
 	ByService           // a daemon
 )
 
-var byWords = [...]string{"ip", "net", "asn", "site", "path", "agent", "user", "service"}
+var byWords = [...]string{"ip", "net", "asn", "country", "site", "path", "agent", "user", "service"}
 
 // String returns the word of the language.
 func (b By) String() string { return byWords[b] }

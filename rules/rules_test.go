@@ -35,7 +35,7 @@ func TestParseErrors(t *testing.T) {
 		{`count = 5`, `count = "five"`, `r.toml:7:9: `},
 		{`score = 70`, `score = 700`, `score: from 1 to 99`},
 		{`look = "request"`, `look = "requests"`, `r.toml:1: rule a-rule: look: "requests" is none of request, event, fault, connection`},
-		{`by = "ip"`, `by = "country"`, `by: a request has no "country"; group by one of ip, net, asn, site, path, agent, user`},
+		{`by = "ip"`, `by = "land"`, `by: a request has no "land"; group by one of ip, net, asn, country, site, path, agent, user`},
 		{`within = "1m"`, `within = "1 minute"`, `"1 minute" is no time from 1s to 24h`},
 		{`within = "1m"`, ``, `within: missing`},
 		{`{within}"`, `{window}"`, `why: there is no {window}; use {count} {total} {distinct} {within} {value} {agent} {referer}`},
@@ -49,6 +49,10 @@ func TestParseErrors(t *testing.T) {
 		{`path$=/x.php`, `kind=tsl`, `kind has no "tsl"`},
 		{`path$=/x.php`, `ip=300.1.2.3`, `is no address and no prefix`},
 		{`path$=/x.php`, `status=99999999999999999999`, `is no number for status`},
+		{`path$=/x.php`, `path=/x and country=Holland`, `"Holland" is no country: write two letters`},
+		{`path$=/x.php`, `path=/x and country^=N`, `"country" cannot be compared with "^="`},
+		{`path$=/x.php`, `not country=NL`, `every request fits it`},
+		{`path$=/x.php`, `path=/x and asn=AS64500000000`, `is no number for asn`},
 		{`name = "a-rule"`, `name = "A rule"`, `is not made of small letters`},
 		{`by = "ip"`, "by = \"ip\"\nmember = 60", `has members`},
 		{`by = "ip"`, "by = \"ip\"\ndistinct = \"ip\"", `have the same ip`},
@@ -263,6 +267,36 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// TestPlace: who tells where an address belongs is asked only about what fits all else, and once.
+func TestPlace(t *testing.T) {
+	s := set(t, "request", `path=/x and not country=NL,-`, `path=/x and asn=64500`, `path=/x and country=-`, `path=/x and (asn=AS1 or country=nl)`)
+	m := s.NewMatcher()
+	asked := 0
+	for _, c := range []struct {
+		path string
+		at   connwarden.Network
+		want []string
+		asks int
+	}{
+		{"/x", connwarden.Network{ASN: 64500, Country: "DE"}, []string{"c0", "c1"}, 1}, {"/x", connwarden.Network{ASN: 1, Country: "NL"}, []string{"c3"}, 1},
+		{"/x", connwarden.Network{Country: "NL"}, []string{"c3"}, 1}, {"/x", connwarden.Network{}, []string{"c2"}, 1}, {"/y", connwarden.Network{ASN: 1}, nil, 0},
+	} {
+		asked = 0
+		m.Place = func(netip.Addr) (connwarden.Network, bool) { asked++; return c.at, true }
+		var got []string
+		for _, h := range m.Request(&connwarden.Request{Client: netip.MustParseAddr("192.0.2.1"), Path: []byte(c.path), Took: -1}) {
+			got = append(got, s.Rules[h.Rule].Name)
+		}
+		if !slices.Equal(got, c.want) || asked != c.asks {
+			t.Errorf("%s from %v: %q, asked %d times; want %q, %d", c.path, c.at, got, asked, c.want, c.asks)
+		}
+	}
+	m.Place = nil
+	if got := m.Request(&connwarden.Request{Client: netip.MustParseAddr("192.0.2.1"), Path: []byte("/x"), Took: -1}); len(got) != 1 || s.Rules[got[0].Rule].Name != "c2" {
+		t.Errorf("nobody knows: %v", got)
+	}
+}
+
 // TestGuide: the rule that the guide teaches by is right.
 func TestGuide(t *testing.T) {
 	text, err := os.ReadFile("../docs/rules.md")
@@ -281,6 +315,16 @@ func TestExpand(t *testing.T) {
 	want := "1 02/Nov/2026:14:00:00 +0000 198.18.0.1\n2 02/Nov/2026:14:01:00 +0000 198.18.0.2\n2026-11-02T14:02:00.000000+00:00 a | b\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%v\ngot  %q\nwant %q", err, got, want)
+	}
+	got, err = rules.Expand("2x | {ip:NL} {in:de} {in:} {in:abc} {ip:\n", time.Time{})
+	want = "2001:db8:4e4c:1::1 2001:db8:6465:0::1 {in:} {in:abc} {ip:\n2001:db8:4e4c:2::1 2001:db8:6465:0::1 {in:} {in:abc} {ip:\n"
+	if err != nil || string(got) != want {
+		t.Errorf("%v\ngot  %q\nwant %q", err, got, want)
+	}
+	for addr, want := range map[string]string{"2001:db8:4e4c:7::1": "NL", "2001:db8:6465::1": "DE", "2001:db8:1:1::1": "", "192.0.2.1": "", "2001:db9:4e4c::1": ""} {
+		if got := rules.ExampleCountry(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s is in %q, want %q", addr, got, want)
+		}
 	}
 	if _, err := rules.Expand("1000000x | a", time.Time{}); err == nil {
 		t.Error("a million lines are made")

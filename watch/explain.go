@@ -20,8 +20,8 @@ const explainLag = 512
 
 // Explain reads logs line by line and tells, in their order, how each line is read. emit is called for each; an error of
 // it ends the work and is returned. missed tells that a source which the user named could not be read; problems are
-// what could not be read and why. Of the rules (nil: none) each line names those that it touches.
-func Explain(ctx context.Context, opt Options, set *rules.Set, emit func(*report.Line) error) (list []report.Problem, missed bool, err error) {
+// what could not be read and why. Of the rules (nil: none) each line names those that it touches; id tells where addresses belong.
+func Explain(ctx context.Context, opt Options, set *rules.Set, id *Identity, emit func(*report.Line) error) (list []report.Problem, missed bool, err error) {
 	var p gather.Problems
 	s, err := open(ctx, &opt.Options, func(logs.Kind) bool { return true }, &p)
 	if err != nil {
@@ -31,6 +31,7 @@ func Explain(ctx context.Context, opt Options, set *rules.Set, emit func(*report
 	var match *rules.Matcher
 	if set != nil {
 		match = set.NewMatcher()
+		match.Place = id.Place()
 	}
 	for _, one := range s.List {
 		e := explainer{one: one, set: set, match: match, parser: s.Parser(one, 0), zone: opt.Zone, emit: emit}
@@ -74,7 +75,7 @@ func (e *explainer) block(_ int, b *tail.Block) {
 			rest = nil
 		}
 		e.held = append(e.held, &report.Line{
-			File: e.one.Log.Shown, Line: e.next, Reading: report.ReadingNone, Format: e.parser.Format().Name, Trust: e.one.Log.Trust.String(), Rules: []string{},
+			File: e.one.Log.Shown, Line: e.next, Reading: report.ReadingNone, Format: e.parser.Format().Name, Trust: e.one.Log.Trust.String(), Rules: []string{}, For: []string{},
 		})
 		e.parser.Parse(connwarden.Source{Name: e.one.Log.Shown, Line: e.next}, line, e)
 		e.next++
@@ -157,6 +158,12 @@ func (e *explainer) touch(l *report.Line, hits []rules.Hit) {
 	for _, h := range hits {
 		if r := &e.set.Rules[h.Rule]; r.Where != "" && !slices.Contains(l.Rules, r.Name) {
 			l.Rules = append(l.Rules, r.Name)
+			if r.Broad() {
+				l.Volume++
+			}
+			if h.Pass {
+				l.For = append(l.For, r.Name)
+			}
 		}
 	}
 }

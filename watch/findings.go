@@ -131,7 +131,7 @@ const mailBurst = 20
 
 // groupWords say in a finding what a group is.
 var groupWords = map[string]string{
-	"net": "the network", "asn": "the networks of", "site": "the site", "path": "the path", "agent": "the agent", "user": "the account",
+	"net": "the network", "asn": "the networks of", "country": "the country", "site": "the site", "path": "the path", "agent": "the agent", "user": "the account",
 	"service": "the service",
 }
 

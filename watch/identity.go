@@ -34,10 +34,7 @@ func (r *review) judging() judge.Options {
 		opt.Claim = r.claims.Claim
 	}
 	if n := r.opt.Identity.Networks; n != nil {
-		opt.ASN = func(a netip.Addr) uint32 {
-			known, _ := n.Lookup(a)
-			return known.ASN
-		}
+		opt.Place = n.Lookup
 	}
 	return opt
 }

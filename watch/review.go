@@ -351,11 +351,13 @@ func (r *review) lines(ctx context.Context) {
 		return
 	}
 	wanted := errorSamples(r.doc.Errors)
-	for i := range r.doc.Peers {
-		for j := range r.doc.Peers[i].Evidence {
-			samples := r.doc.Peers[i].Evidence[j].Samples
-			for k := range samples {
-				wanted = append(wanted, &samples[k])
+	for _, list := range [...][]report.Peer{r.doc.Peers, r.doc.Groups} {
+		for i := range list {
+			for j := range list[i].Evidence {
+				samples := list[i].Evidence[j].Samples
+				for k := range samples {
+					wanted = append(wanted, &samples[k])
+				}
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func fires(set *rules.Set, name, example string) (fired bool, read int64, err er
 	if err != nil {
 		return false, 0, err
 	}
-	first := judge.New(judge.Options{Rules: set, ASN: exampleASN})
+	first := judge.New(judge.Options{Rules: set, Place: examplePlace})
 	read = parseExample(text, first)
 	if second := first.Second(); second != nil {
 		again := second.Table()
@@ -62,13 +62,14 @@ func fires(set *rules.Set, name, example string) (fired bool, read int64, err er
 	return false, read, nil
 }
 
-// exampleASN is the network operator of an address in an example: those of one /16 have the same.
-func exampleASN(a netip.Addr) uint32 {
+// examplePlace is where an address in an example belongs: those of one /16 have the same network operator.
+func examplePlace(a netip.Addr) (connwarden.Network, bool) {
 	b := a.As16()
+	n := connwarden.Network{ASN: 1<<16 | uint32(b[0])<<8 | uint32(b[1]), Country: rules.ExampleCountry(a)}
 	if a.Is4() {
-		return 1<<16 | uint32(b[12])<<8 | uint32(b[13])
+		n.ASN = 1<<16 | uint32(b[12])<<8 | uint32(b[13])
 	}
-	return 1<<16 | uint32(b[0])<<8 | uint32(b[1])
+	return n, true
 }
 
 func hasEvidence(list []connwarden.Evidence, rule string) bool {
