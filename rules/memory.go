@@ -324,8 +324,17 @@ func (m *memory) sum(key sumKey) *sum {
 		return found
 	}
 	found := &sum{}
+	none := uint16(0) // the slots whose texts fit nothing
+	for slot, class := range m.class {
+		if class == 0 {
+			none |= 1 << slot
+		}
+	}
 	for i := range m.p.conditions {
 		cond := &m.p.conditions[i]
+		if cond.needs&none != 0 {
+			continue
+		}
 		truth := m.eval(&cond.root, nil)
 		if truth == no {
 			continue
