@@ -92,7 +92,6 @@ type condition struct {
 	pass  bool // it is the rule's pass
 	broad bool // of a broad rule
 	few   bool // of one of those that ask for few
-	needs uint16
 	root  node
 }
 
@@ -178,29 +177,8 @@ func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
 	if always(n) {
 		return fmt.Errorf("%s: every %s fits it: it must name something", key, r.Look)
 	}
-	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), r.Few(), n.needs(), n})
+	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), r.Few(), n})
 	return nil
-}
-
-// needs are the slots, a bit for each, in which a text must fit something for the condition to hold.
-func (n *node) needs() (slots uint16) {
-	switch n.op {
-	case opText:
-		return 1 << n.slot
-	case opEvery:
-		for i := range n.kids {
-			slots |= n.kids[i].needs()
-		}
-	case opSome:
-		for i := range n.kids {
-			if one := n.kids[i].needs(); i == 0 {
-				slots = one
-			} else {
-				slots &= one
-			}
-		}
-	}
-	return slots
 }
 
 // always tells whether a condition says nothing but what is not.

@@ -236,7 +236,7 @@ func (m *memory) eval(n *node, s *subject) truth {
 		}
 		return sure(m.tries(n, s.text[n.slot]))
 	case opStatus:
-		return sure(m.status > 0 && int64(m.status) >= n.late.from && int64(m.status) <= n.late.to)
+		return sure(n.status(m.status))
 	default:
 		if s == nil {
 			return unsure

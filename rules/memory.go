@@ -3,6 +3,8 @@ package rules
 import (
 	"bytes"
 	"hash/maphash"
+	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -25,6 +27,9 @@ type memory struct {
 	last   *sum   // what it fits
 	sums   map[sumKey]*sum
 	recent [recentSums]recentSum
+	// Of each status that was met the conditions that it does not rule out; and those of the combination in hand.
+	statuses map[uint16][]uint64
+	left     []uint64
 
 	scratch []byte
 	set     []uint64 // leaves that the text in hand fits
@@ -126,6 +131,7 @@ var unchanging = [texts]bool{slotSite: true, slotUser: true, slotMethod: true, s
 type classes struct {
 	number map[string]uint16
 	sets   [][]uint64
+	open   [][]uint64 // of each the conditions that it does not rule out
 }
 
 // sumKey is all that a combination depends on but numbers and addresses: the classes of the texts that change often with the
@@ -150,7 +156,7 @@ type candidate struct {
 }
 
 func newMemory(p *program) *memory {
-	m := &memory{p: p, room: maxStates}
+	m := &memory{p: p, room: maxStates, statuses: map[uint16][]uint64{}}
 	words, asked := 0, 0
 	for slot := range p.leaves {
 		if len(p.leaves[slot]) == 0 {
@@ -181,7 +187,8 @@ func (m *memory) forget() {
 		if words := m.words(slot); words > 0 {
 			clear(m.values[slot])
 			m.latest[slot].known = false
-			m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{make([]uint64, words)}}
+			nothing := make([]uint64, words)
+			m.classes[slot] = classes{map[string]uint16{string(make([]byte, 8*words)): 0}, [][]uint64{nothing}, [][]uint64{m.not(&given{slot: slot, set: nothing})}}
 			m.empty[slot] = m.classify(slot, nil).class()
 		}
 	}
@@ -315,7 +322,87 @@ func (m *memory) numberOf(slot int, set []uint64) uint16 {
 	n := uint16(len(c.sets))
 	c.number[string(m.number)] = n
 	c.sets = append(c.sets, slices.Clone(set))
+	c.open = append(c.open, m.not(&given{slot: slot, set: set}))
 	return n
+}
+
+// open yields the conditions that neither a text of the combination in hand nor its status rules out by itself: of some hundred a few.
+func (m *memory) open() iter.Seq[int] {
+	left, ok := m.statuses[m.status]
+	if !ok {
+		left = m.not(&given{slot: texts, status: m.status})
+		m.statuses[m.status] = left
+	}
+	m.left = append(m.left[:0], left...)
+	for _, slots := range [...][]int{m.often, m.seldom} {
+		for _, slot := range slots {
+			for i, word := range m.classes[slot].open[m.class[slot]] {
+				m.left[i] &= word
+			}
+		}
+	}
+	return func(yield func(int) bool) {
+		for i, word := range m.left {
+			for ; word != 0; word &= word - 1 {
+				if !yield(i<<6 | bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// given is one thing that is known of a reading: which leaves a text of it fits, or its status.
+type given struct {
+	slot   int // of the text; texts: the status is known
+	set    []uint64
+	status uint16
+}
+
+// not returns the conditions that what is given does not rule out, a bit for each.
+func (m *memory) not(g *given) []uint64 {
+	list := make([]uint64, (len(m.p.conditions)+63)/64)
+	for i := range m.p.conditions {
+		if m.p.conditions[i].root.given(g) != no {
+			list[i>>6] |= 1 << (i & 63)
+		}
+	}
+	return list
+}
+
+// given answers a condition when one thing alone is known.
+func (n *node) given(g *given) truth {
+	switch n.op {
+	case opEvery:
+		answer := yes
+		for i := range n.kids {
+			answer = min(answer, n.kids[i].given(g))
+		}
+		return answer
+	case opSome:
+		answer := no
+		for i := range n.kids {
+			answer = max(answer, n.kids[i].given(g))
+		}
+		return answer
+	case opNot:
+		return yes - n.kids[0].given(g)
+	case opText, opQuery:
+		fits := n.slot == g.slot && g.set[n.leaf>>6]&(1<<(n.leaf&63)) != 0
+		if fits || n.op == opText && n.slot == g.slot {
+			return sure(fits)
+		}
+	case opStatus:
+		if g.slot == texts {
+			return sure(n.status(g.status))
+		}
+	}
+	return unsure
+}
+
+// status tells whether a status is one that a comparison asks for.
+func (n *node) status(status uint16) bool {
+	return status > 0 && int64(status) >= n.late.from && int64(status) <= n.late.to
 }
 
 // sum returns what the combination in hand may fit.
@@ -324,17 +411,8 @@ func (m *memory) sum(key sumKey) *sum {
 		return found
 	}
 	found := &sum{}
-	none := uint16(0) // the slots whose texts fit nothing
-	for slot, class := range m.class {
-		if class == 0 {
-			none |= 1 << slot
-		}
-	}
-	for i := range m.p.conditions {
+	for i := range m.open() {
 		cond := &m.p.conditions[i]
-		if cond.needs&none != 0 {
-			continue
-		}
 		truth := m.eval(&cond.root, nil)
 		if truth == no {
 			continue
