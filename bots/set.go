@@ -196,6 +196,10 @@ func taken(text string, otherwise time.Time) time.Time {
 // maxAge is how far a list, or what the name service says now, may be from a claim that it is to refute: addresses change hands.
 const maxAge = 365 * 24 * time.Hour
 
+// maxWatch is how long after a list's date it refutes who says that he watches over sites or calls them back: whoever does that hires machines
+// every month, and to be blocked by mistake he deserves least.
+const maxWatch = 120 * 24 * time.Hour
+
 // Question asks whether an address is that of a bot.
 type Question struct {
 	Addr netip.Addr
@@ -255,7 +259,7 @@ func (s *Set) ByRange(q Question) Answer {
 		return unproven(q, "%s belongs to a content delivery network, which passes on what others send", q.Addr)
 	case !c.full || held < len(c.lists):
 		return unproven(q, "%s, which are not all", none)
-	case far(q.Time, oldest.date):
+	case far(q.Time, oldest.date), hires(c) && q.Time.Sub(oldest.date) > maxWatch:
 		return unproven(q, "%s, which says nothing of %s", none, day(q.Time))
 	case home:
 		return unproven(q, "%s, but in AS%d, which holds some", none, q.ASN)
@@ -289,6 +293,8 @@ var shared = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10)
 func public(a netip.Addr) bool {
 	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
 }
+
+func hires(c *crawler) bool { return c.tag == TagMonitoring || c.tag == TagWebhook }
 
 func far(claim, known time.Time) bool {
 	return !claim.IsZero() && claim.Sub(known).Abs() > maxAge

@@ -111,6 +111,11 @@ func TestByRange(t *testing.T) {
 		{"66.249.66.1", "GPTBot", now, 15169, connwarden.ProofImpostor, "OpenAI"},
 		{"203.0.113.7", "Googlebot", then, 64500, connwarden.ProofUnproven, "which says nothing of 2015-05-17"},
 
+		// Who watches over sites has other machines months later.
+		{"203.0.113.7", "UptimeRobot", now, 64500, connwarden.ProofUnproven, "which says nothing of 2026-11-22"},
+		{"203.0.113.7", "UptimeRobot", time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC), 64500, connwarden.ProofImpostor, "in none of the ranges"},
+		{"203.0.113.7", "Pingdom", now, 64500, connwarden.ProofImpostor, "in none of the ranges"},
+
 		// Outside of a list that is not complete, or without one.
 		{"203.0.113.7", "Twitterbot", now, 64500, connwarden.ProofUnproven, "which are not all"},
 		{"203.0.113.7", "Baiduspider", now, 64500, connwarden.ProofUnproven, "its name was not asked for"},
