@@ -261,6 +261,9 @@ func (c *cell) keep(s sample, names []string) (first bool) {
 	if len(c.samples) == samplesKept {
 		c.samples = c.samples[:samplesKept-1]
 	}
+	if len(c.samples) == cap(c.samples) && len(c.samples) > 0 {
+		c.samples = append(make([]sample, 0, samplesKept), c.samples...) // no room for a fourth
+	}
 	if c.samples = slices.Insert(c.samples, i, s); len(c.samples) == samplesKept {
 		c.sealed = c.samples[samplesKept-1].at
 	}
