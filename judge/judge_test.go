@@ -184,37 +184,39 @@ func TestMerge(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for round := range 40 {
-		deal := func(fresh func() *Table) *Table {
-			parts := make([]*Table, 1+rng.IntN(5))
-			for i := range parts {
-				parts[i] = fresh()
-			}
-			for from := 0; from < len(log); {
-				to := min(from+1+rng.IntN(400), len(log))
-				part := parts[rng.IntN(len(parts))]
-				for _, r := range log[from:to] {
-					part.Request(r)
-				}
-				from = to
-			}
-			rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-			for _, part := range parts[1:] {
-				parts[0].Merge(part)
-			}
-			return parts[0]
-		}
-		sum := deal(func() *Table { return New(Options{Rules: set}) })
+		sum := deal(rng, log, 400, func() *Table { return New(Options{Rules: set}) })
 		second := sum.Second()
 		if second == nil {
 			t.Fatal("no second look is wanted")
 		}
-		sum.Adopt(deal(second.Table))
+		sum.Adopt(deal(rng, log, 400, second.Table))
 		var got answer
 		got.Peers, got.Groups = sum.Verdicts(now)
 		if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 			t.Fatalf("round %d (-whole +merged):\n%s", round, diff)
 		}
 	}
+}
+
+// deal gives pieces of a log, each of at most so many lines, to some tables by chance, and merges these in any order.
+func deal(rng *rand.Rand, log []*connwarden.Request, longest int, fresh func() *Table) *Table {
+	parts := make([]*Table, 1+rng.IntN(5))
+	for i := range parts {
+		parts[i] = fresh()
+	}
+	for from := 0; from < len(log); {
+		to := min(from+1+rng.IntN(longest), len(log))
+		part := parts[rng.IntN(len(parts))]
+		for _, r := range log[from:to] {
+			part.Request(r)
+		}
+		from = to
+	}
+	rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	for _, part := range parts[1:] {
+		parts[0].Merge(part)
+	}
+	return parts[0]
 }
 
 func TestVerdicts(t *testing.T) {

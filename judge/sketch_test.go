@@ -115,26 +115,8 @@ func TestSketchVerdict(t *testing.T) {
 	type answer struct{ Peers, Groups []connwarden.Verdict }
 	var want answer
 	for round := range 12 {
-		deal := func(fresh func() *Table) *Table {
-			parts := make([]*Table, 1+round%3)
-			for i := range parts {
-				parts[i] = fresh()
-			}
-			for from := 0; from < len(log); {
-				to := min(from+1+rng.IntN(700), len(log))
-				part := parts[rng.IntN(len(parts))]
-				for _, r := range log[from:to] {
-					part.Request(r)
-				}
-				from = to
-			}
-			for _, part := range parts[1:] {
-				parts[0].Merge(part)
-			}
-			return parts[0]
-		}
-		sum := deal(func() *Table { return New(Options{Rules: set, Seed: 5}) })
-		sum.Adopt(deal(sum.Second().Table))
+		sum := deal(rng, log, 700, func() *Table { return New(Options{Rules: set, Seed: 5}) })
+		sum.Adopt(deal(rng, log, 700, sum.Second().Table))
 		var got answer
 		got.Peers, got.Groups = sum.Verdicts(start.Add(time.Hour))
 		if round == 0 {
