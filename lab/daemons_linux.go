@@ -14,8 +14,8 @@ const Password = "correct horse"
 // shadow is [Password] as crypt(3) keeps it.
 const shadow = "$6$connwarden$thogPrGaoZ..UhUMyM6sha7qXwvsZ8FE4EDIsH.DjNqk2I2K7wC9EuUxqBImKKIrXoCXWfTVVqmH52r.AEu/w."
 
-// account gives the machine a system account and its group, where the host has none of that name, and returns both ids.
-func (l *Lab) account(name, home string) (uid, gid int) {
+// Account gives the machine a system account and its group, where the host has none of that name, and returns both ids.
+func (l *Lab) Account(name, home string) (uid, gid int) {
 	l.t.Helper()
 	return l.id("etc/passwd", name, "%s:x:%d:%[2]d::"+home+":/usr/sbin/nologin\n"), l.id("etc/group", name, "%s:x:%d:\n")
 }
@@ -103,9 +103,9 @@ func (l *Lab) Dovecot() {
 	l.ann()
 	l.put("etc/pam.d")
 	l.put("etc/dovecot")
-	l.account("dovecot", "/usr/lib/dovecot")
-	l.account("dovenull", "/nonexistent")
-	uid, _ := l.account("postfix", "/var/spool/postfix")
+	l.Account("dovecot", "/usr/lib/dovecot")
+	l.Account("dovenull", "/nonexistent")
+	uid, _ := l.Account("postfix", "/var/spool/postfix")
 	l.own("var/spool/postfix/private", uid, 0, 0o700)
 	l.own("var/lib/dovecot", 0, 0, 0o755)
 	l.daemon("var/log/messages", "starting up for imap, pop3", program, "-F")
@@ -117,7 +117,7 @@ func (l *Lab) Postfix() {
 	program := l.need("/usr/sbin/postfix", "postfix")
 	l.packaged("etc/postfix")
 	l.put("etc/postfix")
-	uid, gid := l.account("postfix", "/var/spool/postfix")
+	uid, gid := l.Account("postfix", "/var/spool/postfix")
 	l.id("etc/group", "postdrop", "%s:x:%d:\n")
 	l.own("var/lib/postfix", uid, gid, 0o755)
 	l.check(os.MkdirAll(filepath.Join(l.Root, "var/spool/postfix"), 0o755))
@@ -129,7 +129,7 @@ func (l *Lab) Exim() {
 	l.t.Helper()
 	program := l.need("/usr/sbin/exim4", "exim4-daemon-light")
 	l.put("etc/exim4")
-	uid, gid := l.account("Debian-exim", "/var/spool/exim4")
+	uid, gid := l.Account("Debian-exim", "/var/spool/exim4")
 	l.own("var/spool/exim4", uid, gid, 0o750)
 	l.own("var/log/exim4", uid, gid, 0o755)
 	l.daemon("var/log/exim4/mainlog", "daemon started", program, "-C", "/etc/exim4/exim4.conf", "-bdf", "-oX", "25")
@@ -189,7 +189,7 @@ func (l *Lab) Dropbear() {
 func (l *Lab) MariaDB() {
 	l.t.Helper()
 	program := l.need("/usr/sbin/mariadbd", "mariadb-server-core")
-	uid, gid := l.account("mysql", "/nonexistent")
+	uid, gid := l.Account("mysql", "/nonexistent")
 	for _, dir := range []string{"var/lib/mysql/mysql", "var/log/mysql", "run/mysqld"} {
 		l.own(dir, uid, gid, 0o755)
 	}
@@ -218,7 +218,7 @@ func (l *Lab) MariaDB() {
 func (l *Lab) PostgreSQL(prefix string) {
 	l.t.Helper()
 	program := l.need("/usr/lib/postgresql/*/bin/postgres", "postgresql-15")
-	uid, gid := l.account("postgres", "/var/lib/postgresql")
+	uid, gid := l.Account("postgres", "/var/lib/postgresql")
 	for _, dir := range []string{"var/lib/postgresql", "var/log/postgresql", "run/postgresql"} {
 		l.own(dir, uid, gid, 0o755)
 	}
@@ -246,7 +246,7 @@ func (l *Lab) Named() {
 	l.t.Helper()
 	program := l.need("/usr/sbin/named", "bind9")
 	l.put("etc/bind")
-	uid, gid := l.account("bind", "/var/cache/bind")
+	uid, gid := l.Account("bind", "/var/cache/bind")
 	l.own("var/cache/bind", uid, gid, 0o755)
 	l.own("var/log/bind", uid, gid, 0o755)
 	l.own("run", 0, gid, 0o775)
@@ -259,7 +259,7 @@ func (l *Lab) Lighttpd() {
 	program := l.need("/usr/sbin/lighttpd", "lighttpd")
 	l.put("etc/lighttpd")
 	l.put("var/www")
-	uid, gid := l.account("www-data", "/var/www")
+	uid, gid := l.Account("www-data", "/var/www")
 	l.own("var/log/lighttpd", uid, gid, 0o755)
 	l.launch(program, nil, "-D", "-f", "/etc/lighttpd/lighttpd.conf")
 	l.AwaitPort(8081)
@@ -280,7 +280,7 @@ func (l *Lab) Squid() {
 	l.t.Helper()
 	program := l.need("/usr/sbin/squid", "squid")
 	l.put("etc/squid")
-	uid, gid := l.account("proxy", "/bin")
+	uid, gid := l.Account("proxy", "/bin")
 	l.own("var/log/squid", uid, gid, 0o755)
 	l.own("var/spool/squid", uid, gid, 0o755)
 	l.launch(program, nil, "-N", "-f", "/etc/squid/squid.conf")

@@ -83,6 +83,7 @@ func (g *ground) ssh(from, user string, key bool) (in, answered bool) {
 // mail starts Exim, which takes mail for one domain, refuses who is on a block list of the world's name server, and lets
 // those relay who log in.
 func (g *ground) mail() {
+	g.lab.Account("Debian-exim", "/var/spool/exim4")
 	exim := g.lab.Need("/usr/sbin/exim4", "exim4-daemon-light")
 	g.mkdir("var/log/exim4", 0o777)
 	g.mkdir("var/spool/exim4", 0o777)
