@@ -227,6 +227,8 @@ func TestRealTopFollows(t *testing.T) {
 		return append([]string{"env", "CONNWARDEN_STATE_DIR=" + dir, "WALL=" + x.wall, "LANG=C.UTF-8", "LC_ALL=", "sh", "-c", script, "sh", "connwarden"}, args...)
 	}
 	x.tmux(append([]string{"new-session", "-d", "-s", "daemon", "-x", "160", "-y", "40"}, run("watch", "--no-dns", log)...)...)
+	// A daemon survives its terminal.
+	t.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "send-keys", "-t", "daemon:0", "C-c").Run() })
 	x.sees("follows 1 logs")
 	x.tmux(append([]string{"new-window", "-t", "daemon"}, run("top", "--no-dns")...)...)
 	x.sees("follows the daemon")
