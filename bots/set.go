@@ -294,6 +294,7 @@ func public(a netip.Addr) bool {
 	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
 }
 
+// hires tells whether a bot's machines are hired anew all the time: see maxWatch.
 func hires(c *crawler) bool { return c.tag == TagMonitoring || c.tag == TagWebhook }
 
 func far(claim, known time.Time) bool {

@@ -283,9 +283,6 @@ func (c *cell) seen(at uint32) {
 func (c *cell) worst(r *rules.Rule, span uint32) (most uint64) {
 	switch {
 	case r.Distinct != "":
-		if r.Within == 0 {
-			span = math.MaxUint32
-		}
 		for _, n := range valueWindows(c.values, span) {
 			most = max(most, n)
 		}

@@ -109,9 +109,12 @@ score = 70
 why = "{count} connections half open"
 `
 
-func compiled(t testing.TB) *rules.Set {
+func compiled(t testing.TB) *rules.Set { return setOf(t, testRules) }
+
+// setOf compiles rules.
+func setOf(t testing.TB, text string) *rules.Set {
 	t.Helper()
-	list, errs := rules.Parse("test", []byte(testRules))
+	list, errs := rules.Parse("test", []byte(text))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

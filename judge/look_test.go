@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/connwarden/connwarden"
-	"github.com/connwarden/connwarden/rules"
 )
 
 // lookRules rise by degrees: of counts, of different values, of a share, of what also may be passed.
@@ -73,14 +72,7 @@ spares = "x"
 // TestLooksMissNothing: who is touched only when something else can be said of him is never thought worse of than was said, with what
 // local accounts may have written and without.
 func TestLooksMissNothing(t *testing.T) {
-	list, errs := rules.Parse("test", []byte(lookRules))
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	set, err := rules.Compile(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := setOf(t, lookRules)
 	addr := netip.MustParseAddr("192.0.2.7")
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 7))

@@ -21,10 +21,10 @@ type waiting struct {
 	size  int64
 	at    uint32
 	claim uint16
-	class uint8  // hundreds of the status; 6: none of HTTP's
-	least uint16 // the least count of the rules by address that it fits; 0: none
-	busy  rules.Busy
-	via   bool // a trusted proxy passed it on
+	class uint8      // hundreds of the status; 6: none of HTTP's
+	least uint16     // the least count of the rules by address that it fits; 0: none
+	busy  rules.Busy // the broad rules that it may fit
+	via   bool       // a trusted proxy passed it on
 }
 
 // later lets a request wait to be counted.

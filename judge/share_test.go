@@ -3,13 +3,11 @@ package judge
 import (
 	"testing"
 	"time"
-
-	"github.com/connwarden/connwarden/rules"
 )
 
 // TestShareWhileFollowing: a broad rule begins to count late, and what came before does not count against its share.
 func TestShareWhileFollowing(t *testing.T) {
-	list, errs := rules.Parse("test", []byte(`
+	table := New(Options{Rules: setOf(t, `
 [[rule]]
 name = "storm"
 about = "Asks and asks"
@@ -22,15 +20,7 @@ score = 81
 why = "{count} pages in {within}"
 fires = '192.0.2.77 - - [{clf}] "GET / HTTP/1.1" 200 1 "-" "x"'
 spares = '192.0.2.77 - - [{clf}] "GET / HTTP/1.1" 200 1 "http://a/" "x"'
-`))
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	set, err := rules.Compile(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := New(Options{Rules: set})
+`)})
 	table.Follow()
 	for i := 1; i <= 1000; i++ {
 		at := start.Add(time.Duration(i) * 50 * time.Millisecond)

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/connwarden/connwarden"
-	"github.com/connwarden/connwarden/rules"
 )
 
 // sketchedValues are more values than a cell keeps: so many in each of some windows, each in a bucket by chance.
@@ -97,14 +96,7 @@ spares = "x"
 // read what.
 func TestSketchVerdict(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	list, errs := rules.Parse("test", []byte(testRules+breadthRule))
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	set, err := rules.Compile(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := setOf(t, testRules+breadthRule)
 	var log []*connwarden.Request
 	for i := range 4000 {
 		r := request("13.14.15.16", "GET", fmt.Sprintf("/page-%d", rng.IntN(1500)), 200, start.Add(time.Duration(i)*time.Second/4), int64(i+1))

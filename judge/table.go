@@ -15,7 +15,7 @@ type Options struct {
 	Rules *rules.Set
 	// Claim numbers what an agent claims to be, 0 for nothing. It is asked once for each agent that is seen anew.
 	Claim func(agent []byte) uint16
-	// Place tells where an address belongs.
+	// Place tells where an address belongs, as far as that is known.
 	Place func(netip.Addr) (connwarden.Network, bool)
 	// Seed chooses which values a sketch is drawn of where there are too many to keep: with the same seed the same readings tell the same
 	// figures. Who knows it can make such figures small, but no rule silent. 0 is one of this process.

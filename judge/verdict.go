@@ -294,13 +294,10 @@ func amount(n int, unit string) string {
 // more is looked at. No less than need is told: so many were found.
 func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
 	span := max(parts(r)-1, 1)
-	switch {
-	case c.sketch == nil || r.Distinct == "":
-		return max(c.worst(r, span), need)
-	case r.Within == 0:
-		span = math.MaxUint32
+	if c.sketch != nil { // what was kept besides depends on what came first
+		return max(c.sketch.worst(span), need)
 	}
-	return max(c.sketch.worst(span), need)
+	return max(c.worst(r, span), need)
 }
 
 func (t *Table) samples(c *cell) []connwarden.Sample {

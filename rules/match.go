@@ -16,7 +16,7 @@ type Hit struct {
 // Matcher finds the rules that a reading fits. What a text fits is remembered by its hash, and what a combination of such
 // findings fits is remembered too, so that a reading like others costs a hash a text. It belongs to one goroutine.
 type Matcher struct {
-	// Place tells where an address belongs; nil: nobody knows. It is asked for those readings alone that fit all else that a condition asks for.
+	// Place tells where an address belongs; nil: nobody knows. It is asked only where the texts and the status fit a condition that asks for it.
 	Place func(netip.Addr) (connwarden.Network, bool)
 
 	set   *Set

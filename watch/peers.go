@@ -49,10 +49,7 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 		add(r.counted(a))
 		shown[a] = true
 	}
-	who := r.identify(ctx, list, func(a netip.Addr) bool {
-		v := byAddr[a]
-		return shown[a] || v != nil && v.Score >= connwarden.ScoreSuspicious
-	})
+	who := r.identify(ctx, list, func(a netip.Addr) bool { return shown[a] || byAddr[a].Score >= connwarden.ScoreSuspicious })
 	for _, a := range busiest {
 		shown[a] = true
 	}
