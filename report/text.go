@@ -289,7 +289,7 @@ func (t *Text) Line(w io.Writer, l *Line) error {
 	if l.Time != nil {
 		when = l.Time.Format("2006-01-02 15:04:05")
 	}
-	words := []string{l.Service, l.Kind, l.User}
+	words := []string{l.Service, l.Kind}
 	st := plain
 	if l.Hostile {
 		st = amber
@@ -302,6 +302,9 @@ func (t *Text) Line(w io.Writer, l *Line) error {
 		words = append(words, "(a local account can write this)")
 	case l.Trust == "outside":
 		words = append(words, "(a client can write this)")
+	}
+	if l.User != "" { // last: nothing that it holds can be taken for ours
+		words = append(words, "user "+l.User)
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
 	t.out.WriteString(t.paint(strings.TrimRight(fmt.Sprintf("%s:%d  %-7s  %s  %-15s  %s", Clean(l.File), l.Line, l.Reading, when, client, strings.Join(words, " ")), " "), st) + "\n")
