@@ -9,6 +9,7 @@ func (t *Table) Merge(o *Table) {
 	t.lost += o.lost
 	t.lostGroups += o.lostGroups
 	t.marks.merge(o.marks)
+	t.ceilings.merge(o.ceilings)
 	renumber := func(n uint16) uint16 { return t.source(o.names[n]) }
 	if t.live == nil { // there is a second look
 		t.spare = append(append(t.spare, o.match), o.spare...)
@@ -86,7 +87,7 @@ func (t *Table) fit() {
 // Lighten lets go of all but the addresses: when the verdicts are given nothing else is asked for.
 func (t *Table) Lighten() {
 	t.flush()
-	t.match, t.read, t.spare, t.cells, t.groups, t.doubts, t.marks = nil, nil, nil, cells{}, nil, nil, nil
+	t.match, t.read, t.spare, t.cells, t.groups, t.doubts, t.marks, t.ceilings = nil, nil, nil, cells{}, nil, nil, nil, nil
 	for i := range t.ledgers.n {
 		t.ledgers.at(i).cell = -1
 	}

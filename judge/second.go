@@ -151,8 +151,9 @@ func (t *Table) again(r *connwarden.Request) {
 	hits := t.match.Request(r)
 	got := t.reading(r)
 	if suspected {
+		address := hashOf(keyOf(&addr))
 		for _, h := range hits {
-			if t.rules[h.Rule].By == rules.ByIP {
+			if r := &t.rules[h.Rule]; r.By == rules.ByIP && s.first.ceilings.reach(address, h.Rule, r.Count) {
 				t.count(t.ledger(&addr), &addr, h.Rule, t.fits(&got, h), &got)
 			}
 		}

@@ -51,6 +51,7 @@ type Table struct {
 	last                      string // the source looked up last
 	lastNum                   uint16
 	marks                     marks // of lines that wait for the second look
+	ceilings                  ceilings
 	doubts                    []Doubt
 	second                    *Second // nil in the first look
 	agreed                    []bool  // of second.doubts
@@ -155,6 +156,7 @@ func (t *Table) fold(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g 
 // address count waits for the second look, which counts it for those alone who have as many readings of any such rules as the
 // least of these asks for: nobody else can meet one, whatever its window, and whether readings or different values are counted.
 func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped bool) {
+	address := uint64(0)
 	for _, h := range hits {
 		rule := &t.rules[h.Rule]
 		if rule.By != rules.ByIP {
@@ -162,7 +164,14 @@ func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped boo
 			continue
 		}
 		t.marks.add(offset)
-		if least := uint16(min(rule.Count, math.MaxUint16)); !h.Pass && (w.least == 0 || least < w.least) {
+		if h.Pass {
+			continue
+		}
+		if address == 0 {
+			address = hashOf(keyOf(&w.addr))
+		}
+		t.ceilings.add(address, h.Rule)
+		if least := uint16(min(rule.Count, math.MaxUint16)); w.least == 0 || least < w.least {
 			w.least = least
 		}
 	}
