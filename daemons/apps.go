@@ -13,6 +13,10 @@ var (
 		says(failed, "%w|%n|user|%a|%*|Login attempt failed for %u."),
 		says(failed, "%w|%n|user|%a|%*|Login attempt failed from %*."),
 		says(failed, "%w|%n|user|%a|%*|Session opened with wrong password%*"),
+		// modules/user: two of core's own services tell who met the limit.
+		says(limited, "%w|%n|user|%a|%*|Flood control blocked login attempt for uid %n from %w"),
+		says(limited, "%w|%n|user|%a|%*|Flood control blocked login attempt for uid %n"),
+		says(limited, "%w|%n|user|%a|%*|Flood control blocked login attempt from %w"),
 	}
 	wordsSOGo = wording{
 		says(failed, "%*SOGoRootPage Login from '%a' for user '%u' might not have worked - password policy: %*"),
@@ -60,6 +64,10 @@ var (
 		says(failed, "%*HttpRequest: access denied -- client %a: wrong password for user '%u'"),
 		says(failed, "%*HttpRequest: access denied -- client %a: unknown user '%u'"),
 		says(failed, "%*HttpRequest: access denied -- client %a: missing or invalid Authorization header"),
+		// http/engine.c
+		says(refused, "Denied connection from non-authorized client %a"),
+		says(refused, "monit: Denied connection from non-authorized client %a"),
+		says(refused, "error    : Denied connection from non-authorized client %a"),
 	}
 	wordsDirectAdmin = wording{
 		says(failed, "'%a' %n failed login attempt. Account '%u'"),
@@ -91,12 +99,19 @@ var (
 		says(failed, "%w [WARNING] sofia_reg.c:%n SIP auth failure (%w) on sofia profile '%w' for [%u] from ip %a"),
 		says(failed, "[WARNING] sofia_reg.c:%n Can't find user [%u] from %a"),
 		says(failed, "%w [WARNING] sofia_reg.c:%n Can't find user [%u] from %a"),
+		says(refused, "[WARNING] sofia_reg.c:%n IP %a Rejected by register acl \"%w\""),
+		says(refused, "%w [WARNING] sofia_reg.c:%n IP %a Rejected by register acl \"%w\""),
+		says(refused, "[WARNING] sofia.c:%n IP %a Rejected by acl \"%w\""),
+		says(refused, "%w [WARNING] sofia.c:%n IP %a Rejected by acl \"%w\""),
 	}
 	wordsEjabberd = wording{
 		says(failed, "[%w] %w (%*) Failed authentication for %u from IP %a (%*"),
 		says(failed, "[%w] %w (%*) Failed authentication for %u from %a"),
 		says(failed, "[%w] (%w) Failed %w %w authentication for %u from %a: %*"),
 		says(failed, "[%w] %w (%w) Failed %w %w authentication for %u from %a: %*"),
+		// Without a name, when the client has not got so far.
+		says(failed, "[%w] (%w) Failed %w %w authentication from %a: %*"),
+		says(failed, "[%w] %w (%w) Failed %w %w authentication from %a: %*"),
 	}
 	wordsMurmur = wording{
 		says(failed, "%n => <%n:%u(-1)> Rejected connection from %a: Invalid server password"),
@@ -149,6 +164,8 @@ func readNextcloud(_, s string, e *connwarden.Event) bool {
 	case strings.HasPrefix(message, "Login failed: "), strings.HasPrefix(message, "Two-factor challenge failed: "):
 	case strings.HasPrefix(message, "Trusted domain error."), strings.HasPrefix(message, "Bruteforce attempt from "):
 		kind = refused
+	case strings.HasPrefix(message, "IP address throttled because it reached the attempts limit "), strings.HasPrefix(message, "IP address blocked because it reached the maximum failed attempts "):
+		kind, message = limited, "" // Throttler.php
 	default:
 		return false
 	}

@@ -25,7 +25,7 @@ func Guess(text []byte) (program []byte) {
 		}
 		return nil
 	case '[': // "[NAME] FAIL LOGIN: …"
-		if n := digits(s[1:]); n > 0 && (strings.HasPrefix(s[1+n:], "] auth failed on module ") || strings.HasPrefix(s[1+n:], "] rsync denied on module ")) {
+		if n := digits(s[1:]); n > 0 && (strings.HasPrefix(s[1+n:], "] auth failed on module ") || strings.HasPrefix(s[1+n:], "] unknown module '") || strings.HasPrefix(s[1+n:], "] rsync denied on module ")) {
 			return programRsync
 		}
 		if _, what, ok := strings.Cut(s, "] "); ok && (strings.HasPrefix(what, "FAIL ") || strings.HasPrefix(what, "OK ") || strings.HasPrefix(what, "FTP ")) && strings.Contains(what, ": Client \"") {
@@ -129,7 +129,7 @@ var beginnings = func() (list [256][]beginning) {
 		{"3proxy", "PROXY.|SOCKS.|FTPPR.|SMTPP.|POP3P.|ADMIN."},
 		{"gitlab", "Failed Login: username="},
 		{"pvedaemon", "authentication failure; rhost="},
-		{"rsyncd", "auth failed on module |rsync denied on module "},
+		{"rsyncd", "auth failed on module |rsync denied on module |unknown module '"},
 		{"assp", "[Worker_|[Main_Thread]|id-|m1-"},
 		{"domino", "SMTP Server: Authentication failed for user |smtp: |imap: |pop3: |http: |ldap: "},
 		{"vpopmail", "vchkpw-"},
@@ -145,7 +145,7 @@ var beginnings = func() (list [256][]beginning) {
 		{"groupoffice", "LOGIN FAILED for user: "},
 		{"centreon", "-1"},
 		{"xrdp", "[INFO ] AUTHFAIL: "},
-		{"freeswitch", "[WARNING] sofia_reg.c:"},
+		{"freeswitch", "[WARNING] sofia_reg.c:|[WARNING] sofia.c:"},
 		{"ejabberd", "[info] |[warning] |[notice] "},
 		{"softether", "Connection \"CID-"},
 		{"kerio", "SMTP: |IMAP: |POP3: |HTTP: |Failed SMTP login from |Failed IMAP login from |Failed POP3 login from |IP address |Relay attempt from IP address |Attempt to deliver to unknown recipient "},

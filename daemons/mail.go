@@ -157,6 +157,10 @@ func readSendmail(program, s string, e *connwarden.Event) bool {
 		return ok && strings.Contains(rest, "pre-greeting traffic") && sayOf(e, connwarden.EventProbe, a, "", "")
 	case strings.HasPrefix(s, "refused connect from "):
 		return tcpWrapper(s, e)
+	case strings.HasPrefix(s, "tcpwrappers (") && strings.HasSuffix(s, ") rejection"):
+		// "tcpwrappers (%s, %s) rejection", in which no name has a blank (daemon.c).
+		_, host, ok := strings.Cut(s[:len(s)-len(") rejection")], ", ")
+		return ok && isAddress(host) && say(e, connwarden.EventNotAllowed, host, "")
 	}
 	// "%s: Possible SMTP RCPT flood, throttling.", "%s: possible SMTP attack: command=%.40s, count=%u", "%s: VRFY %s [rejected]", and
 	// "%s did not issue MAIL/EXPN/VRFY/ETRN during connection to %s".

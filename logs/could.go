@@ -59,7 +59,7 @@ func couldBeWindowsSSHD(line []byte) bool {
 }
 
 // couldBeSquid tells whether a line begins with seconds and a fraction.
-func couldBeSquid(line []byte) bool { return len(line) > 14 && line[10] == '.' && isDigit(line[9]) }
+func couldBeSquid(line []byte) bool { return len(line) > 16 && line[10] == '.' && isDigit(line[9]) }
 
 // couldBeALB tells whether a line begins with a kind of connection.
 func couldBeALB(line []byte) bool {
@@ -139,6 +139,27 @@ func hasProcess(line []byte) bool {
 // couldBeStalwart tells of a line that begins with a date whether seconds in UTC and a word in capitals follow.
 func couldBeStalwart(line []byte) bool {
 	return len(line) > 40 && line[19] == 'Z' && line[20] == ' ' && line[21] >= 'A' && line[21] <= 'Z'
+}
+
+// hasSecurity looks for the category that lines of Zimbra's audit.log have, hasRow for the comma behind the zone of PostgreSQL's rows.
+func hasSecurity(line []byte) bool {
+	return hasLevelWord(line) && bytes.Contains(line, []byte("] security - "))
+}
+func hasRow(line []byte) bool {
+	return len(line) > 40 && line[19] == '.' && line[23] == ' ' && bytes.IndexByte(line[24:32], ',') > 0
+}
+
+// couldBeRsync, couldBeMosquitto and couldBeZabbix look for the process behind rsync's time, for the colon behind Mosquitto's seconds, and for the
+// two around Zabbix's day.
+func couldBeRsync(line []byte) bool {
+	return len(line) > 24 && line[20] == '[' && isDigit(line[21])
+}
+func couldBeMosquitto(line []byte) bool { return len(line) > 12 && line[10] == ':' && line[11] == ' ' }
+func couldBe3proxy(line []byte) bool {
+	return couldBeSquid(line) && line[14] == ' ' && line[15] >= 'A' && line[15] <= 'Z'
+}
+func couldBeZabbix(line []byte) bool { // of a process of six digits or seven: in front of less there are blanks
+	return len(line) > 28 && (line[6] == ':' && line[15] == ':' || line[7] == ':' && line[16] == ':')
 }
 
 // endsInLogin looks for how HestiaCP's lines end.

@@ -134,7 +134,7 @@ func TestRawFormats(t *testing.T) {
 		"[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for bob has been denied (IP: 203.0.113.9).",
 		`[2026-11-22 14:03:07.123 +00:00] [INF] [36] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for \"bob\" has been denied (IP: \"203.0.113.9\").`,
 	} {
-		for _, name := range []string{"jellyfin", "vaultwarden", "odoo", "redmine", "ispconfig", "emby"} {
+		for _, name := range []string{"jellyfin", "vaultwarden", "odoo", "redmine", "ispconfig", "emby", "3proxy"} {
 			home := named(name)
 			p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
 			p.Parse(connwarden.Source{Line: 1}, []byte(forged+"\n"), trusting{t, name, connwarden.TrustOutside})
@@ -151,6 +151,28 @@ func TestRawFormats(t *testing.T) {
 	home := named("jellyfin")
 	p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
 	p.Parse(connwarden.Source{Line: 1}, []byte("x\n"+own+"\n"), trusting{t, "jellyfin", connwarden.TrustRoot})
+}
+
+// TestPostgresNames reads what PostgreSQL 15 really wrote of a client whose name and database hold line ends: one line of it is a whole refusal
+// of somebody else, which is worth no more than a local account's word; of a row and of an object it is none.
+func TestPostgresNames(t *testing.T) {
+	for name, text := range map[string]string{
+		"postgresql": "2026-11-22 14:03:07.268 UTC [4276] x\n" +
+			"2026-11-22 14:03:07 UTC 203.0.113.9 a@b FATAL:  password authentication failed for user \"a\"\n" +
+			" FATAL:  password authentication failed for user \"x\n\t2026-11-22 14:03:07 UTC 203.0.113.9 a\"\n",
+		"postgresql_csv": "2026-11-22 14:03:07.271 UTC,\"x\"\",\n2026-11-22 14:03:07.123 UTC,\"\"a\"\",\"\"b\"\",1,\"\"203.0.113.9:1\"\",\",\"z\",4277,\"198.51.100.1:52996\",6b041b54.5ed5,2,\"authentication\"," +
+			"2026-11-22 14:03:07 UTC,3/4,0,FATAL,28P01,\"password authentication failed for user \"\"x\"\",\n2026-11-22 14:03:07.123 UTC,\"\"a\"\",\"\"b\"\",1,\"\"203.0.113.9:1\"\",\"\"\",,,,,,,,,\"\",\"client backend\",,0\n",
+		"postgresql_json": `{"timestamp":"2026-11-22 14:03:07.268 UTC","user":"x\n2026-11-22 14:03:07 UTC 203.0.113.9 a","dbname":"b FATAL:  password authentication failed for user \"a\"\n","pid":4276,"remote_host":"203.0.113.9","remote_port":52992,` +
+			`"session_id":"6b041b54.5ed4","line_num":2,"ps":"authentication","txid":0,"error_severity":"LOG","state_code":"00000","message":"disconnection"}` + "\n",
+	} {
+		home := named(name)
+		p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: home.Trust()})
+		want := connwarden.TrustLocal
+		if name != "postgresql" {
+			want = connwarden.TrustOutside
+		}
+		p.Parse(connwarden.Source{Line: 1}, []byte(text), trusting{t, name, want})
+	}
 }
 
 // trusting is a sink of events that are all worth the same trust.

@@ -91,17 +91,17 @@ func init() {
 	}
 	clf := to(traefikCLF, true, vhost, true, vhostCommon, true, combined, true, common, true)
 	routes = [openings][]route{
-		opensObject: to("mongodb", "nextcloud", "gitlab_json", "keycloak", "authentik", "elasticsearch_audit", "mattermost_audit", "authelia", "sftpgo", journalJSON, caddyError, anyJSON),
+		opensObject: to("mongodb", "nextcloud", "gitlab_json", "keycloak", "authentik", "elasticsearch_audit", "mattermost_audit", "authelia", "sftpgo", "postgresql_json", "mysql_json", journalJSON, caddyError, anyJSON),
 		opensBracket: to(apacheError, apache22Error, phpServer, couldBePHPServer, uwsgiLog, couldBeUWSGI, tornadoLog, couldBeTornado, sanicLog, hasSanic, djangoLog, couldBeDjango,
 			giteaLog, couldBeMacaron, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "jellyfin", couldBeJellyfin, "vaultwarden", couldBeVaultwarden, "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to("oracle_ims", syslogLog),
-		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLevelWord, "homeassistant", hasLevelWord, "emby", hasLevelWord, "routeros", hasTopics, "stalwart", couldBeStalwart, "hestia", endsInLogin, "odoo", hasProcess, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
+		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLevelWord, "homeassistant", hasLevelWord, "emby", hasLevelWord, "routeros", hasTopics, "stalwart", couldBeStalwart, "hestia", endsInLogin, "odoo", hasProcess, "zimbra", hasSecurity, "postgresql_csv", hasRow, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
 			uvicornLog, hasDashQuote, tornadoLog, endsInMS,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
-		opensSlashed: to(giteaLog, hasRouter, "adguard_home", hasMicros, nginxError, caddyError),
-		opensNumber: append(to("cpanel_login_old", true), append(clf, to("openssh_windows", couldBeWindowsSSHD, mysqlError, "redis", "named", "xinetd", "domino", "tine20", squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
+		opensSlashed: to(giteaLog, hasRouter, "adguard_home", hasMicros, "rsync", couldBeRsync, nginxError, caddyError),
+		opensNumber: append(to("cpanel_login_old", true), append(clf, to("openssh_windows", couldBeWindowsSSHD, mysqlError, "redis", "named", "xinetd", "domino", "tine20", "mosquitto", couldBeMosquitto, "zabbix", couldBeZabbix, "3proxy", couldBe3proxy, squid, couldBeSquid, cloudFrontLive, hasTab, iisNative, hasComma,
 			uvicornLog, hasDashQuote, morgan, hasDashed, fiberLog, hasBar,
 			haproxyHTTP, true, haproxyTCP, true, syslogLog)...)...),
 		opensMonth: to(kernelLog, "routeros", hasTopics, syslogLog, "dovecot", "phpmyadmin"),
@@ -283,16 +283,16 @@ var daemonLog = &Format{Name: "daemon", Kind: Error}
 
 // Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs, and of applications that let the line
 // ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone; of
-// MySQL's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
+// MySQL's and PostgreSQL's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
 func (f *Format) Trust() connwarden.Trust {
 	name := f.Name
 	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {
 		name = name[n+1:]
 	}
 	switch name {
-	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig", "emby":
+	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig", "emby", "3proxy":
 		return connwarden.TrustOutside
-	case syslogLog.Name, "routeros", mysqlErrors, kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
+	case syslogLog.Name, "routeros", mysqlErrors, "postgresql", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
 	}
 	return connwarden.TrustRoot

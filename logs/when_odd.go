@@ -43,10 +43,27 @@ var oddTimes = func() (list [24][]*strftime) {
 	return list
 }()
 
+// zabbixTime is "20261122:140307", which has no colon between hour and minute.
+var zabbixTime = func() *strftime {
+	f, err := compileStrftime("%Y%m%d:%H%M%S")
+	if err != nil {
+		panic(err) // a constant of our own
+	}
+	return f
+}()
+
 // odd reads a time that any does not know, and tells how many bytes it takes.
 func (s *stamps) odd(b []byte) (time.Time, int) {
 	if len(b) < 14 {
 		return time.Time{}, 0
+	}
+	if b[8] == ':' && isDigit(b[9]) && isDigit(b[7]) { // Zabbix
+		t, n := zabbixTime.read(s, b)
+		if n == 0 {
+			return t, 0
+		}
+		nsec, used := decimals(b[n:])
+		return t.Add(time.Duration(nsec)), n + used
 	}
 	if !isDigit(b[0]) && b[0] != '<' && month(b) == 0 && !isDayName(b) && !starts(b, "UTC ") && !starts(b, "L ") {
 		return time.Time{}, 0
