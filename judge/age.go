@@ -3,7 +3,6 @@ package judge
 import (
 	"math"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -102,6 +101,7 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 			got.pass, got.value = h.pass, h.value
 			l = t.fold(l, &f.addr, int(h.rule), &t.rules[h.rule], &got)
 		}
+		l = t.partakes(l, &f.addr, &got)
 		if busy {
 			t.broadly(&got, l, f, hits[f.broad:f.to], net)
 		}
@@ -208,15 +208,24 @@ type level uint8
 const proved level = 1 << 7
 
 // touchPeer remembers that a cell of an address was filled, if it may say something else by now than at the last look.
-func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule, group uint32) {
-	if c.touched || c.total < c.due && c.looked == v.stretch {
-		return
+func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule) {
+	if uint64(c.total) >= r.Count {
+		v.touch(l, c)
 	}
-	if r.By == rules.ByIP {
-		if uint64(c.total) < r.Count {
+}
+
+// touchMember does so of a circle's cell, which says nothing until the rule of one of its groups is met.
+func (v *live) touchMember(l *ledger, c *cell, q *ring) {
+	for _, in := range q.rules {
+		if _, ok := v.fired[deedKey{in.rule, q.groups[in.by]}]; ok && !in.pass {
+			v.touch(l, c)
 			return
 		}
-	} else if _, ok := v.fired[deedKey{c.rule, group}]; !ok {
+	}
+}
+
+func (v *live) touch(l *ledger, c *cell) {
+	if c.touched || c.total < c.due && c.looked == v.stretch {
 		return
 	}
 	c.touched = true
@@ -239,14 +248,14 @@ func (t *Table) news(l *ledger) (news bool) {
 		if !c.touched {
 			continue
 		}
-		r, said := &t.rules[c.rule], c.level
+		one, said := t.circle(c), c.level
 		switch {
 		case c.looked != t.live.stretch:
 			news = true
-		case r.By == rules.ByIP:
-			t.met(c, r, l.requests)
+		case one == nil:
+			t.met(c, &t.rules[c.rule], l.requests)
 			news = news || c.level != said
-		case c.took(r, l):
+		case t.takes(l, one):
 			news = true
 		default:
 			t.live.looked(c, 0, 1)
@@ -336,7 +345,7 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		}
 		p := Judged{Verdict: one}
 		for _, e := range one.Evidence {
-			if t.proved(l, &e) {
+			if t.proved(l, &e, list) {
 				p.Proved = append(p.Proved, e)
 			}
 		}
@@ -368,7 +377,7 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 	for n := range t.ledgers.n {
 		l := t.ledgers.at(n)
 		for c := range t.cells.of(l.cell) {
-			if t.rules[c.rule].Member > 0 && slices.ContainsFunc(c.values, func(v value) bool { return groups[deedKey{c.rule, v.hash}] }) {
+			if one := t.circle(c); one != nil && t.ofAny(c, one, groups) {
 				t.live.peers[l.addr] = true
 			}
 		}
@@ -376,10 +385,15 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 }
 
 // proved tells whether evidence against an address holds without what a local account may have written.
-func (t *Table) proved(l *ledger, e *connwarden.Evidence) bool {
+func (t *Table) proved(l *ledger, e *connwarden.Evidence, list *deeds) bool {
 	for c := range t.cells.of(l.cell) {
-		if t.rules[c.rule].Name == e.Rule {
+		if t.circle(c) == nil && t.rules[c.rule].Name == e.Rule {
 			return c.proves(&t.rules[c.rule], e.Count)
+		}
+	}
+	for p := range t.partakings(l, list) {
+		if p.rule.Name == e.Rule {
+			return p.sum.proves(p.rule, e.Count)
 		}
 	}
 	return true
@@ -393,7 +407,7 @@ func (c *cell) proves(r *rules.Rule, count uint64) bool {
 // ForgetConns forgets what connections proved, before the next look at them is folded.
 func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
-		if t.rules[c.rule].Look == rules.Connections {
+		if t.window(c).look == rules.Connections {
 			c.total, c.due, c.sealed, c.values, c.sketch, c.samples, c.example = 0, 0, 0, nil, nil, nil, ""
 		}
 	}
@@ -413,7 +427,7 @@ func (t *Table) Age(now time.Time) {
 		t.age(c, at)
 	}
 	t.ledgers.keep(func(l *ledger) bool { return l.last == 0 || int64(l.last) > at-int64(idle/time.Second) || t.holds(l) })
-	t.cells.pack(&t.ledgers, func(c *cell) bool { return !c.empty() || t.rules[c.rule].Share > 0 })
+	t.cells.pack(&t.ledgers, func(c *cell) bool { return !c.empty() || t.circle(c) == nil && t.rules[c.rule].Share > 0 })
 	for k, c := range t.groups {
 		if t.age(c, at); c.empty() {
 			delete(t.groups, k)
@@ -452,14 +466,14 @@ func (c *cell) empty() bool { return len(c.buckets) == 0 && len(c.values) == 0 &
 // age drops the buckets, values and samples of a cell that no window reaches any more. Its total stays while anything
 // else does, as the total of the address does to which a share is compared.
 func (t *Table) age(c *cell, now int64) {
-	r := &t.rules[c.rule]
-	if r.Within == 0 {
-		if r.Look != rules.Connections && now-int64(c.last) > int64(instant/time.Second) {
+	w := t.window(c)
+	if w.part == 0 {
+		if w.look != rules.Connections && now-int64(c.last) > int64(instant/time.Second) {
 			c.forget()
 		}
 		return
 	}
-	span, end := parts(r), uint32(max(0, now))/partSeconds(r)
+	span, end := w.span, uint32(max(0, now))/w.part
 	n := 0
 	for n < len(c.buckets) && c.buckets[n].number+span < end {
 		n++
@@ -475,7 +489,7 @@ func (t *Table) age(c *cell, now int64) {
 		c.forget()
 		return
 	}
-	oldest := uint32(max(0, now)) - min(uint32(max(0, now)), (span+1)*partSeconds(r))
+	oldest := uint32(max(0, now)) - min(uint32(max(0, now)), (span+1)*w.part)
 	n = 0
 	for n < len(c.samples) && c.samples[n].at < oldest {
 		n++
@@ -484,6 +498,29 @@ func (t *Table) age(c *cell, now int64) {
 		c.sealed = 0
 	}
 	c.first = max(c.first, oldest)
+}
+
+// window is what a cell looks at, and for how long.
+type window struct {
+	look rules.Look
+	part uint32 // seconds of a bucket; 0: it looks at all the time
+	span uint32 // buckets
+}
+
+func (t *Table) window(c *cell) window {
+	number := c.rule
+	one := t.circle(c)
+	if one != nil {
+		number = one.rules[0].rule // what a reading fits together looks at the same
+	}
+	switch r := &t.rules[number]; {
+	case one != nil:
+		return window{r.Look, one.step, one.span}
+	case r.Within == 0:
+		return window{r.Look, 0, 1}
+	default:
+		return window{r.Look, partSeconds(r), parts(r)}
+	}
 }
 
 func (c *cell) forget() {

@@ -207,18 +207,23 @@ func (c *cell) note(v value, span uint32) {
 	if c.sketch != nil {
 		c.sketch.add(v)
 	}
-	for {
-		i, found := place(c.values, v)
-		if found {
-			return
-		}
-		if len(c.values) < maxValues {
-			c.values = slices.Insert(c.values, i, v)
-			return
-		}
+	for !c.put(v) {
 		c.sketched().add(v)
 		c.thinValues(span)
 	}
+}
+
+// put puts a value among those that are kept; false: there is no room.
+func (c *cell) put(v value) bool {
+	i, found := place(c.values, v)
+	if found {
+		return true
+	}
+	if len(c.values) == maxValues {
+		return false
+	}
+	c.values = slices.Insert(c.values, i, v)
+	return true
 }
 
 // thinValues drops the half of the values in whose windows there are fewest. What is of the last window stays, unless it is much: there will be
@@ -425,8 +430,8 @@ func (c *cell) renumber(to func(uint16) uint16) {
 	}
 }
 
-// merge adds another cell of the same rule and group. The sources of the samples of both are numbers in names.
-func (c *cell) merge(o *cell, span uint32, names []string) {
+// count adds the counts, times and samples of another cell. The sources of the samples of both are numbers in names.
+func (c *cell) count(o *cell, names []string) {
 	c.total += o.total
 	for v, n := range o.others {
 		c.others[v] += n
@@ -439,6 +444,16 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 	c.due = 0
 	c.seen(o.first)
 	c.last = max(c.last, o.last)
+	for i, s := range o.samples {
+		if c.keep(s, names) && i == 0 {
+			c.example = o.example
+		}
+	}
+}
+
+// merge adds another cell of the same rule and group, or of the same circle. span is how many buckets make a window.
+func (c *cell) merge(o *cell, span uint32, names []string) {
+	c.count(o, names)
 	for _, b := range o.buckets {
 		c.add(b, span)
 	}
@@ -446,11 +461,12 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 		c.sketched().merge(o.sketch)
 	}
 	for _, v := range o.values {
-		c.note(v, span)
-	}
-	for i, s := range o.samples {
-		if c.keep(s, names) && i == 0 {
-			c.example = o.example
+		if c.rule&circleBit == 0 {
+			c.note(v, span)
+			continue
+		}
+		for !c.put(v) {
+			c.thinValues(span)
 		}
 	}
 }

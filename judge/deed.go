@@ -1,12 +1,8 @@
 package judge
 
 import (
-	"cmp"
-	"fmt"
 	"math"
-	"time"
 
-	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/rules"
 )
 
@@ -85,42 +81,4 @@ func (c *cell) spells(r *rules.Rule) (list []spell) {
 		add(b.number, n)
 	}
 	return list
-}
-
-// part returns the greatest of the deeds that an address took part in while they were done, nil when there is none. The
-// values of its cell are the groups that it was counted in.
-func (t *Table) part(c *cell, list *deeds) (most *deed) {
-	for _, v := range c.values {
-		d := t.deed(list, deedKey{c.rule, v.hash})
-		if d == nil || most != nil && cmp.Or(cmp.Compare(d.total, most.total), cmp.Compare(d.did, most.did)) <= 0 {
-			continue
-		}
-		for _, s := range d.spells {
-			if v.bucket >= s.from && v.bucket <= s.to {
-				most = d
-			}
-		}
-	}
-	return most
-}
-
-// took tells whether an address did little else than what a cell counts, which a rule of groups asks for.
-func (c *cell) took(r *rules.Rule, l *ledger) bool {
-	return c.passes == 0 && (r.Look != rules.Requests || float64(c.total) >= cmp.Or(r.Share, memberShare)*float64(l.requests))
-}
-
-// member says that an address took part in what a group did, if it did little else. An address that also asked for
-// other things is likely a visitor who came across.
-func (t *Table) member(c *cell, r *rules.Rule, l *ledger, list *deeds) (e connwarden.Evidence, now, ok bool) {
-	if !c.took(r, l) {
-		return e, false, false
-	}
-	d := t.part(c, list)
-	if d == nil {
-		return e, false, false
-	}
-	return connwarden.Evidence{
-		Rule: r.Name, Why: fmt.Sprintf("%s. This one took part with %d and did little else", d.did, c.facts()), Score: r.Member, Family: r.Family,
-		Capped: r.Capped, Count: uint64(c.facts()), Window: r.Within, First: moment(int64(c.first)), Last: moment(int64(c.last)), Samples: t.samples(c),
-	}, d.now && list.at-int64(c.last) <= int64(r.Within/time.Second), true
 }

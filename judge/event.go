@@ -42,6 +42,7 @@ func (t *Table) Event(e *connwarden.Event) {
 		}
 		t.speaks(h.Rule, rule, t.eventKey(rule.By, e), &got)
 	}
+	t.spoken(&got)
 }
 
 // eventKey is the name of the group of an event. Valid until the next call.
@@ -61,14 +62,20 @@ func (t *Table) eventKey(by rules.By, e *connwarden.Event) []byte {
 	return t.scratch
 }
 
-// speaks counts a reading that is no request, for its group and for its address.
+// speaks counts a reading that is no request, for its group or for its address. [Table.spoken] follows when all its rules were told.
 func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
-	if rule.By != rules.ByIP && !g.pass {
-		t.group(number, rule, key, g)
+	if rule.By != rules.ByIP {
+		t.joins(number, rule, key, g)
+		return
 	}
+	t.count(t.ledger(&g.addr), &g.addr, number, rule, g)
+}
+
+// spoken counts a reading that is no request for its address, whatever it fits.
+func (t *Table) spoken(g *reading) {
 	l := t.ledger(&g.addr)
 	l.seen(g.at)
-	t.count(l, &g.addr, number, rule, g)
+	t.partakes(l, &g.addr, g)
 }
 
 // Fault folds one fault that names a client and that only the daemon can have written.
@@ -76,8 +83,12 @@ func (t *Table) Fault(f *connwarden.Fault) {
 	if t.match == nil || t.second != nil || !f.Client.IsValid() || f.From.Trust != connwarden.TrustRoot {
 		return
 	}
+	hits := t.match.Fault(f)
+	if len(hits) == 0 {
+		return
+	}
 	got := reading{at: seconds(f.Time), from: &f.From, addr: f.Client.As16(), text: f.Message}
-	for _, h := range t.match.Fault(f) {
+	for _, h := range hits {
 		rule := &t.rules[h.Rule]
 		got.pass = h.Pass
 		switch rule.Distinct {
@@ -94,6 +105,7 @@ func (t *Table) Fault(f *connwarden.Fault) {
 		}
 		t.speaks(h.Rule, rule, key, &got)
 	}
+	t.spoken(&got)
 }
 
 // Doubt is an event in a log that a client can write whole lines of: nginx's error log holds what it is asked for, line
@@ -148,12 +160,17 @@ func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uin
 	if known {
 		requests = int64(t.Peer(addr).Requests)
 	}
-	for _, h := range t.match.Conn(addr, state, dir, port, requests) {
+	hits := t.match.Conn(addr, state, dir, port, requests)
+	if len(hits) == 0 {
+		return
+	}
+	got := reading{addr: addr.As16(), more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
+	for _, h := range hits {
 		rule := &t.rules[h.Rule]
-		got := reading{addr: addr.As16(), more: uint32(min(count, 1<<31)) - 1, text: []byte(state + " at port " + strconv.Itoa(int(port)))}
-		if rule.Distinct != "" {
+		if got.pass = h.Pass; rule.Distinct != "" {
 			got.value = t.read.peer(rule.Distinct, addr)
 		}
 		t.speaks(h.Rule, rule, t.addrKey(rule.By, addr), &got)
 	}
+	t.spoken(&got)
 }

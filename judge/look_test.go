@@ -105,10 +105,11 @@ func TestLooksMissNothing(t *testing.T) {
 				said, proved = max(said, p.Score), max(proved, weigh(p.Proved))
 			}
 			_, l := truth.ledgers.find(&[16]byte{10: 0xff, 11: 0xff, 12: 192, 14: 2, 15: 7})
-			v, _ := truth.verdict(l, &deeds{map[deedKey]*deed{}, start.Unix()})
+			list := &deeds{map[deedKey]*deed{}, start.Unix()}
+			v, _ := truth.verdict(l, list)
 			var holds []connwarden.Evidence
 			for _, e := range v.Evidence {
-				if truth.proved(l, &e) {
+				if truth.proved(l, &e, list) {
 					holds = append(holds, e)
 				}
 			}

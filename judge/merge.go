@@ -15,9 +15,9 @@ func (t *Table) Merge(o *Table) {
 		t.spare = append(append(t.spare, o.match), o.spare...)
 	}
 	o.match, o.read, o.spare, o.ledgers.index = nil, nil, nil, nil
-	base := t.cells.take(&o.cells)
+	in := incoming{base: t.cells.take(&o.cells), source: renumber, circle: t.circles.merge(t.rules, &o.circles)}
 	for i := range o.ledgers.n {
-		t.adopt(o.ledgers.at(i), base, renumber)
+		t.adopt(o.ledgers.at(i), &in)
 		if (i+1)%chunk == 0 {
 			o.ledgers.chunks[i/chunk] = nil
 		}
@@ -43,8 +43,15 @@ func (t *Table) Merge(o *Table) {
 	}
 }
 
-// adopt merges another table's ledger, whose cells stand among the table's own by now, base behind their old numbers.
-func (t *Table) adopt(from *ledger, base int32, renumber func(uint16) uint16) {
+// incoming tells how what another table holds is numbered in this one.
+type incoming struct {
+	base   int32 // of its cells
+	source func(uint16) uint16
+	circle []uint16 // noRule: there is no room for it
+}
+
+// adopt merges another table's ledger, whose cells stand among the table's own by now, behind them.
+func (t *Table) adopt(from *ledger, in *incoming) {
 	slot, l := t.ledgers.find(&from.addr)
 	if l == nil {
 		l = t.ledgers.add(&from.addr, slot)
@@ -53,15 +60,23 @@ func (t *Table) adopt(from *ledger, base int32, renumber func(uint16) uint16) {
 	if from.cell < 0 {
 		return
 	}
-	for i := from.cell + base; i >= 0; {
+	for i := from.cell + in.base; i >= 0; {
 		k, c := &t.cells.links[i], t.cells.at(i)
 		next := k.next
-		c.renumber(renumber)
+		if k.rule&circleBit != 0 {
+			k.rule = in.circle[k.rule&^circleBit]
+			c.rule = k.rule
+		}
+		c.renumber(in.source)
 		c.touched, c.due = false, 0 // where it comes from
-		if mine := t.cells.find(l.cell, k.rule); mine != nil {
-			mine.merge(c, parts(&t.rules[k.rule]), t.names)
+		switch mine := t.cells.find(l.cell, k.rule); {
+		case mine != nil:
+			mine.merge(c, t.window(c).span, t.names)
 			*c = cell{}
-		} else {
+		case k.rule == noRule:
+			t.lost++
+			*c = cell{}
+		default:
 			k.next, l.cell = l.cell, i
 		}
 		i = next

@@ -16,10 +16,21 @@ func (t *Table) Renew(opt Options) {
 	t.employ()
 	list := t.rules
 	to := renumbered(old, list)
-	t.cells.pack(&t.ledgers, func(c *cell) (stays bool) {
+	before, circles := t.circles.renew(list, to)
+	t.cells.pack(&t.ledgers, func(c *cell) bool {
 		c.due = 0 // a rule may ask for less now
-		c.rule, stays = to[c.rule], to[c.rule] != noRule
-		return stays
+		if c.rule&circleBit == 0 {
+			c.rule = to[c.rule]
+			return c.rule != noRule
+		}
+		old := c.rule &^ circleBit
+		if c.rule = circles[old]; c.rule == noRule {
+			return false
+		}
+		if step := t.circle(c).step; step != before[old].step {
+			c.restep(before[old].step, step)
+		}
+		return true
 	})
 	groups := make(map[groupKey]*cell, len(t.groups))
 	for k, c := range t.groups {

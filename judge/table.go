@@ -40,6 +40,8 @@ type Table struct {
 	spare    []*rules.Matcher // of tables that were merged: they remember what texts fit
 	ledgers  ledgers
 	cells    cells
+	circles  circles
+	ring     ring // of the reading in hand
 	groups   map[groupKey]*cell
 	lost     uint64 // cells that found no room
 	patience uint64 // how many are lost before room is made again
@@ -142,14 +144,16 @@ func (t *Table) first(r *connwarden.Request) {
 			l = t.fold(l, &w.addr, h.Rule, t.fits(&got, h), &got)
 		}
 	}
+	t.partakes(l, &w.addr, &got)
 }
 
-// fold counts a reading for the group of a rule, if it has one, and for the address.
+// fold counts a request for the group of a rule, if it has one, or for the address. [Table.partakes] follows when all its rules were folded.
 func (t *Table) fold(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g *reading) *ledger {
-	if rule.By != rules.ByIP && !g.pass {
-		t.group(number, rule, t.requestKey(rule.By, g.request), g)
+	if rule.By == rules.ByIP {
+		return t.count(l, addr, number, rule, g)
 	}
-	return t.count(l, addr, number, rule, g)
+	t.joins(number, rule, t.requestKey(rule.By, g.request), g)
+	return l
 }
 
 // suspect notes what a request may prove against its address, and tells whether it fits a rule of groups. What rules by
@@ -203,7 +207,6 @@ type reading struct {
 	more    uint32 // how often besides it happened
 	voice   connwarden.Voice
 	value   uint32 // hash of the value whose differences are counted
-	group   uint32 // part of the hash of the group that it was counted in
 	from    *connwarden.Source
 	addr    [16]byte
 	request *connwarden.Request // whose path is an example, or
@@ -236,41 +239,60 @@ func (g *reading) url() string {
 
 // count adds a reading to the address's cell of a rule. It returns the address's ledger, which may have moved.
 func (t *Table) count(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g *reading) *ledger {
-	c := t.cells.find(l.cell, uint16(number))
+	c, l := t.cell(l, addr, uint16(number))
 	if c == nil {
-		if t.cells.len() == maxCells {
-			if !t.room() {
-				return l
-			}
-			_, l = t.ledgers.find(addr)
-		}
-		l.cell = t.cells.add(uint16(number), l.cell)
-		c = t.cells.at(l.cell)
+		return l
 	}
 	t.fill(c, rule, g)
 	if t.live != nil {
-		t.live.touchPeer(l, c, rule, g.group)
+		t.live.touchPeer(l, c, rule)
 	}
 	return l
 }
 
-// group adds a reading to a group's cell of a rule. key is the group's name, nothing when it has none; a network's is made with its cell.
-func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
-	g.group = 0
+// cell is an address's cell of a rule or circle, nil when there is no room. The address's ledger may have moved.
+func (t *Table) cell(l *ledger, addr *[16]byte, number uint16) (*cell, *ledger) {
+	c := t.cells.find(l.cell, number)
+	if c == nil {
+		if t.cells.len() == maxCells {
+			if !t.room() {
+				return nil, l
+			}
+			_, l = t.ledgers.find(addr)
+		}
+		l.cell = t.cells.add(number, l.cell)
+		c = t.cells.at(l.cell)
+	}
+	return c, l
+}
+
+// joins counts a reading for the group of a rule, and notes for [Table.partakes] that its address is one of it.
+func (t *Table) joins(number int, rule *rules.Rule, key []byte, g *reading) {
+	group := uint32(0)
+	if !g.pass {
+		group = t.group(number, rule, key, g)
+	}
+	if rule.Member > 0 && (g.pass || group != 0) {
+		t.ring.joins(number, rule.By, g.pass, group)
+	}
+}
+
+// group adds a reading to a group's cell of a rule, and returns what [groupKey.deed] tells of the group's hash; 0: there is none. key is the
+// group's name, nothing when it has none; a network's is made with its cell.
+func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) uint32 {
 	k := groupKey{rule: uint16(number)}
 	switch {
 	case rule.By == rules.ByNet:
 		k.hash = hashOf(netKey(&g.addr))
 	case len(key) == 0:
-		return
+		return 0
 	default:
 		k.hash = rules.Hash(key)
 	}
-	g.group = k.deed().hash
 	c := t.groups[k]
 	if c == nil {
 		if !t.groupRoom() {
-			return
+			return 0
 		}
 		if rule.By == rules.ByNet {
 			key = t.netName(&g.addr)
@@ -282,14 +304,30 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) {
 	if t.live != nil {
 		t.live.touchGroup(k, c, rule)
 	}
+	return k.deed().hash
 }
 
+// fill adds a reading to a cell of a rule.
 func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.pass {
 		c.passes++
 		c.due = 0
 		return
 	}
+	if t.tell(c, g) {
+		c.example = g.example(rule.Example)
+	}
+	number := bucketOf(rule, g.at)
+	switch {
+	case rule.Distinct != "":
+		c.note(value{number, g.value}, parts(rule))
+	case rule.Within > 0:
+		c.add(bucket{number, 1 + g.more, g.voice}, parts(rule))
+	}
+}
+
+// tell adds a reading to the counts, times and samples of a cell, and tells whether it is the first of the samples.
+func (t *Table) tell(c *cell, g *reading) (first bool) {
 	c.total += 1 + g.more
 	if g.voice > 0 {
 		c.others[g.voice-1] += 1 + g.more
@@ -301,21 +339,11 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 		c.local += 1 + g.more
 	}
 	c.seen(g.at)
-	number := bucketOf(rule, g.at)
-	switch {
-	case rule.By != rules.ByIP && c.key == "": // of one of the group
-		c.note(value{number, g.group}, parts(rule))
-	case rule.Distinct != "":
-		c.note(value{number, g.value}, parts(rule))
-	case rule.Within > 0:
-		c.add(bucket{number, 1 + g.more, g.voice}, parts(rule))
+	if g.from == nil || c.sealed > 0 && g.at > c.sealed {
+		return false
 	}
-	if g.from != nil && (c.sealed == 0 || g.at <= c.sealed) {
-		s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
-		if c.keep(s, t.names) {
-			c.example = g.example(rule.Example)
-		}
-	}
+	s := sample{g.at, t.source(g.from.Name), g.from.Trust, g.from.Line, g.from.Offset} // before names are looked at: it may add one
+	return c.keep(s, t.names)
 }
 
 // source numbers a source's name.
@@ -354,7 +382,7 @@ func (t *Table) accused(l *ledger) bool {
 		return true
 	}
 	for c := range t.cells.of(l.cell) {
-		if r := &t.rules[c.rule]; r.By == rules.ByIP && uint64(c.total) >= r.Count {
+		if t.circle(c) == nil && uint64(c.total) >= t.rules[c.rule].Count {
 			return true
 		}
 	}
@@ -373,17 +401,45 @@ func (t *Table) room() bool {
 	}
 	t.thin()
 	t.patience = t.lost + maxCells/4
-	return t.cells.len() < maxCells
+	if t.cells.len() == maxCells {
+		t.lost++
+		return false
+	}
+	return true
 }
 
-// thin drops the cells that are farthest from what their rules ask for.
+// thin drops the cells that are farthest from what their rules ask for. Of those who may have taken part in what a group did that group decides; of
+// a table that follows, first of all those go of whom that was told.
 func (t *Table) thin() {
 	before := t.cells.len()
-	t.cells.pack(&t.ledgers, func(c *cell) bool { return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2 })
+	near := t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total)*2 > r.Count })
+	t.cells.pack(&t.ledgers, func(c *cell) bool {
+		if one := t.circle(c); one != nil {
+			return t.ofAny(c, one, near) && (c.level == 0 || c.touched)
+		}
+		return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2
+	})
 	if t.cells.len() > maxCells*3/4 {
-		t.cells.pack(&t.ledgers, func(c *cell) bool { r := &t.rules[c.rule]; return r.By == rules.ByIP && uint64(c.total) >= r.Count })
+		near = t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total) >= r.Count })
+		t.cells.pack(&t.ledgers, func(c *cell) bool {
+			if one := t.circle(c); one != nil {
+				return t.ofAny(c, one, near)
+			}
+			return uint64(c.total) >= t.rules[c.rule].Count
+		})
 	}
 	t.lost += uint64(before - t.cells.len())
+}
+
+// near are the groups with members whose cells fit.
+func (t *Table) near(fits func(*cell, *rules.Rule) bool) map[deedKey]bool {
+	list := map[deedKey]bool{}
+	for k, c := range t.groups {
+		if r := &t.rules[k.rule]; r.Member > 0 && fits(c, r) {
+			list[k.deed()] = true
+		}
+	}
+	return list
 }
 
 // groupRoom is room for groups.
@@ -397,7 +453,11 @@ func (t *Table) groupRoom() bool {
 	}
 	t.thinGroups()
 	t.groupPatience = t.lostGroups + maxGroups/4
-	return len(t.groups) < maxGroups
+	if len(t.groups) == maxGroups {
+		t.lostGroups++
+		return false
+	}
+	return true
 }
 
 // thinGroups drops the groups that are farthest from what their rules ask for.

@@ -87,23 +87,13 @@ func joined(groups []connwarden.Verdict) (list []connwarden.Verdict) {
 func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 	v := connwarden.Verdict{Addr: l.ip()}
 	var recent []connwarden.Evidence
+	circled := false
 	for c := range t.cells.of(l.cell) {
-		r := &t.rules[c.rule]
-		if r.By != rules.ByIP {
-			e, now, ok := t.member(c, r, l, list)
-			if !ok || !c.proves(r, e.Count) {
-				t.live.looked(c, 0, 1)
-			} else {
-				t.live.looked(c, proved, math.MaxUint32)
-			}
-			if ok {
-				v.Evidence = append(v.Evidence, e)
-				if now {
-					recent = append(recent, e)
-				}
-			}
+		if t.circle(c) != nil {
+			circled = true
 			continue
 		}
+		r := &t.rules[c.rule]
 		e, last, ok := t.evidence(c, r, list.at, l.requests)
 		if !ok {
 			continue
@@ -112,6 +102,10 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 		if last >= r.Count {
 			recent = append(recent, e)
 		}
+	}
+	if circled {
+		all, now := t.members(l, list)
+		v.Evidence, recent = append(v.Evidence, all...), append(recent, now...)
 	}
 	if len(v.Evidence) == 0 {
 		return v, false

@@ -72,6 +72,9 @@ const (
 	ByAgent             // a user agent
 	ByUser              // an account, at a service
 	ByService           // a daemon
+
+	// NumBy is how many there are.
+	NumBy = iota
 )
 
 var byWords = [...]string{"ip", "net", "asn", "country", "site", "path", "agent", "user", "service"}
