@@ -139,7 +139,7 @@ func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint1
 				continue
 			}
 			if c := t.cells.at(l.cell); c.rule == h.rule && c.total == 1 { // it begins
-				c.before = l.requests - 1
+				c.needs().before = l.requests - 1
 			}
 		}
 	}
@@ -300,7 +300,7 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		if c.going = ok && last >= r.Count; !ok {
 			continue
 		}
-		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
+		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.rest().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
 		if r.Capped {
 			g.Score = min(g.Score, cappedScore)
 		}
@@ -408,7 +408,10 @@ func (c *cell) proves(r *rules.Rule, count uint64) bool {
 func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
 		if t.window(c).look == rules.Connections {
-			c.total, c.due, c.sealed, c.values, c.sketch, c.samples, c.example = 0, 0, 0, nil, nil, nil, ""
+			c.total, c.due, c.sealed, c.values, c.samples, c.example = 0, 0, 0, nil, nil, ""
+			if c.more != nil {
+				c.more.sketch = nil
+			}
 		}
 	}
 	for c := range t.cells.all() {
@@ -480,9 +483,9 @@ func (t *Table) age(c *cell, now int64) {
 	}
 	c.buckets = append(c.buckets[:0], c.buckets[n:]...)
 	c.values = append(c.values[:0], between(c.values, end-min(end, span), math.MaxUint32)...)
-	if s := c.sketch; s != nil {
+	if s := c.rest().sketch; s != nil {
 		if s.values = append(s.values[:0], between(s.values, end-min(end, span), math.MaxUint32)...); len(s.values) == 0 {
-			c.sketch = nil
+			c.more.sketch = nil
 		}
 	}
 	if len(c.buckets) == 0 && len(c.values) == 0 {
@@ -524,7 +527,11 @@ func (t *Table) window(c *cell) window {
 }
 
 func (c *cell) forget() {
-	*c = cell{rule: c.rule, key: c.key}
+	key := c.rest().key
+	*c = cell{rule: c.rule}
+	if key != "" {
+		c.needs().key = key
+	}
 }
 
 // ScoreOf joins evidence to one score, as a verdict does.

@@ -24,27 +24,50 @@ const (
 // cell counts the readings of one group that fit one rule. What each reading needs stands first.
 type cell struct {
 	rule    uint16
-	late    bool                             // values or buckets were more than are kept
-	touched bool                             // something was read since the last look by which it may say something else
-	level   level                            // what it said then
-	going   bool                             // of a group: its rule was met then, in the window that ended then
-	total   uint32                           // of all voices
-	refused uint32                           // status 4xx and 5xx
-	local   uint32                           // that a local account may have written
-	first   uint32                           // of times
-	last    uint32                           // likewise
-	due     uint32                           // the total from which on it may say something else than it did
-	looked  uint32                           // the stretch of time in which it did
-	sealed  uint32                           // after this moment no reading is among the samples; 0: any may be
-	buckets []bucket                         // by number, ascending
-	values  []value                          // by bucket, then by hash
-	sketch  *sketch                          // nil: no values were let go
-	passes  uint32                           // readings that speak for it
-	before  uint32                           // requests of the address before a broad rule began to count it: they say nothing of its share
-	others  [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
-	samples []sample                         // the earliest, in order
-	example string                           // a value of the earliest sample, as it was written; hostile
-	key     string                           // of a group its name; hostile
+	late    bool     // values or buckets were more than are kept
+	touched bool     // something was read since the last look by which it may say something else
+	level   level    // what it said then
+	going   bool     // of a group: its rule was met then, in the window that ended then
+	total   uint32   // of all voices
+	refused uint32   // status 4xx and 5xx
+	local   uint32   // that a local account may have written
+	first   uint32   // of times
+	last    uint32   // likewise
+	due     uint32   // the total from which on it may say something else than it did
+	looked  uint32   // the stretch of time in which it did
+	sealed  uint32   // after this moment no reading is among the samples; 0: any may be
+	buckets []bucket // by number, ascending
+	values  []value  // by bucket, then by hash
+	samples []sample // the earliest, in order
+	example string   // a value of the earliest sample, as it was written; hostile
+	more    *more    // nil: nothing
+}
+
+// more is what few cells need: tables have tens of thousands of them.
+type more struct {
+	sketch *sketch                          // nil: no values were let go
+	passes uint32                           // readings that speak for it
+	before uint32                           // requests of the address before a broad rule began to count it: they say nothing of its share
+	others [connwarden.NumVoices - 1]uint32 // of the total, those of voices other than the first
+	key    string                           // of a group its name; hostile
+}
+
+var nothing more
+
+// rest is what few cells need, to be read alone.
+func (c *cell) rest() *more {
+	if c.more == nil {
+		return &nothing
+	}
+	return c.more
+}
+
+// needs is what few cells need, to be written to.
+func (c *cell) needs() *more {
+	if c.more == nil {
+		c.more = &more{}
+	}
+	return c.more
 }
 
 // bucket is how many readings of one voice came in one part of a window; 0 gathers those without a time.
@@ -91,11 +114,14 @@ func parts(r *rules.Rule) uint32 {
 
 // facts is how many facts the readings tell of.
 func (c *cell) facts() uint32 {
+	if c.more == nil {
+		return c.total
+	}
 	own := c.total
-	for _, n := range c.others {
+	for _, n := range c.more.others {
 		own -= n
 	}
-	return max(own, slices.Max(c.others[:]))
+	return max(own, slices.Max(c.more.others[:]))
 }
 
 // add counts readings in a bucket. span is how many buckets make a window.
@@ -204,8 +230,8 @@ func between(values []value, from, to uint32) []value {
 
 // note remembers a different value. span is how many buckets make a window.
 func (c *cell) note(v value, span uint32) {
-	if c.sketch != nil {
-		c.sketch.add(v)
+	if s := c.rest().sketch; s != nil {
+		s.add(v)
 	}
 	for !c.put(v) {
 		c.sketched().add(v)
@@ -291,8 +317,8 @@ func (c *cell) worst(r *rules.Rule, span uint32) (most uint64) {
 		for _, n := range valueWindows(c.values, span) {
 			most = max(most, n)
 		}
-		if c.sketch != nil {
-			most = max(most, c.sketch.worst(span))
+		if s := c.rest().sketch; s != nil {
+			most = max(most, s.worst(span))
 		}
 	case r.Within == 0:
 		return uint64(c.facts())
@@ -314,8 +340,8 @@ func (c *cell) recent(r *rules.Rule, span uint32, now int64) (n uint64) {
 		from := end - min(end, span-1)
 		for _, n = range valueWindows(between(c.values, from, end), math.MaxUint32) {
 		}
-		if c.sketch != nil {
-			part := sketch{c.sketch.rank, between(c.sketch.values, from, end)}
+		if s := c.rest().sketch; s != nil {
+			part := sketch{s.rank, between(s.values, from, end)}
 			n = max(n, part.worst(math.MaxUint32))
 		}
 		return n
@@ -433,13 +459,16 @@ func (c *cell) renumber(to func(uint16) uint16) {
 // count adds the counts, times and samples of another cell. The sources of the samples of both are numbers in names.
 func (c *cell) count(o *cell, names []string) {
 	c.total += o.total
-	for v, n := range o.others {
-		c.others[v] += n
-	}
 	c.refused += o.refused
 	c.local += o.local
-	c.passes += o.passes
-	c.before += o.before
+	if o.more != nil {
+		m := c.needs()
+		for v, n := range o.more.others {
+			m.others[v] += n
+		}
+		m.passes += o.more.passes
+		m.before += o.more.before
+	}
 	c.late = c.late || o.late
 	c.due = 0
 	c.seen(o.first)
@@ -457,8 +486,8 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 	for _, b := range o.buckets {
 		c.add(b, span)
 	}
-	if o.sketch != nil {
-		c.sketched().merge(o.sketch)
+	if s := o.rest().sketch; s != nil {
+		c.sketched().merge(s)
 	}
 	for _, v := range o.values {
 		if c.rule&circleBit == 0 {

@@ -14,7 +14,7 @@ type link struct {
 	rule uint16
 }
 
-// cellBits: a chunk is 512 cells, 88 KiB.
+// cellBits: a chunk is 512 cells, 68 KiB.
 const cellBits = 9
 
 func (s *cells) len() int { return len(s.links) }

@@ -257,7 +257,7 @@ func (c *cell) partake(o *cell, of []circled, rule uint16, names []string) {
 		switch {
 		case in.rule != rule:
 		case in.pass:
-			c.passes += o.total
+			c.needs().passes += o.total
 		default:
 			c.count(o, names)
 		}
@@ -294,7 +294,7 @@ func (t *Table) did(mine []*cell, rule uint16, list *deeds) (most *deed) {
 // took tells whether an address did little else than what it took part in. One that also asked for other things is likely a visitor who came
 // across.
 func (p *partaken) took(l *ledger) bool {
-	return p.sum.passes == 0 && float64(p.sum.total) >= memberOf(p.rule)*float64(l.requests)
+	return p.sum.rest().passes == 0 && float64(p.sum.total) >= memberOf(p.rule)*float64(l.requests)
 }
 
 // memberOf is the share of its requests that makes an address a member of a rule's group.

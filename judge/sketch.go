@@ -26,10 +26,11 @@ func (v value) rank() uint32 { return v.hash & (1<<rankBits - 1) }
 
 // sketched is the sketch of a cell, which begins with all that the cell has.
 func (c *cell) sketched() *sketch {
-	if c.sketch == nil {
-		c.sketch = &sketch{values: slices.Clone(c.values)}
+	m := c.needs()
+	if m.sketch == nil {
+		m.sketch = &sketch{values: slices.Clone(c.values)}
 	}
-	return c.sketch
+	return m.sketch
 }
 
 func (s *sketch) add(v value) {

@@ -297,7 +297,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) uint
 		if rule.By == rules.ByNet {
 			key = t.netName(&g.addr)
 		}
-		c = &cell{rule: k.rule, key: string(key[:min(len(key), 4*valueText)])}
+		c = &cell{rule: k.rule, more: &more{key: string(key[:min(len(key), 4*valueText)])}}
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
@@ -310,7 +310,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) uint
 // fill adds a reading to a cell of a rule.
 func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.pass {
-		c.passes++
+		c.needs().passes++
 		c.due = 0
 		return
 	}
@@ -330,7 +330,7 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 func (t *Table) tell(c *cell, g *reading) (first bool) {
 	c.total += 1 + g.more
 	if g.voice > 0 {
-		c.others[g.voice-1] += 1 + g.more
+		c.needs().others[g.voice-1] += 1 + g.more
 	}
 	if g.refused {
 		c.refused++

@@ -33,7 +33,7 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 		if !ok {
 			continue
 		}
-		v := connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}
+		v := connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.rest().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}
 		if last >= r.Count {
 			v.ScoreNow = e.Score
 		}
@@ -131,20 +131,20 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 // met tells whether a cell's rule is, and by how many.
 func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bool) {
 	need := c.need(r)
-	if n := uint64(len(c.values)); r.Distinct != "" && c.sketch == nil && n < need { // no window has more
+	if n := uint64(len(c.values)); r.Distinct != "" && c.rest().sketch == nil && n < need { // no window has more
 		t.live.looked(c, 0, need-n)
 		return 0, false
 	}
 	most = c.worst(r, parts(r))
 	if most < need {
 		more := need - most
-		if c.sketch != nil {
+		if c.rest().sketch != nil {
 			more = 1
 		}
 		t.live.looked(c, 0, more)
 		return 0, false
 	}
-	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.before)) {
+	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.rest().before)) {
 		t.live.looked(c, 0, 1)
 		return 0, false
 	}
@@ -161,8 +161,8 @@ func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bo
 
 // need is how many a rule asks for, of one that may have passed.
 func (c *cell) need(r *rules.Rule) uint64 {
-	if c.passes > 0 {
-		return max(r.PassCount, 3*uint64(c.passes))
+	if n := c.rest().passes; n > 0 {
+		return max(r.PassCount, 3*uint64(n))
 	}
 	return r.Count
 }
@@ -288,8 +288,8 @@ func amount(n int, unit string) string {
 // more is looked at. No less than need is told: so many were found.
 func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
 	span := max(parts(r)-1, 1)
-	if c.sketch != nil { // what was kept besides depends on what came first
-		return max(c.sketch.worst(span), need)
+	if s := c.rest().sketch; s != nil { // what was kept besides depends on what came first
+		return max(s.worst(span), need)
 	}
 	return max(c.worst(r, span), need)
 }
