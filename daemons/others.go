@@ -32,8 +32,8 @@ var (
 		says(failed, "[%n] auth failed on module %w from %w (%a): %*"),
 		says(failed, "[%n] auth failed on module %w from %w (%a)"),
 		says(refused, "[%n] rsync denied on module %w from %w (%a)"),
-		says(probed, "unknown module '%*' tried from %w (%a)"),
-		says(probed, "[%n] unknown module '%*' tried from %w (%a)"),
+		says(refused, "unknown module '%*' tried from %w (%a)"),
+		says(refused, "[%n] unknown module '%*' tried from %w (%a)"),
 		says(opened, "connect from %w (%a)"),
 	}
 	// Joomla's error.php: fields parted by tabs.

@@ -19,6 +19,9 @@ const maxFields = 64
 
 func readGuessed(p *Parser, line []byte) grade {
 	p.begin()
+	if starts(line, "[notice] ") && bytes.Contains(line[:min(len(line), 128)], []byte(" <0.")) {
+		return readCouch(p, line)
+	}
 	r := &p.req
 	for rest, n := line, 0; len(rest) > 0 && n < maxFields; n++ {
 		switch rest[0] {
@@ -52,6 +55,31 @@ func readGuessed(p *Parser, line []byte) grade {
 	if p.seen&(sawTime|sawClient) != sawTime|sawClient || p.seen&(sawRequest|sawPath) == 0 || p.seen&(sawRequest|sawStatus) == 0 && len(r.Proto) == 0 {
 		return misfit
 	}
+	return p.settle(true)
+}
+
+// readCouch reads what CouchDB logs of requests: "[notice] TIME NODE <PID> ID HOST PEER USER METHOD PATH 200 ok 12" (chttpd.erl, log_request). The
+// host that a client asks for stands before the peer and may be an address, or hold a whole line: so it is read from its end.
+func readCouch(p *Parser, line []byte) grade {
+	t, n := p.stamps.any(line[len("[notice] "):])
+	rest, took := lastWord(line)
+	rest, ended := lastWord(rest)
+	rest, status := lastWord(rest)
+	rest, target := lastWord(rest)
+	rest, method := lastWord(rest)
+	rest, user := lastWord(rest)
+	rest, peer := lastWord(rest)
+	if n == 0 || bytes.Count(rest, []byte(" ")) < 4 || string(ended) != "ok" && string(ended) != "aborted" || len(target) == 0 || target[0] != '/' ||
+		!isMethod(method) || !looksAddr(peer) || !p.setStatus(status) || !p.setTook(time.Millisecond, took) {
+		return misfit
+	}
+	p.setClient(peer)
+	r := &p.req
+	r.Time, r.Method, r.Kind, p.uri = t, method, connwarden.ReqHTTP, target
+	if string(user) != "undefined" {
+		r.User = user
+	}
+	p.seen |= sawTime | sawPath
 	return p.settle(true)
 }
 
