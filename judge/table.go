@@ -399,8 +399,9 @@ func (t *Table) room() bool {
 		t.lost++
 		return false
 	}
+	before := t.cells.len()
 	t.thin()
-	t.patience = t.lost + maxCells/4
+	t.patience = t.lost + uint64(max(maxCells/4-(before-t.cells.len()), 0))
 	if t.cells.len() == maxCells {
 		t.lost++
 		return false
@@ -451,8 +452,9 @@ func (t *Table) groupRoom() bool {
 		t.lostGroups++
 		return false
 	}
+	before := len(t.groups)
 	t.thinGroups()
-	t.groupPatience = t.lostGroups + maxGroups/4
+	t.groupPatience = t.lostGroups + uint64(max(maxGroups/4-(before-len(t.groups)), 0))
 	if len(t.groups) == maxGroups {
 		t.lostGroups++
 		return false
