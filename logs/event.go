@@ -20,7 +20,9 @@ var eventFormats = func() []*Format {
 	var first, list []*Format
 	for i := range daemons.Formats {
 		f := &daemons.Formats[i]
-		own := &Format{Name: f.Name, Kind: Error, raw: f.Raw, fits: f.Fits, line: func(p *Parser, line []byte) outcome { return p.ownLog(f, line) }}
+		own := &Format{Name: f.Name, Kind: Error, raw: f.Raw, fits: f.Fits}
+		most := own.Trust()
+		own.line = func(p *Parser, line []byte) outcome { return p.ownLog(f, most, line) }
 		switch f.Name {
 		case mysqlError.Name:
 		case "named", "proftpd", "asterisk", "dovecot", "xinetd", "phpmyadmin":
@@ -100,8 +102,9 @@ func (p *Parser) webSaid(text, line []byte) bool {
 	return p.nested(text, syslogLog) // what is wrapped twice is somebody's game
 }
 
-// ownLog reads a line of a daemon's own log. A line whose time cannot be read belongs to the entry before.
-func (p *Parser) ownLog(f *daemons.Format, line []byte) outcome {
+// ownLog reads a line of a daemon's own log. A line whose time cannot be read belongs to the entry before. Whoever owns the file, a line is worth no more
+// than whom the daemon lets write it.
+func (p *Parser) ownLog(f *daemons.Format, most connwarden.Trust, line []byte) outcome {
 	stamp, program, text, ok := f.Split(line)
 	if !ok {
 		return unparsed
@@ -111,7 +114,10 @@ func (p *Parser) ownLog(f *daemons.Format, line []byte) outcome {
 	if p.event.Time.IsZero() {
 		p.event.Time, _ = p.stamps.odd(stamp)
 	}
+	trust := p.from.Trust
+	p.from.Trust = min(trust, most)
 	p.pushEvent(daemons.Message{Program: program, Text: text}, line)
+	p.from.Trust = trust
 	return parsed
 }
 

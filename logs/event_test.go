@@ -153,6 +153,25 @@ func TestRawFormats(t *testing.T) {
 	p.Parse(connwarden.Source{Line: 1}, []byte("x\n"+own+"\n"), trusting{t, "jellyfin", connwarden.TrustRoot})
 }
 
+// TestNamesBreakLines reads refusals of somebody else that a name with a line end has made, in logs which are found where root alone could write:
+// they are worth a local account's word.
+func TestNamesBreakLines(t *testing.T) {
+	for name, text := range map[string]string{
+		"postgresql": "2026-11-22 14:03:07 UTC 203.0.113.9 a@b FATAL:  password authentication failed for user \"a\"",
+		"roundcube":  "[22-Nov-2026 14:03:07 +0000]: Failed login for a from 203.0.113.9 in session x (error: 0)", // rcmail.php, log_login
+		"phpmyadmin": "Nov 22 14:03:07 phpmyadmin: user denied: a (mysql-denied) from 203.0.113.9",                // Logging.php, logUser
+	} {
+		var got events
+		home := named(name)
+		home.NewParser(Options{Now: errorNow, Auto: true}).Parse(connwarden.Source{}, []byte(text+"\n"), &got)
+		if len(got.list) != 1 {
+			t.Errorf("%s: %q is read from %s", name, got.list, text)
+		}
+		p := home.NewParser(Options{Now: errorNow, Auto: true, Trust: connwarden.TrustRoot})
+		p.Parse(connwarden.Source{Line: 1}, []byte(text+"\n"), trusting{t, name, connwarden.TrustLocal})
+	}
+}
+
 // TestPostgresNames reads what PostgreSQL 15 really wrote of a client whose name and database hold line ends: one line of it is a whole refusal
 // of somebody else, which is worth no more than a local account's word; of a row and of an object it is none.
 func TestPostgresNames(t *testing.T) {
