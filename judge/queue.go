@@ -115,7 +115,7 @@ func (t *Table) ahead(list []found, hits []hit) {
 		}
 		from, left := n, 0
 		for _, one := range open {
-			if one.wanted>>(one.link.rule&63)&1 != 0 && n < len(cells) {
+			if (one.wanted>>(one.link.rule&63)&1 != 0 || one.link.rule&circleBit != 0) && n < len(cells) {
 				cells[n] = t.cells.at(one.next)
 				n++
 			}
@@ -142,7 +142,7 @@ func (t *Table) ahead(list []found, hits []hit) {
 
 // chain is how far the cells of an address were looked through.
 type chain struct {
-	wanted uint64 // bits of rules; of two that share one both are looked up
+	wanted uint64 // bits of rules; of two that share one both are looked up, and circles in any case
 	next   int32
 	link   link
 }
