@@ -25,7 +25,7 @@ var sampled = []string{
 	"dante", "vpopmail", "tcpserver", "oracle-ims", "assp", "gitlab", "nextcloud",
 	"keycloak", "jellyfin", "homeassistant", "authelia", "authentik", "elasticsearch", "mattermost", "vaultwarden", "routeros", "pfsense", "opnsense", "ocserv",
 	"sftpgo", "stalwart", "hestia", "adguardhome", "odoo", "redmine", "ispconfig", "emby",
-	"zimbra", "samba", "amavis", "zabbix", "mosquitto", "radicale", "kamailio", "rsync", "3proxy",
+	"zimbra", "samba", "amavis", "zabbix", "mosquitto", "radicale", "kamailio", "rsync", "3proxy", "joomla",
 }
 
 // forged is the address that the samples' forgeries name: no reading may have it for its client.

@@ -59,6 +59,7 @@ var Formats = []Format{
 	format("mysql_json", splitMySQLJSON, nil, "mysqld.json"),
 	format("zimbra", splitZimbra, nil, "zimbra"),
 	format("samba", splitSamba, nil, "smbd"),
+	format("joomla", splitJoomla, nil, "joomla"),
 	format("rsync", splitRsync, marks{"connect from ", "auth failed on module ", "rsync denied on module ", "unknown module '", "rsync on ", "rsync to ", "rsync allowed access on module ", "rsyncd version ",
 		"building file list", "receiving file list", "sent ", "name lookup failed for ", "params.c:"}, "rsyncd"),
 	format("zabbix", splitZabbix, marks{"failed to accept an incoming connection: ", "Starting Zabbix ", "**** Enabled features", "agent #", "server #", "cannot ", "Zabbix Agent "}, "zabbix_agentd"),

@@ -36,6 +36,22 @@ func readMosquitto(s string, e *connwarden.Event) bool {
 	return ok && refusal && found && good && sayOf(e, refused, a, name, "")
 }
 
+// splitJoomla: "2026-11-22T14:03:07+00:00\tINFO ADDR\tCATEGORY\tTEXT" (FormattedtextLogger.php, "{DATETIME}\t{PRIORITY} {CLIENTIP}\t{CATEGORY}\t{MESSAGE}").
+func splitJoomla(s string) (stamp, program, text string, ok bool) {
+	n := isoStamp(s)
+	if n == 0 || n >= len(s) || s[n] != '\t' {
+		return "", "", "", false
+	}
+	text = s[n+1:]
+	head, _, ok := strings.Cut(text, "\t")
+	level, host := word(head)
+	switch level {
+	case "EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG":
+		return s[:n], "", text, ok && (host == "-" || isAddress(host))
+	}
+	return "", "", "", false
+}
+
 // splitRsync: "2026/11/22 14:03:07 [4242] TEXT" (log.c, logit).
 func splitRsync(s string) (stamp, program, text string, ok bool) {
 	if stamp, text, ok = cut(s, shape(s, "0000/00/00 00:00:00")); !ok || text == "" || text[0] != '[' {

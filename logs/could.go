@@ -149,6 +149,11 @@ func hasRow(line []byte) bool {
 	return len(line) > 40 && line[19] == '.' && line[23] == ' ' && bytes.IndexByte(line[24:32], ',') > 0
 }
 
+// hasZoneTab looks for the tab behind the zone of Joomla's time.
+func hasZoneTab(line []byte) bool {
+	return len(line) > 40 && (line[25] == '\t' || line[20] == '\t' && line[19] == 'Z')
+}
+
 // couldBeRsync, couldBeMosquitto and couldBeZabbix look for the process behind rsync's time, for the colon behind Mosquitto's seconds, and for the
 // two around Zabbix's day.
 func couldBeRsync(line []byte) bool {

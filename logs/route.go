@@ -96,7 +96,7 @@ func init() {
 			giteaLog, couldBeMacaron, phpFPMSlow, phpFPM, "roundcube", phpError, "cpanel_login", couldBeCPanel, "plesk_panel", couldBePlesk, "asterisk", couldBeAsterisk, "jellyfin", couldBeJellyfin, "vaultwarden", couldBeVaultwarden, "domino", kernelLog,
 			sslRequest, true, npmProxy, true, npmOther, true, envoy, bracketedDate, istio, bracketedDate, ginLog, syslogLog),
 		opensPriority: to("oracle_ims", syslogLog),
-		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLevelWord, "homeassistant", hasLevelWord, "emby", hasLevelWord, "routeros", hasTopics, "stalwart", couldBeStalwart, "hestia", endsInLogin, "odoo", hasProcess, "zimbra", hasSecurity, "postgresql_csv", hasRow, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
+		opensDate: to(lighttpdError, litespeedError, "keycloak", hasLevelWord, "homeassistant", hasLevelWord, "emby", hasLevelWord, "routeros", hasTopics, "stalwart", couldBeStalwart, "hestia", endsInLogin, "odoo", hasProcess, "zimbra", hasSecurity, "postgresql_csv", hasRow, "joomla", hasZoneTab, mysqlError, hasBracket, syslogLog, "proftpd", hasProftpd, "exim", unbracketed, "openvpn", unbracketed, "postgresql", hasLevel, "mongodb", hasT,
 			"named", hasClient, awsELB, hasTQuote,
 			uvicornLog, hasDashQuote, tornadoLog, endsInMS,
 			httpErr, couldBeIIS, cloudFront, hasTab, iis, couldBeIIS),
@@ -292,7 +292,7 @@ func (f *Format) Trust() connwarden.Trust {
 	switch name {
 	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig", "emby", "3proxy":
 		return connwarden.TrustOutside
-	case syslogLog.Name, "routeros", mysqlErrors, "postgresql", "roundcube", "phpmyadmin", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
+	case syslogLog.Name, "routeros", mysqlErrors, "postgresql", "roundcube", "phpmyadmin", "joomla", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
 	}
 	return connwarden.TrustRoot
