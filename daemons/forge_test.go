@@ -34,6 +34,7 @@ var spoken = []Message{
 	spoke("vsftpd", "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=NAME rhost=PEER  user=NAME"),
 	spoke("vsftpd", "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=NAME rhost=PEER "),
 	spoke("pure-ftpd", "pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=NAME rhost=host.example.net "),
+	spoke("sshd", "pam_access(sshd:account): access denied for user `NAME' from `PEER'"),
 	spoke("dropbear", "Bad password attempt for 'NAME' from PEER:51022"),
 	spoke("dropbear", "Exit before auth from <PEER:51022>: (user 'NAME', 10 fails): Max auth tries reached - user 'NAME'"),
 	spoke("dropbear", "Exit before auth (user 'NAME', 10 fails): Max auth tries reached - user 'NAME' from PEER:51022"),

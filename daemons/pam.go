@@ -31,6 +31,12 @@ func readPAM(s string, e *connwarden.Event) bool {
 	case "su", "su-l", "sudo", "sudo-i", "polkit-1", "cron", "crond", "runuser", "systemd-user":
 		return false
 	}
+	if _, what, ok := strings.Cut(s[:min(len(s), 64)], "): access denied for user `"); ok && strings.HasPrefix(s, "pam_access(") && what != "" {
+		// pam_access.c: "access denied for user `%s' from `%s'", whose end is the host, or a terminal.
+		head, host, ok := lastCut(strings.TrimSuffix(s, "'"), "' from `")
+		_, user, _ := strings.Cut(head, "): access denied for user `")
+		return ok && isAddress(host) && say(e, connwarden.EventNotAllowed, host, user)
+	}
 	i := strings.Index(s, "authentication failure")
 	if i < 0 || i > 64 {
 		return false
