@@ -58,7 +58,7 @@ var Formats = []Format{
 	raw(format("postgresql", splitPostgres, nil, "postgres")),
 	format("mysql_json", splitMySQLJSON, nil, "mysqld.json"),
 	format("zimbra", splitZimbra, nil, "zimbra"),
-	format("samba", splitSamba, nil, "smbd"),
+	raw(format("samba", splitSamba, nil, "smbd")),
 	format("joomla", splitJoomla, nil, "joomla"),
 	format("rsync", splitRsync, marks{"connect from ", "auth failed on module ", "rsync denied on module ", "unknown module '", "rsync on ", "rsync to ", "rsync allowed access on module ", "rsyncd version ",
 		"building file list", "receiving file list", "sent ", "name lookup failed for ", "params.c:"}, "rsyncd"),

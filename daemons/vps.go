@@ -103,6 +103,7 @@ func split3proxy(s string) (stamp, program, text string, ok bool) {
 
 // splitSamba: "  Auth: [SMB2,(null)] user […] at [Sun, 22 Nov 2026 14:03:07.123456 UTC] with …", and the same in JSON: `  {"timestamp":
 // "2026-11-22T14:03:07.123456+0000", "type": "Authentication", …}`. The line before has the time again, and the place in the source.
+// At a log level of 2 or more other messages hold names as they come.
 func splitSamba(s string) (stamp, program, text string, ok bool) {
 	s = strings.TrimLeft(s, " ")
 	if rest, ok := strings.CutPrefix(s, `{"timestamp": "`); ok {

@@ -159,7 +159,8 @@ func TestNamesBreakLines(t *testing.T) {
 	for name, text := range map[string]string{
 		"postgresql": "2026-11-22 14:03:07 UTC 203.0.113.9 a@b FATAL:  password authentication failed for user \"a\"",
 		"roundcube":  "[22-Nov-2026 14:03:07 +0000]: Failed login for a from 203.0.113.9 in session x (error: 0)", // rcmail.php, log_login
-		"phpmyadmin": "Nov 22 14:03:07 phpmyadmin: user denied: a (mysql-denied) from 203.0.113.9",                // Logging.php, logUser
+		"samba":      "  Auth: [SMB2,(null)] user [W]\\[a] at [Sun, 22 Nov 2026 14:03:07.123456 UTC] with [NTLMv2] status [NT_STATUS_NO_SUCH_USER] workstation [B] remote host [ipv4:203.0.113.9:1] mapped to [W]\\[a]. local host [ipv4:192.0.2.10:445]",
+		"phpmyadmin": "Nov 22 14:03:07 phpmyadmin: user denied: a (mysql-denied) from 203.0.113.9", // Logging.php, logUser
 	} {
 		var got events
 		home := named(name)
