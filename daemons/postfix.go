@@ -276,11 +276,11 @@ func postfixContent(s string, e *connwarden.Event) bool {
 // readPostscreen reads postscreen(8): its tests come before the mail server, and each names the peer as [ADDR]:PORT right
 // behind its own words.
 func readPostscreen(s string, e *connwarden.Event) bool {
-	verb, _ := word(s)
+	verb, rest := word(s)
 	kind := connwarden.EventOther
 	switch verb {
 	case "NOQUEUE:":
-		return postfixReject(s[len("NOQUEUE: "):], e)
+		return postfixReject(rest, e)
 	case "CONNECT":
 		kind = connwarden.EventConnected
 	case "DISCONNECT", "HANGUP":
