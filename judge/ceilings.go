@@ -2,7 +2,7 @@ package judge
 
 import "math"
 
-// ceilings tell how often the requests of an address fitted a rule by address at most: counts by a hash of both, which others may share, and which stay at
+// ceilings tell how often the readings of an address fitted a rule by address at most: counts by a hash of both, which others may share, and which stay at
 // 255. Whoever has fewer than the rule asks for cannot meet it, so that the second look keeps no cell for the two.
 type ceilings []uint8
 
@@ -14,12 +14,13 @@ func ceiling(address uint64, rule int) uint64 {
 	return (address + uint64(rule+1)*0x9e3779b97f4a7c15) >> (64 - ceilingBits)
 }
 
-func (c *ceilings) add(address uint64, rule int) {
+// add adds n times that an address's reading fits a rule.
+func (c *ceilings) add(address uint64, rule int, n uint32) {
 	if *c == nil {
 		*c = make(ceilings, 1<<ceilingBits)
 	}
-	n := &(*c)[ceiling(address, rule)]
-	*n = sum8(*n, 1)
+	sum := &(*c)[ceiling(address, rule)]
+	*sum = sum8(*sum, uint8(min(n, math.MaxUint8)))
 }
 
 // reach tells whether a rule may have been fitted so often.

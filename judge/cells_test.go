@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"testing"
 	"time"
-
-	"github.com/connwarden/connwarden"
 )
 
 // TestMergeFull: the sum of two full tables is as full as one, what did not fit is counted, and who is accused stays.
@@ -14,14 +12,10 @@ func TestMergeFull(t *testing.T) {
 	set := compiled(t)
 	half := func(net string) *Table {
 		table := New(Options{Rules: set})
-		fails := func(addr string, at time.Time) {
-			table.Event(&connwarden.Event{Time: at, Client: netip.MustParseAddr(addr), Service: "sshd", Kind: connwarden.EventAuthFailed, From: connwarden.Source{Name: "auth.log", Trust: connwarden.TrustRoot}})
-		}
-		for i := range 12 {
-			fails(net+".255.255.255", start.Add(time.Duration(i)*time.Second))
-		}
+		opens := func(addr string, n uint64) { table.Conns(netip.MustParseAddr(addr), "syn_recv", "in", 443, n, false) }
+		opens(net+".255.255.255", 60)
 		for i := range maxCells { // each has a cell
-			fails(fmt.Sprintf("%s.%d.%d.%d", net, i>>16, i>>8&255, i&255), start.Add(time.Minute))
+			opens(fmt.Sprintf("%s.%d.%d.%d", net, i>>16, i>>8&255, i&255), 1)
 		}
 		return table
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"bytes"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -12,17 +13,51 @@ import (
 // Event folds one event. What a client can have written itself counts only once a request agrees with it: it is a doubt
 // until the second look.
 func (t *Table) Event(e *connwarden.Event) {
-	if t.match == nil || t.second != nil || !e.Client.IsValid() {
+	outside := e.From.Trust == connwarden.TrustOutside
+	if t.match == nil || !e.Client.IsValid() || outside && t.second != nil || !t.wants(e.Client, &e.From) {
 		return
 	}
 	hits := t.match.Event(e)
-	if len(hits) == 0 {
-		return
+	switch {
+	case len(hits) == 0:
+	case outside:
+		t.doubt(e, hits)
+	default:
+		t.event(e, hits, t.look())
 	}
-	if e.From.Trust == connwarden.TrustOutside {
-		t.doubt(e)
-		return
+}
+
+// look is how a reading that is no request is counted for its address.
+type look uint8
+
+const (
+	lookOnce   look = iota // at once
+	lookFirst              // it waits for the second look
+	lookSecond             // this is it
+)
+
+func (t *Table) look() look {
+	switch {
+	case t.live != nil:
+		return lookOnce
+	case t.second != nil:
+		return lookSecond
+	default:
+		return lookFirst
 	}
+}
+
+// wants tells whether a reading of a log is looked at: in the second look that of suspects alone.
+func (t *Table) wants(client netip.Addr, from *connwarden.Source) bool {
+	if t.second == nil {
+		return true
+	}
+	addr := client.As16()
+	return t.second.suspected(&addr, from.Offset)
+}
+
+// event counts what rules an event fits.
+func (t *Table) event(e *connwarden.Event, hits []rules.Hit, how look) {
 	got := reading{at: seconds(e.Time), more: e.More, voice: e.Voice, local: e.From.Trust != connwarden.TrustRoot, from: &e.From, addr: e.Client.As16(), text: e.User}
 	if len(e.User) == 0 {
 		got.text = e.Detail
@@ -40,9 +75,9 @@ func (t *Table) Event(e *connwarden.Event) {
 		default:
 			got.value = t.read.peer(rule.Distinct, e.Client)
 		}
-		t.speaks(h.Rule, rule, t.eventKey(rule.By, e), &got)
+		t.speaks(h, t.eventKey(rule.By, e), &got, how)
 	}
-	t.spoken(&got)
+	t.spoken(hits, &got, how)
 }
 
 // eventKey is the name of the group of an event. Valid until the next call.
@@ -62,31 +97,42 @@ func (t *Table) eventKey(by rules.By, e *connwarden.Event) []byte {
 	return t.scratch
 }
 
-// speaks counts a reading that is no request, for its group or for its address. [Table.spoken] follows when all its rules were told.
-func (t *Table) speaks(number int, rule *rules.Rule, key []byte, g *reading) {
-	if rule.By != rules.ByIP {
-		t.joins(number, rule, key, g)
-		return
+// speaks counts a reading that is no request, for the group of a rule or for its address. [Table.spoken] follows when all its rules were told.
+func (t *Table) speaks(h rules.Hit, key []byte, g *reading, how look) {
+	rule := &t.rules[h.Rule]
+	switch {
+	case rule.By != rules.ByIP:
+		if how != lookSecond {
+			t.joins(h.Rule, rule, key, g)
+		}
+	case how == lookOnce || how == lookSecond && t.second.reaches(&g.addr, h.Rule):
+		t.count(t.ledger(&g.addr), &g.addr, h.Rule, rule, g)
 	}
-	t.count(t.ledger(&g.addr), &g.addr, number, rule, g)
 }
 
 // spoken counts a reading that is no request for its address, whatever it fits.
-func (t *Table) spoken(g *reading) {
+func (t *Table) spoken(hits []rules.Hit, g *reading, how look) {
 	l := t.ledger(&g.addr)
 	l.seen(g.at)
+	if how == lookFirst {
+		n := 1 + g.more
+		if least, _ := t.suspect(&g.addr, hits, g.from.Offset, n); least > 0 {
+			l.hit(uint16(min(n, math.MaxUint16)), least)
+		}
+	}
 	t.partakes(l, &g.addr, g)
 }
 
 // Fault folds one fault that names a client and that only the daemon can have written.
 func (t *Table) Fault(f *connwarden.Fault) {
-	if t.match == nil || t.second != nil || !f.Client.IsValid() || f.From.Trust != connwarden.TrustRoot {
+	if t.match == nil || !f.Client.IsValid() || f.From.Trust != connwarden.TrustRoot || !t.wants(f.Client, &f.From) {
 		return
 	}
 	hits := t.match.Fault(f)
 	if len(hits) == 0 {
 		return
 	}
+	how := t.look()
 	got := reading{at: seconds(f.Time), from: &f.From, addr: f.Client.As16(), text: f.Message}
 	for _, h := range hits {
 		rule := &t.rules[h.Rule]
@@ -103,9 +149,9 @@ func (t *Table) Fault(f *connwarden.Fault) {
 		if rule.By == rules.BySite {
 			key = f.Site
 		}
-		t.speaks(h.Rule, rule, key, &got)
+		t.speaks(h, key, &got, how)
 	}
-	t.spoken(&got)
+	t.spoken(hits, &got, how)
 }
 
 // Doubt is an event in a log that a client can write whole lines of: nginx's error log holds what it is asked for, line
@@ -119,7 +165,7 @@ type Doubt struct {
 // agreeSeconds is how far apart the two lines may be: an error is written when it happens, a request when it ends.
 const agreeSeconds = 5
 
-func (t *Table) doubt(e *connwarden.Event) {
+func (t *Table) doubt(e *connwarden.Event, hits []rules.Hit) {
 	if t.live == nil && len(t.doubts) == maxClaims {
 		t.lost++
 		return
@@ -135,6 +181,10 @@ func (t *Table) doubt(e *connwarden.Event) {
 		return
 	}
 	t.doubts = append(t.doubts, d)
+	addr := e.Client.As16()
+	if least, _ := t.suspect(&addr, hits, e.From.Offset, 1+e.More); least > 0 { // what comes besides may be the more that is missing
+		t.ledger(&addr).hit(uint16(min(1+e.More, math.MaxUint16)), least)
+	}
 }
 
 func clip(b []byte) []byte { return bytes.Clone(b[:min(len(b), valueText)]) }
@@ -170,7 +220,7 @@ func (t *Table) Conns(addr netip.Addr, state, dir string, port uint16, count uin
 		if got.pass = h.Pass; rule.Distinct != "" {
 			got.value = t.read.peer(rule.Distinct, addr)
 		}
-		t.speaks(h.Rule, rule, t.addrKey(rule.By, addr), &got)
+		t.speaks(h, t.addrKey(rule.By, addr), &got, lookOnce)
 	}
-	t.spoken(&got)
+	t.spoken(hits, &got, lookOnce)
 }

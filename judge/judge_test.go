@@ -141,6 +141,24 @@ func judged(set *rules.Set, log []*connwarden.Request, now time.Time) (peers, gr
 	return table.Verdicts(now)
 }
 
+// twice has a log of events read by some tables, and again by one.
+func twice(events []*connwarden.Event, parts ...*Table) *Table {
+	for i, e := range events {
+		parts[i%len(parts)].Event(e)
+	}
+	for _, part := range parts[1:] {
+		parts[0].Merge(part)
+	}
+	if s := parts[0].Second(); s != nil {
+		again := s.Table()
+		for _, e := range events {
+			again.Event(e)
+		}
+		parts[0].Adopt(again)
+	}
+	return parts[0]
+}
+
 var start = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
 func request(addr, method, path string, status uint16, at time.Time, line int64) *connwarden.Request {

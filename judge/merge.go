@@ -92,9 +92,18 @@ func (t *Table) fit() {
 	if t.cells.len() > maxCells {
 		t.thin()
 	}
-	if over := t.cells.len() - maxCells; over > 0 { // every one is near its bound: those of the youngest addresses go
-		n := 0
-		t.cells.pack(&t.ledgers, func(*cell) bool { n++; return n <= maxCells })
+	if over := t.cells.len() - maxCells; over > 0 { // every one is near its bound: those of the youngest addresses go, and those of one rule last
+		kept := map[bool]int{} // of circles and of rules
+		for c := range t.cells.all() {
+			kept[t.circle(c) != nil]++
+		}
+		kept[true] = max(kept[true]-over, 0)
+		kept[false] = min(kept[false], maxCells)
+		t.cells.pack(&t.ledgers, func(c *cell) bool {
+			circled := t.circle(c) != nil
+			kept[circled]--
+			return kept[circled] >= 0
+		})
 		t.lost += uint64(over)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/connwarden/connwarden/rules"
 )
 
-// Second is what a second look at the same logs is for: the requests of the addresses that may meet a rule, and of the busiest
+// Second is what a second look at the same logs is for: the readings of the addresses that may meet a rule, the requests of the busiest
 // networks, which are too many to be counted by time for everyone, and the requests that agree with what was in doubt. It is
 // read by the tables of several workers.
 type Second struct {
@@ -76,6 +76,11 @@ func (s *Second) suspected(a *[16]byte, offset int64) bool {
 	}
 	word, bit := suspectBit(a)
 	return s.suspects[word]&bit != 0
+}
+
+// reaches tells whether an address may meet a rule by address.
+func (s *Second) reaches(a *[16]byte, rule int) bool {
+	return s.first.ceilings.reach(hashOf(keyOf(a)), rule, s.first.rules[rule].Count)
 }
 
 // Wants tells whether the second look counts a request of an address that stands at an offset of a log.
@@ -151,9 +156,8 @@ func (t *Table) again(r *connwarden.Request) {
 	hits := t.match.Request(r)
 	got := t.reading(r)
 	if suspected {
-		address := hashOf(keyOf(&addr))
 		for _, h := range hits {
-			if r := &t.rules[h.Rule]; r.By == rules.ByIP && s.first.ceilings.reach(address, h.Rule, r.Count) {
+			if t.rules[h.Rule].By == rules.ByIP && s.reaches(&addr, h.Rule) {
 				t.count(t.ledger(&addr), &addr, h.Rule, t.fits(&got, h), &got)
 			}
 		}
@@ -189,10 +193,16 @@ func (t *Table) Adopt(second *Table) (unproved int) {
 	for i, d := range t.doubts {
 		if second.agreed[i] {
 			d.event.From.Trust = connwarden.TrustLocal
-			t.Event(&d.event)
+			t.event(&d.event, t.match.Event(&d.event), lookOnce)
 		} else {
 			unproved++
 		}
+	}
+	if len(t.doubts) == 0 { // else these may be the more that is missing
+		second.cells.pack(&second.ledgers, func(c *cell) bool {
+			r := &t.rules[c.rule]
+			return c.worst(r, parts(r)) >= c.need(r) // it was read to the end
+		})
 	}
 	t.doubts = nil
 	second.doubts, second.agreed = nil, nil

@@ -133,7 +133,8 @@ func (t *Table) first(r *connwarden.Request) {
 	hits := t.match.Request(r)
 	w := t.read.waiting(r)
 	w.busy = t.match.Busy()
-	grouped := t.suspect(&w, hits, r.From.Offset)
+	least, grouped := t.suspect(&w.addr, hits, r.From.Offset, 1)
+	w.least = least
 	if t.later(&w); !grouped {
 		return
 	}
@@ -156,10 +157,11 @@ func (t *Table) fold(l *ledger, addr *[16]byte, number int, rule *rules.Rule, g 
 	return l
 }
 
-// suspect notes what a request may prove against its address, and tells whether it fits a rule of groups. What rules by
+// suspect notes what a reading, or n of them, may prove against its address, and returns the least count of the rules by address that it fits (0:
+// none), and whether it fits a rule of groups. What rules by
 // address count waits for the second look, which counts it for those alone who have as many readings of any such rules as the
 // least of these asks for: nobody else can meet one, whatever its window, and whether readings or different values are counted.
-func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped bool) {
+func (t *Table) suspect(addr *[16]byte, hits []rules.Hit, offset int64, n uint32) (least uint16, grouped bool) {
 	address := uint64(0)
 	for _, h := range hits {
 		rule := &t.rules[h.Rule]
@@ -172,14 +174,14 @@ func (t *Table) suspect(w *waiting, hits []rules.Hit, offset int64) (grouped boo
 			continue
 		}
 		if address == 0 {
-			address = hashOf(keyOf(&w.addr))
+			address = hashOf(keyOf(addr))
 		}
-		t.ceilings.add(address, h.Rule)
-		if least := uint16(min(rule.Count, math.MaxUint16)); w.least == 0 || least < w.least {
-			w.least = least
+		t.ceilings.add(address, h.Rule, n)
+		if count := uint16(min(rule.Count, math.MaxUint16)); least == 0 || count < least {
+			least = count
 		}
 	}
-	return grouped
+	return least, grouped
 }
 
 // reading is a request as rules count it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,14 +45,11 @@ func TestVoicesCountOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for cut := range 8 {
-				parts := []*Table{New(Options{Rules: set}), New(Options{Rules: set}), New(Options{Rules: set})}
 				r := rand.New(rand.NewPCG(uint64(cut), 5))
-				for _, i := range r.Perm(len(c.log)) {
-					parts[r.IntN(len(parts))].Event(c.log[i])
-				}
-				parts[1].Merge(parts[2])
-				parts[0].Merge(parts[1])
-				peers, _ := parts[0].Verdicts(start.Add(time.Minute))
+				log := slices.Clone(c.log)
+				r.Shuffle(len(log), func(i, j int) { log[i], log[j] = log[j], log[i] })
+				sum := twice(log, New(Options{Rules: set}), New(Options{Rules: set}), New(Options{Rules: set}))
+				peers, _ := sum.Verdicts(start.Add(time.Minute))
 				var got uint64
 				for _, p := range peers {
 					got += p.Evidence[0].Count
@@ -66,14 +64,14 @@ func TestVoicesCountOnce(t *testing.T) {
 
 // TestVoicesInTotal: the sentence does not count them twice either.
 func TestVoicesInTotal(t *testing.T) {
-	table := New(Options{Rules: compiled(t)})
+	var log []*connwarden.Event
 	for i := range 40 { // of them 20 or 22 within any minute
 		for _, e := range failures("192.0.2.7", 1, []connwarden.Voice{connwarden.VoiceOwn, connwarden.VoicePAM}, 0) {
 			e.Time = start.Add(time.Duration(i) * 3 * time.Second)
-			table.Event(e)
+			log = append(log, e)
 		}
 	}
-	peers, _ := table.Verdicts(start.Add(2 * time.Minute))
+	peers, _ := twice(log, New(Options{Rules: compiled(t)})).Verdicts(start.Add(2 * time.Minute))
 	if len(peers) != 1 || len(peers[0].Evidence) != 1 {
 		t.Fatalf("verdicts %v, want one", peers)
 	}

@@ -52,7 +52,13 @@ func (f *fold) Conn(*connwarden.Conn) {}
 
 // Event is judged.
 func (f *fold) Event(e *connwarden.Event) {
-	if f.ledgers == nil || !f.anytime && !f.bounds.Holds(e.Time) {
+	if !f.anytime && !f.bounds.Holds(e.Time) {
+		return
+	}
+	if f.again != nil {
+		f.again.Event(e)
+	}
+	if f.ledgers == nil {
 		return
 	}
 	f.ledgers.Event(e)
@@ -96,6 +102,9 @@ func (f *fold) Fault(t *connwarden.Fault) {
 	// An entry without a time belongs to the window unless one was asked for.
 	if !f.anytime && !f.bounds.Holds(t.Time) {
 		return
+	}
+	if f.again != nil {
+		f.again.Fault(t)
 	}
 	if f.ledgers != nil {
 		f.ledgers.Fault(t)
