@@ -43,6 +43,7 @@ type Request struct {
 	Referer []byte        // "-" becomes nothing, here and in Agent and User
 	Agent   []byte
 	User    []byte
+	Lacks   Fields // of Referer and Agent what logs of this form never tell: nobody knows whether it was sent
 	From    Source
 	Raw     []byte // the whole line without its end
 }

@@ -38,9 +38,6 @@ func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
 	if at < 0 {
 		return stump, false
 	}
-	if at >= len(line) {
-		return complete, false
-	}
 	return p.clfAgents(line, at)
 }
 
@@ -147,6 +144,7 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 		at = skipFields(line, at)
 	}
 	if at+2 > len(line) || line[at+1] != '"' {
+		r.Lacks = connwarden.FieldReferer | connwarden.FieldAgent
 		return complete, false
 	}
 	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) == 0 && (p.brief || p.opt.Proxies == nil) {

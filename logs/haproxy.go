@@ -147,15 +147,16 @@ func haproxyTimers(b []byte) bool {
 // haproxyCaptures takes host and agent out of the headers captured of the request, "{example.com|Mozilla/5.0}", where
 // they show what they are. The format does not name them, so that an address among them proves nothing.
 func (p *Parser) haproxyCaptures(b []byte) {
+	r := &p.req
 	open := bytes.IndexByte(b, '{')
 	if open < 0 {
+		r.Lacks = connwarden.FieldReferer | connwarden.FieldAgent
 		return
 	}
 	end := bytes.IndexByte(b[open:], '}')
 	if end < 0 {
 		return
 	}
-	r := &p.req
 	for rest := b[open+1 : open+end]; len(rest) > 0; {
 		one := rest
 		if n := bytes.IndexByte(rest, '|'); n >= 0 {

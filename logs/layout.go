@@ -3,6 +3,8 @@ package logs
 import (
 	"bytes"
 	"time"
+
+	"github.com/connwarden/connwarden"
 )
 
 // layout is a format as fields with fixed text between them: what format strings are compiled to.
@@ -28,6 +30,20 @@ type step struct {
 	port bool
 	// tight fields hold no space, though others of their kind may.
 	tight bool
+}
+
+// lacks is what lines of a layout never tell.
+func (l *layout) lacks() connwarden.Fields {
+	fields := connwarden.FieldReferer | connwarden.FieldAgent
+	for i := range l.steps {
+		switch l.steps[i].what {
+		case partReferer:
+			fields &^= connwarden.FieldReferer
+		case partAgent:
+			fields &^= connwarden.FieldAgent
+		}
+	}
+	return fields
 }
 
 // retries bounds how often a line is matched again with an earlier field made longer. User names and forged headers
@@ -57,6 +73,7 @@ func (p *Parser) readLayout(l *layout, line []byte) grade {
 		}
 		return m.cut()
 	}
+	p.req.Lacks = l.lacks()
 	rest := line[m.at:]
 	tail := l.tail
 	if m.bare && len(tail) > 0 {

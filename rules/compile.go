@@ -16,10 +16,11 @@ import (
 
 // leaf is a comparison of one text. Which leaves of a slot a text fits is found in one pass over it.
 type leaf struct {
-	short []literal // texts too short to be looked for by grams; [shorts] holds them
-	empty bool      // an empty text fits
-	op    op        // opText or opQuery
-	late  []int     // of opQuery: its expressions that no text is required for
+	short  []literal // texts too short to be looked for by grams; [shorts] holds them
+	empty  bool      // an empty text fits
+	filled bool      // any other does
+	op     op        // opText or opQuery
+	late   []int     // of opQuery: its expressions that no text is required for
 }
 
 // expression is a regular expression, the leaf that a text fits which it matches, and what such a text is made of.
@@ -101,6 +102,7 @@ type program struct {
 	literals   [texts]*literals
 	shorts     [texts]*shorts
 	empty      [texts][]int // leaves that an empty text fits
+	filled     [texts][]int // and any other
 	exprs      [texts][]*expression
 	whole      [texts][]int // expressions that are tried on every text, but for those of opQuery
 	pending    [texts][]literal
@@ -153,6 +155,9 @@ func compile(list []Rule, check bool) (*Set, error) {
 				if p.leaves[slot][i].empty {
 					p.empty[slot] = append(p.empty[slot], i)
 				}
+				if p.leaves[slot][i].filled {
+					p.filled[slot] = append(p.filled[slot], i)
+				}
 			}
 			p.pending[slot], p.known[slot] = nil, nil
 		}
@@ -174,28 +179,56 @@ func (s *Set) condition(i int, r *Rule, key, expr string, pass bool) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if always(n) {
+	if p.always(n) {
 		return fmt.Errorf("%s: every %s fits it: it must name something", key, r.Look)
 	}
 	p.conditions = append(p.conditions, condition{i, pass, r.Broad(), r.Few(), n})
 	return nil
 }
 
-// always tells whether a condition says nothing but what is not.
-func always(n node) bool {
+// always tells whether a condition says nothing but what is not, or that there is something.
+func (p *program) always(n node) bool {
 	switch n.op {
 	case opEvery:
-		return !slices.ContainsFunc(n.kids, func(k node) bool { return !always(k) })
+		return !slices.ContainsFunc(n.kids, func(k node) bool { return !p.always(k) })
 	case opSome:
-		return slices.ContainsFunc(n.kids, always)
+		return slices.ContainsFunc(n.kids, p.always)
+	case opText:
+		return p.leaves[n.slot][n.leaf].filled
 	case opNot:
 		return true
 	}
 	return false
 }
 
+// isEmpty tells whether a comparison asks for an empty text: agent=-
+func isEmpty(t *where.Term) bool {
+	return t != nil && t.Op == "=" && len(t.Values) == 1 && t.Values[0] == "-"
+}
+
+// something makes a leaf that any text fits but an empty one. It is no leaf's opposite: of what a log does not tell nobody knows whether it was empty.
+func (p *program) something(f *field) node {
+	const key = "!=\x00-"
+	at, ok := p.known[f.slot][key]
+	if !ok {
+		at = len(p.leaves[f.slot])
+		p.leaves[f.slot] = append(p.leaves[f.slot], leaf{op: opText, filled: true})
+		p.know(f.slot, key, at)
+	}
+	return node{op: opText, slot: f.slot, leaf: at}
+}
+
+func (p *program) know(slot int, key string, leaf int) {
+	if p.known[slot] == nil {
+		p.known[slot] = map[string]int{}
+	}
+	p.known[slot][key] = leaf
+}
+
 func (p *program) node(l Look, t *where.Tree) (node, error) {
 	switch {
+	case t.Not != nil && isEmpty(t.Not.Term) && l.field(t.Not.Term.Field).sort == text:
+		return p.something(l.field(t.Not.Term.Field)), nil
 	case t.Not != nil:
 		kid, err := p.node(l, t.Not)
 		return node{op: opNot, kids: []node{kid}}, err
@@ -308,10 +341,7 @@ func (p *program) text(f *field, t *where.Term) (node, error) {
 	}
 	n.op = made.op
 	p.leaves[f.slot] = append(p.leaves[f.slot], made)
-	if p.known[f.slot] == nil {
-		p.known[f.slot] = map[string]int{}
-	}
-	p.known[f.slot][key] = n.leaf
+	p.know(f.slot, key, n.leaf)
 	return n, nil
 }
 

@@ -26,10 +26,11 @@ type Matcher struct {
 
 // subject is a reading as conditions see it.
 type subject struct {
-	text [texts][]byte
-	num  [nums]int64 // -1: unknown
-	addr netip.Addr
-	at   location
+	text  [texts][]byte
+	lacks uint32      // texts that nobody knows, a bit for each
+	num   [nums]int64 // -1: unknown
+	addr  netip.Addr
+	at    location
 }
 
 // location is where the address of a reading belongs, once it was asked.
@@ -77,8 +78,22 @@ func (m *Matcher) Request(r *connwarden.Request) []Hit {
 		s.num[numTook] = r.Took.Milliseconds()
 	}
 	s.addr, s.at.ask, s.at.known = r.Client, m.Place, false
+	if s.lacks = 0; r.Lacks != 0 {
+		s.lacks = lacks(r.Lacks)
+	}
 	mem.match(s, min(r.Status, 999))
 	return mem.fits(mem.last.narrow, s)
+}
+
+// lacks are the texts that a log does not tell.
+func lacks(f connwarden.Fields) (slots uint32) {
+	if f&connwarden.FieldReferer != 0 {
+		slots |= 1 << slotReferer
+	}
+	if f&connwarden.FieldAgent != 0 {
+		slots |= 1 << slotAgent
+	}
+	return slots
 }
 
 // Part is a text of a request.

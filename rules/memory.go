@@ -215,7 +215,9 @@ func (m *memory) look(s *subject) {
 	m.plain = false
 	for _, slot := range m.often {
 		class := m.empty[slot]
-		if t := s.text[slot]; len(t) > 0 {
+		if s.lacks>>slot&1 != 0 {
+			class = 0 // it fits nothing
+		} else if t := s.text[slot]; len(t) > 0 {
 			k := m.byHash(slot, t, m.hashes[slot])
 			class = k.class()
 			if slot == slotPath {
@@ -289,10 +291,12 @@ func (m *memory) classify(slot int, t []byte) (k known) {
 	}
 	m.p.literals[slot].find(text, hit)
 	m.p.shorts[slot].find(text, &seen, hit)
+	of := m.p.filled[slot]
 	if len(text) == 0 {
-		for _, i := range m.p.empty[slot] {
-			set[i>>6] |= 1 << (i & 63)
-		}
+		of = m.p.empty[slot]
+	}
+	for _, i := range of {
+		set[i>>6] |= 1 << (i & 63)
 	}
 	for _, n := range m.p.whole[slot] {
 		try(n)
