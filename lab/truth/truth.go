@@ -49,7 +49,7 @@ func Kinds() []Kind {
 	var all []Kind
 	for _, list := range [][]Kind{
 		bruteKinds, rapidKinds, scanKinds, injectKinds, floodKinds, spamKinds, shellKinds, mailKinds, fileKinds, toolKinds,
-		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, meanwhileKinds, strayKinds, crawlerKinds, shellFriends, mailFriends, fileFriends, deskKinds,
+		visitorKinds, customerKinds, serviceKinds, ownerKinds, houseKinds, lookalikeKinds, meanwhileKinds, formKinds, strayKinds, crawlerKinds, shellFriends, mailFriends, fileFriends, deskKinds,
 	} {
 		all = append(all, list...)
 	}
