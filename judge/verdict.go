@@ -316,23 +316,33 @@ func weigh(list []connwarden.Evidence) int {
 			worth[f] = max(worth[f], e.Score)
 		}
 	}
-	innocent, strongest := 1.0, 0
-	for f, s := range best {
-		innocent *= 1 - float64(s)/100
-		strongest = max(strongest, worth[f])
+	strongest := 0
+	for _, s := range worth {
+		strongest = max(strongest, s)
 	}
-	score := min(int(100*(1-innocent)+0.5), 99)
-	if strongest < strong && len(worth) < several {
+	score := min(together(best), 99)
+	if strongest < strong && len(worth) < several || together(worth) < carries {
 		score = min(score, cappedScore)
 	}
 	return score
 }
 
+// together is what independent scores come to.
+func together(scores map[string]int) int {
+	innocent := 1.0
+	for _, s := range scores {
+		innocent *= 1 - float64(s)/100
+	}
+	return int(100*(1-innocent) + 0.5)
+}
+
 // strong is what one kind of evidence comes to that an honest visitor's odd request does not; several is how many weaker ones
-// no honest visitor shows together.
+// no honest visitor shows together; carries is what all that honest heavy users do not show must come to, for what they do show to make it malicious:
+// a monitor that asks for one odd page all day is none.
 const (
 	strong  = 60
 	several = 3
+	carries = 65
 )
 
 // Combine joins verdicts on the same address, worst first.

@@ -42,6 +42,7 @@ func TestWeighCapped(t *testing.T) {
 		{"heavy alone", []connwarden.Evidence{fast, broad}, cappedScore},
 		{"heavy, and one weak probe", []connwarden.Evidence{fast, broad, probe}, cappedScore},
 		{"heavy, and a hole", []connwarden.Evidence{fast, hole}, 86},
+		{"heavy, and one odd page", []connwarden.Evidence{fast, {Rule: "page", Family: "theft", Score: 60}}, cappedScore},
 		{"two oddities and heavy", []connwarden.Evidence{fast, probe, odd}, cappedScore},
 		{"three oddities", []connwarden.Evidence{probe, odd, {Rule: "again", Family: "injection", Score: 55}}, 90},
 	} {
