@@ -50,23 +50,28 @@ func (t *Table) room() bool {
 // thin drops the cells that are farthest from what their rules ask for. Of those who may have taken part in what a group did that group decides; of
 // a table that follows, first of all those go of whom that was told.
 func (t *Table) thin() {
-	before := t.cells.len()
 	near := t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total)*2 > r.Count })
-	t.cells.pack(&t.ledgers, func(c *cell) bool {
+	stays := func(c *cell) bool {
 		if one := t.circle(c); one != nil {
-			return t.ofAny(c, one, near) && (c.level == 0 || c.touched)
+			return (c.level == 0 || c.touched) && t.ofAny(c, one, near)
 		}
 		return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2
-	})
-	if t.cells.len() > maxCells*3/4 {
-		near = t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total) >= r.Count })
-		t.cells.pack(&t.ledgers, func(c *cell) bool {
-			if one := t.circle(c); one != nil {
-				return t.ofAny(c, one, near)
-			}
-			return uint64(c.total) >= t.rules[c.rule].Count
-		})
 	}
+	stay := 0
+	for c := range t.cells.all() {
+		if stays(c) {
+			stay++
+		}
+	}
+	if stay > maxCells*3/4 {
+		near = t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total) >= r.Count })
+		loose := stays
+		stays = func(c *cell) bool {
+			return loose(c) && (t.circle(c) != nil || uint64(c.total) >= t.rules[c.rule].Count)
+		}
+	}
+	before := t.cells.len()
+	t.cells.pack(&t.ledgers, stays)
 	t.lost += uint64(before - t.cells.len())
 }
 
