@@ -63,8 +63,16 @@ func (r *review) findings() {
 			Level: "warning", Title: fmt.Sprintf("%d more addresses are suspicious or malicious", rest), Detail: "They are in the list of peers, worst first.", Next: []string{r.allMalicious()},
 		})
 	}
+	alike, named := alikeGroups(d.Groups), map[string]int{}
 	for _, g := range d.Groups {
 		if g.Score < connwarden.ScoreSuspicious {
+			continue
+		}
+		rule := g.Evidence[0].Rule
+		if named[rule]++; alike[rule] > maxAlike+1 && named[rule] > maxAlike {
+			if named[rule] == alike[rule] {
+				d.Findings = append(d.Findings, r.moreAlike(&g, alike[rule]-maxAlike))
+			}
 			continue
 		}
 		if list := members[g.Evidence[0].Rule]; len(list) > 0 {
@@ -103,12 +111,35 @@ func (r *review) findings() {
 	sortFindings(d.Findings)
 }
 
+// alikeGroups is of how many groups a rule says most.
+func alikeGroups(groups []report.Peer) map[string]int {
+	alike := map[string]int{}
+	for _, g := range groups {
+		if g.Score >= connwarden.ScoreSuspicious {
+			alike[g.Evidence[0].Rule]++
+		}
+	}
+	return alike
+}
+
+// moreAlike tells how many groups more there are of which a rule says what it said of some. The last of them is given.
+func (r *review) moreAlike(g *report.Peer, more int) report.Finding {
+	about, _, _ := strings.Cut(g.Evidence[0].Why, ":")
+	return report.Finding{
+		Level: "warning", Title: fmt.Sprintf("%d more %s of which the same is said", more, groupsWords[g.Kind]),
+		Detail: sentence(about) + " They are in the list of groups, worst first.", Next: []string{"connwarden review" + r.namedAccess() + " --json | jq .groups"},
+	}
+}
+
 func sortFindings(list []report.Finding) {
 	slices.SortStableFunc(list, func(a, b report.Finding) int { return cmp.Compare(gravity[a.Level], gravity[b.Level]) })
 }
 
 // maxTold is how many addresses are told of one by one; no one reads more under pressure.
 const maxTold = 10
+
+// maxAlike is of how many groups one and the same thing is told, one by one.
+const maxAlike = 3
 
 // maxListed is how many addresses a command names.
 const maxListed = 12
@@ -135,7 +166,10 @@ var groupWords = map[string]string{
 	"service": "the service",
 }
 
-// groupName is what a group is called in a finding.
+// groupsWords say so of several.
+var groupsWords = map[string]string{
+	"net": "networks", "asn": "operators' networks", "country": "countries", "site": "sites", "path": "paths", "agent": "agents", "user": "accounts", "service": "services",
+}
 
 func pressureTitle(p report.Pressure) string {
 	show := number
@@ -194,6 +228,7 @@ func sentence(s string) string {
 	return s
 }
 
+// groupName is what a group is called in a finding.
 func groupName(g *report.Peer) string {
 	if g.Kind == "site" && g.Addr == judge.NoSite {
 		return g.Addr
