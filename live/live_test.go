@@ -338,7 +338,7 @@ func TestKilled(t *testing.T) {
 	rotations := 0
 	for kill := range 20 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "CONNWARDEN_TEST_FOLLOW="+log)
+		cmd.Env = append(os.Environ(), "CONNWARDEN_TEST_FOLLOW="+log, "TMPDIR="+dir) // what it leaves behind goes with ours
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
