@@ -23,13 +23,18 @@ func splitExim(s string) (stamp, program, text string, ok bool) {
 
 // splitWindowsSSHD: "4242 2026-11-22 14:03:07.123 TEXT", OpenSSH's own file on Windows (log.c of Win32-OpenSSH).
 func splitWindowsSSHD(s string) (stamp, program, text string, ok bool) {
+	stamp, text, ok = behindNumber(s, 7, ' ', "0000-00-00 00:00:00.000")
+	return stamp, "", text, ok
+}
+
+// behindNumber splits a line that begins with a number of so many digits at most, a separator and a stamp of a shape.
+func behindNumber(s string, most int, separator byte, form string) (stamp, text string, ok bool) {
 	n := digits(s)
-	if n == 0 || n > 7 || n == len(s) || s[n] != ' ' {
-		return "", "", "", false
+	if n == 0 || n > most || n == len(s) || s[n] != separator {
+		return "", "", false
 	}
 	s = s[n+1:]
-	stamp, text, ok = cut(s, shape(s, "0000-00-00 00:00:00.000"))
-	return stamp, "", text, ok
+	return cut(s, shape(s, form))
 }
 
 // splitProftpd: "2026-11-22 14:03:07,123 HOST proftpd[123] SERVER (NAME[ADDR]): TEXT".

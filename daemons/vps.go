@@ -68,13 +68,7 @@ func splitZabbix(s string) (stamp, program, text string, ok bool) {
 		stamp, text, ok = cut(s, n)
 		return stamp, "", text, ok
 	}
-	s = strings.TrimLeft(s, " ")
-	n := digits(s)
-	if n == 0 || n > 10 || n == len(s) || s[n] != ':' {
-		return "", "", "", false
-	}
-	s = s[n+1:]
-	stamp, text, ok = cut(s, shape(s, "00000000:000000.000"))
+	stamp, text, ok = behindNumber(strings.TrimLeft(s, " "), 10, ':', "00000000:000000.000")
 	return stamp, "", text, ok
 }
 

@@ -139,7 +139,7 @@ func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint1
 				continue
 			}
 			if c := t.cells.at(l.cell); c.rule == h.rule && c.total == 1 { // it begins
-				c.needs().before = l.requests - 1
+				c.ownExtra().before = l.requests - 1
 			}
 		}
 	}
@@ -207,8 +207,8 @@ func (t *Table) ForgetConns() {
 	forget := func(c *cell) {
 		if t.window(c).look == rules.Connections {
 			c.total, c.due, c.sealed, c.values, c.samples, c.example = 0, 0, 0, nil, nil, ""
-			if c.more != nil {
-				c.more.sketch = nil
+			if c.extra != nil {
+				c.extra.sketch = nil
 			}
 		}
 	}
@@ -281,9 +281,9 @@ func (t *Table) age(c *cell, now int64) {
 	}
 	c.buckets = append(c.buckets[:0], c.buckets[n:]...)
 	c.values = append(c.values[:0], between(c.values, end-min(end, span), math.MaxUint32)...)
-	if s := c.rest().sketch; s != nil {
+	if s := c.extras().sketch; s != nil {
 		if s.values = append(s.values[:0], between(s.values, end-min(end, span), math.MaxUint32)...); len(s.values) == 0 {
-			c.more.sketch = nil
+			c.extra.sketch = nil
 		}
 	}
 	if len(c.buckets) == 0 && len(c.values) == 0 {
@@ -325,10 +325,10 @@ func (t *Table) window(c *cell) window {
 }
 
 func (c *cell) forget() {
-	key := c.rest().key
+	key := c.extras().key
 	*c = cell{rule: c.rule}
 	if key != "" {
-		c.needs().key = key
+		c.ownExtra().key = key
 	}
 }
 

@@ -40,11 +40,11 @@ type cell struct {
 	values  []value  // by bucket, then by hash
 	samples []sample // the earliest, in order
 	example string   // a value of the earliest sample, as it was written; hostile
-	more    *more    // nil: nothing
+	extra   *extra   // nil: nothing
 }
 
-// more is what few cells need: tables have tens of thousands of them.
-type more struct {
+// extra is what few cells need: tables have tens of thousands of them.
+type extra struct {
 	sketch *sketch                          // nil: no values were let go
 	passes uint32                           // readings that speak for it
 	before uint32                           // requests of the address before a broad rule began to count it: they say nothing of its share
@@ -52,22 +52,22 @@ type more struct {
 	key    string                           // of a group its name; hostile
 }
 
-var nothing more
+var noExtra extra
 
-// rest is what few cells need, to be read alone.
-func (c *cell) rest() *more {
-	if c.more == nil {
-		return &nothing
+// extras is what few cells need, to be read alone.
+func (c *cell) extras() *extra {
+	if c.extra == nil {
+		return &noExtra
 	}
-	return c.more
+	return c.extra
 }
 
-// needs is what few cells need, to be written to.
-func (c *cell) needs() *more {
-	if c.more == nil {
-		c.more = &more{}
+// ownExtra is the same, to be written to.
+func (c *cell) ownExtra() *extra {
+	if c.extra == nil {
+		c.extra = &extra{}
 	}
-	return c.more
+	return c.extra
 }
 
 // bucket is how many readings of one voice came in one part of a window; 0 gathers those without a time.
@@ -114,14 +114,14 @@ func parts(r *rules.Rule) uint32 {
 
 // facts is how many facts the readings tell of.
 func (c *cell) facts() uint32 {
-	if c.more == nil {
+	if c.extra == nil {
 		return c.total
 	}
 	own := c.total
-	for _, n := range c.more.others {
+	for _, n := range c.extra.others {
 		own -= n
 	}
-	return max(own, slices.Max(c.more.others[:]))
+	return max(own, slices.Max(c.extra.others[:]))
 }
 
 // add counts readings in a bucket. span is how many buckets make a window.
@@ -230,7 +230,7 @@ func between(values []value, from, to uint32) []value {
 
 // note remembers a different value. span is how many buckets make a window.
 func (c *cell) note(v value, span uint32) {
-	if s := c.rest().sketch; s != nil {
+	if s := c.extras().sketch; s != nil {
 		s.add(v)
 	}
 	for !c.put(v) {
@@ -317,7 +317,7 @@ func (c *cell) worst(r *rules.Rule, span uint32) (most uint64) {
 		for _, n := range valueWindows(c.values, span) {
 			most = max(most, n)
 		}
-		if s := c.rest().sketch; s != nil {
+		if s := c.extras().sketch; s != nil {
 			most = max(most, s.worst(span))
 		}
 	case r.Within == 0:
@@ -340,7 +340,7 @@ func (c *cell) recent(r *rules.Rule, span uint32, now int64) (n uint64) {
 		from := end - min(end, span-1)
 		for _, n = range valueWindows(between(c.values, from, end), math.MaxUint32) {
 		}
-		if s := c.rest().sketch; s != nil {
+		if s := c.extras().sketch; s != nil {
 			part := sketch{s.rank, between(s.values, from, end)}
 			n = max(n, part.worst(math.MaxUint32))
 		}
@@ -385,13 +385,13 @@ func (c *cell) count(o *cell, names []string) {
 	c.total += o.total
 	c.refused += o.refused
 	c.local += o.local
-	if o.more != nil {
-		m := c.needs()
-		for v, n := range o.more.others {
+	if o.extra != nil {
+		m := c.ownExtra()
+		for v, n := range o.extra.others {
 			m.others[v] += n
 		}
-		m.passes += o.more.passes
-		m.before += o.more.before
+		m.passes += o.extra.passes
+		m.before += o.extra.before
 	}
 	c.late = c.late || o.late
 	c.due = 0
@@ -410,7 +410,7 @@ func (c *cell) merge(o *cell, span uint32, names []string) {
 	for _, b := range o.buckets {
 		c.add(b, span)
 	}
-	if s := o.rest().sketch; s != nil {
+	if s := o.extras().sketch; s != nil {
 		c.sketched().merge(s)
 	}
 	for _, v := range o.values {

@@ -144,14 +144,14 @@ func (t *Table) circle(c *cell) *circle {
 	return &t.circles.list[c.rule&^circleBit]
 }
 
-// ring is what a reading is to the groups that count it, until an address's cell of their circle counts it.
-type ring struct {
+// joining is the groups that a reading was counted in, until its address's cell of their circle counts it.
+type joining struct {
 	rules  []circled
 	groups [rules.NumBy]uint32 // a part of the hash of each group's name, by what it is grouped by; 0: none
 }
 
 // joins notes that a reading fits a rule of groups whose members are told of, and in which group it was counted.
-func (q *ring) joins(number int, by rules.By, pass bool, group uint32) {
+func (q *joining) joins(number int, by rules.By, pass bool, group uint32) {
 	q.rules = append(q.rules, circled{uint16(number), by, pass})
 	if group != 0 {
 		q.groups[by] = group
@@ -164,7 +164,7 @@ func salted(hash uint32, by rules.By) uint32 { return hash ^ uint32(by)*0x9e3779
 // partakes counts a reading for the circle of the rules of groups that it fits, if there are any. It returns the address's ledger, which may
 // have moved.
 func (t *Table) partakes(l *ledger, addr *[16]byte, g *reading) *ledger {
-	q := &t.ring
+	q := &t.joining
 	if len(q.rules) == 0 {
 		return l
 	}
@@ -234,7 +234,7 @@ func (t *Table) partakings(l *ledger, list *deeds) iter.Seq[*partaken] {
 				if slices.ContainsFunc(of[:j], in.sameRule) || slices.ContainsFunc(mine[:i], counted) {
 					continue
 				}
-				p := partaken{rule: &t.rules[in.rule], deed: t.did(mine[i:], in.rule, list)}
+				p := partaken{rule: &t.rules[in.rule], deed: t.greatest(mine[i:], in.rule, list)}
 				if p.deed == nil {
 					continue
 				}
@@ -257,15 +257,15 @@ func (c *cell) partake(o *cell, of []circled, rule uint16, names []string) {
 		switch {
 		case in.rule != rule:
 		case in.pass:
-			c.needs().passes += o.total
+			c.ownExtra().passes += o.total
 		default:
 			c.count(o, names)
 		}
 	}
 }
 
-// did returns the greatest of a rule's deeds that an address took part in while they were done, nil when there is none.
-func (t *Table) did(mine []*cell, rule uint16, list *deeds) (most *deed) {
+// greatest returns the greatest of a rule's deeds that an address took part in while they were done, nil when there is none.
+func (t *Table) greatest(mine []*cell, rule uint16, list *deeds) (most *deed) {
 	r := &t.rules[rule]
 	for _, c := range mine {
 		one := t.circle(c)
@@ -294,7 +294,7 @@ func (t *Table) did(mine []*cell, rule uint16, list *deeds) (most *deed) {
 // took tells whether an address did little else than what it took part in. One that also asked for other things is likely a visitor who came
 // across.
 func (p *partaken) took(l *ledger) bool {
-	return p.sum.rest().passes == 0 && float64(p.sum.total) >= memberOf(p.rule)*float64(l.requests)
+	return p.sum.extras().passes == 0 && float64(p.sum.total) >= memberOf(p.rule)*float64(l.requests)
 }
 
 // memberOf is the share of its requests that makes an address a member of a rule's group.
@@ -305,22 +305,21 @@ func memberOf(r *rules.Rule) float64 {
 	return cmp.Or(r.Share, memberShare)
 }
 
-// members returns what an address took part in. Of what is of one family it is the strongest: mostly one attack, of which many rules speak.
-// recent has all that is done now, without words.
-func (t *Table) members(l *ledger, list *deeds) (all, recent []connwarden.Evidence) {
+// members adds what an address took part in. Of what is of one family it is the strongest: mostly one attack, of which many rules speak.
+// What is done now is all told, without words.
+func (t *Table) members(l *ledger, list *deeds, s *said) {
 	var strongest []partaken
-	best := -1 // the highest score of those that hold without what a local account may have written
+	best := -1 // the highest score of those that are proved
 	for p := range t.partakings(l, list) {
 		if !p.took(l) {
 			continue
 		}
 		r := p.rule
-		p.proved = p.sum.proves(r, uint64(p.sum.facts()))
-		if p.proved {
+		if p.proved = p.sum.proves(r, uint64(p.sum.facts())); p.proved {
 			best = max(best, r.Member)
 		}
 		if p.deed.now && list.at-int64(p.sum.last) <= int64(r.Within/time.Second) {
-			recent = append(recent, connwarden.Evidence{Rule: r.Name, Score: r.Member, Family: r.Family, Capped: r.Capped})
+			s.recent = append(s.recent, connwarden.Evidence{Rule: r.Name, Score: r.Member, Family: r.Family, Capped: r.Capped})
 		}
 		switch i := slices.IndexFunc(strongest, p.like); {
 		case i < 0:
@@ -330,7 +329,8 @@ func (t *Table) members(l *ledger, list *deeds) (all, recent []connwarden.Eviden
 		}
 	}
 	for i := range strongest {
-		all = append(all, t.part(&strongest[i]))
+		e := t.part(&strongest[i])
+		s.add(&e, false, t.live != nil && strongest[i].proved)
 	}
 	for c := range t.cells.of(l.cell) {
 		switch one := t.circle(c); {
@@ -341,7 +341,6 @@ func (t *Table) members(l *ledger, list *deeds) (all, recent []connwarden.Eviden
 			t.live.looked(c, 0, 1)
 		}
 	}
-	return all, recent
 }
 
 // like tells whether two speak of one family, and are proved alike.

@@ -197,3 +197,28 @@ func TestManyTakePart(t *testing.T) {
 		t.Errorf("who follows accuses %d of %d", len(accused), attackers)
 	}
 }
+
+// TestMergeManyTakePart: of two tables that do not fit into one those go that are too many, not all who took part in what only one of them knows.
+func TestMergeManyTakePart(t *testing.T) {
+	set := setOf(t, groupRule("rule", "method=POST", "site", 20, "10m", 60, "login", ""))
+	const each = maxCells * 5 / 8
+	half := func(site string, net byte) *Table {
+		table := New(Options{Rules: set})
+		for i := range each {
+			r := request(netip.AddrFrom4([4]byte{net, byte(i >> 16), byte(i >> 8), byte(i)}).String(), "POST", "/login", 200, start.Add(time.Duration(i)*time.Millisecond), int64(i))
+			r.Host = []byte(site)
+			table.Request(r)
+		}
+		return table
+	}
+	sum := half("a.example", 198)
+	sum.Merge(half("b.example", 203))
+	peers, _ := sum.Verdicts(start.Add(time.Hour))
+	sites := map[byte]int{}
+	for _, v := range peers {
+		sites[v.Addr.As4()[0]]++
+	}
+	if len(peers) != maxCells || sites[198] != each {
+		t.Errorf("accused are %d of one site and %d of the other; want %d and as many as fit", sites[198], sites[203], each)
+	}
+}

@@ -22,7 +22,6 @@ func (t *Table) Merge(o *Table) {
 			o.ledgers.chunks[i/chunk] = nil
 		}
 	}
-	t.fit()
 	for k, c := range o.groups {
 		c.renumber(renumber)
 		if to := t.groups[k]; to != nil {
@@ -31,6 +30,7 @@ func (t *Table) Merge(o *Table) {
 			t.groups[k] = c
 		}
 	}
+	t.fit() // which members' cells stay depends on the groups
 	for i, d := range o.doubts {
 		if len(t.doubts) == maxClaims {
 			t.lost += uint64(len(o.doubts) - i)

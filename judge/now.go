@@ -15,5 +15,6 @@ func (t *Table) Verdict(a netip.Addr, now time.Time) (connwarden.Verdict, bool) 
 	if l == nil || l.cell < 0 {
 		return connwarden.Verdict{}, false
 	}
-	return t.verdict(l, &deeds{map[deedKey]*deed{}, at})
+	j, ok := t.verdict(l, &deeds{map[deedKey]*deed{}, at})
+	return j.Verdict, ok
 }

@@ -50,13 +50,9 @@ func (t *Table) room() bool {
 // thin drops the cells that are farthest from what their rules ask for. Of those who may have taken part in what a group did that group decides; of
 // a table that follows, first of all those go of whom that was told.
 func (t *Table) thin() {
-	near := t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total)*2 > r.Count })
-	stays := func(c *cell) bool {
-		if one := t.circle(c); one != nil {
-			return (c.level == 0 || c.touched) && t.ofAny(c, one, near)
-		}
-		return uint64(c.total)*2 > t.rules[c.rule].Count || c.total > 2
-	}
+	half := func(c *cell, r *rules.Rule) bool { return uint64(c.total)*2 > r.Count }
+	whole := func(c *cell, r *rules.Rule) bool { return uint64(c.total) >= r.Count }
+	stays := t.staying(half, func(c *cell, r *rules.Rule) bool { return half(c, r) || c.total > 2 })
 	stay := 0
 	for c := range t.cells.all() {
 		if stays(c) {
@@ -64,15 +60,22 @@ func (t *Table) thin() {
 		}
 	}
 	if stay > maxCells*3/4 {
-		near = t.near(func(c *cell, r *rules.Rule) bool { return uint64(c.total) >= r.Count })
-		loose := stays
-		stays = func(c *cell) bool {
-			return loose(c) && (t.circle(c) != nil || uint64(c.total) >= t.rules[c.rule].Count)
-		}
+		stays = t.staying(whole, whole)
 	}
 	before := t.cells.len()
 	t.cells.pack(&t.ledgers, stays)
 	t.lost += uint64(before - t.cells.len())
+}
+
+// staying tells which cells stay where those of addresses and of groups must fit so.
+func (t *Table) staying(group, own func(*cell, *rules.Rule) bool) func(*cell) bool {
+	near := t.near(group)
+	return func(c *cell) bool {
+		if one := t.circle(c); one != nil {
+			return (c.level == 0 || c.touched) && t.ofAny(c, one, near)
+		}
+		return own(c, &t.rules[c.rule])
+	}
 }
 
 // near are the groups with members whose cells fit.

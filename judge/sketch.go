@@ -26,7 +26,7 @@ func (v value) rank() uint32 { return v.hash & (1<<rankBits - 1) }
 
 // sketched is the sketch of a cell, which begins with all that the cell has.
 func (c *cell) sketched() *sketch {
-	m := c.needs()
+	m := c.ownExtra()
 	if m.sketch == nil {
 		m.sketch = &sketch{values: slices.Clone(c.values)}
 	}

@@ -40,7 +40,7 @@ func TestSketchOrder(t *testing.T) {
 		for i := range parts[1:] {
 			parts[0].merge(&parts[i+1], windowParts, nil)
 		}
-		got := parts[0].more.sketch
+		got := parts[0].extra.sketch
 		if round == 0 {
 			want = got
 		}
@@ -63,7 +63,7 @@ func TestSketchWorst(t *testing.T) {
 		for _, v := range sketchedValues(rng, 2, each) {
 			c.note(v, windowParts)
 		}
-		n := c.more.sketch.worst(windowParts)
+		n := c.extra.sketch.worst(windowParts)
 		if n > each {
 			more++
 		}

@@ -41,7 +41,7 @@ type Table struct {
 	ledgers  ledgers
 	cells    cells
 	circles  circles
-	ring     ring // of the reading in hand
+	joining  joining // of the reading in hand
 	groups   map[groupKey]*cell
 	lost     uint64 // cells that found no room
 	patience uint64 // how many are lost before room is made again
@@ -275,7 +275,7 @@ func (t *Table) joins(number int, rule *rules.Rule, key []byte, g *reading) {
 		group = t.group(number, rule, key, g)
 	}
 	if rule.Member > 0 && (g.pass || group != 0) {
-		t.ring.joins(number, rule.By, g.pass, group)
+		t.joining.joins(number, rule.By, g.pass, group)
 	}
 }
 
@@ -299,7 +299,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) uint
 		if rule.By == rules.ByNet {
 			key = t.netName(&g.addr)
 		}
-		c = &cell{rule: k.rule, more: &more{key: string(key[:min(len(key), 4*valueText)])}}
+		c = &cell{rule: k.rule, extra: &extra{key: string(key[:min(len(key), 4*valueText)])}}
 		t.groups[k] = c
 	}
 	t.fill(c, rule, g)
@@ -312,7 +312,7 @@ func (t *Table) group(number int, rule *rules.Rule, key []byte, g *reading) uint
 // fill adds a reading to a cell of a rule.
 func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 	if g.pass {
-		c.needs().passes++
+		c.ownExtra().passes++
 		c.due = 0
 		return
 	}
@@ -332,7 +332,7 @@ func (t *Table) fill(c *cell, rule *rules.Rule, g *reading) {
 func (t *Table) tell(c *cell, g *reading) (first bool) {
 	c.total += 1 + g.more
 	if g.voice > 0 {
-		c.needs().others[g.voice-1] += 1 + g.more
+		c.ownExtra().others[g.voice-1] += 1 + g.more
 	}
 	if g.refused {
 		c.refused++

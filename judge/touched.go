@@ -22,7 +22,7 @@ func (v *live) touchPeer(l *ledger, c *cell, r *rules.Rule) {
 }
 
 // touchMember does so of a circle's cell, which says nothing until the rule of one of its groups is met.
-func (v *live) touchMember(l *ledger, c *cell, q *ring) {
+func (v *live) touchMember(l *ledger, c *cell, q *joining) {
 	for _, in := range q.rules {
 		if _, ok := v.fired[deedKey{in.rule, q.groups[in.by]}]; ok && !in.pass {
 			v.touch(l, c)
@@ -107,7 +107,7 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		if c.going = ok && last >= r.Count; !ok {
 			continue
 		}
-		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.rest().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
+		g := Judged{Verdict: connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.extras().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}}
 		if r.Capped {
 			g.Score = min(g.Score, cappedScore)
 		}
@@ -146,17 +146,9 @@ func (t *Table) Touched(now time.Time, settled func(netip.Addr) bool) (peers, gr
 		if !whole && !t.news(l) {
 			continue
 		}
-		one, ok := t.verdict(l, list)
-		if !ok {
-			continue
+		if one, ok := t.verdict(l, list); ok {
+			peers = append(peers, one)
 		}
-		p := Judged{Verdict: one}
-		for _, e := range one.Evidence {
-			if t.proved(l, &e, list) {
-				p.Proved = append(p.Proved, e)
-			}
-		}
-		peers = append(peers, p)
 	}
 	clear(v.peers)
 	v.looking = false
@@ -189,21 +181,6 @@ func (t *Table) touchMembers(groups map[deedKey]bool) {
 			}
 		}
 	}
-}
-
-// proved tells whether evidence against an address holds without what a local account may have written.
-func (t *Table) proved(l *ledger, e *connwarden.Evidence, list *deeds) bool {
-	for c := range t.cells.of(l.cell) {
-		if t.circle(c) == nil && t.rules[c.rule].Name == e.Rule {
-			return c.proves(&t.rules[c.rule], e.Count)
-		}
-	}
-	for p := range t.partakings(l, list) {
-		if p.rule.Name == e.Rule {
-			return p.sum.proves(p.rule, e.Count)
-		}
-	}
-	return true
 }
 
 // proves tells whether a cell meets its rule even if all that a local account may have written is left out.

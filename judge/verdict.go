@@ -33,7 +33,7 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 		if !ok {
 			continue
 		}
-		v := connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.rest().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}
+		v := connwarden.Verdict{Subject: connwarden.Subject{Kind: r.By.String(), Name: c.extras().key}, Score: e.Score, Evidence: []connwarden.Evidence{e}}
 		if last >= r.Count {
 			v.ScoreNow = e.Score
 		}
@@ -50,8 +50,8 @@ func (t *Table) Verdicts(now time.Time) (peers, groups []connwarden.Verdict) {
 		if l.cell < 0 {
 			continue
 		}
-		if v, ok := t.verdict(l, list); ok {
-			peers = append(peers, v)
+		if j, ok := t.verdict(l, list); ok {
+			peers = append(peers, j.Verdict)
 		}
 	}
 	slices.SortFunc(peers, worse)
@@ -83,10 +83,22 @@ func joined(groups []connwarden.Verdict) (list []connwarden.Verdict) {
 	return list
 }
 
-// verdict is what the rules say of an address, at the moment of the deeds of groups.
-func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
-	v := connwarden.Verdict{Addr: l.ip()}
-	var recent []connwarden.Evidence
+// said is what speaks against an address: all, what is so now, and what holds without what a local account may have written.
+type said struct{ all, recent, proved []connwarden.Evidence }
+
+func (s *said) add(e *connwarden.Evidence, now, proved bool) {
+	s.all = append(s.all, *e)
+	if now {
+		s.recent = append(s.recent, *e)
+	}
+	if proved {
+		s.proved = append(s.proved, *e)
+	}
+}
+
+// verdict is what the rules say of an address, at the moment of the deeds of groups. What is proved is told by tables that follow.
+func (t *Table) verdict(l *ledger, list *deeds) (j Judged, ok bool) {
+	var s said
 	circled := false
 	for c := range t.cells.of(l.cell) {
 		if t.circle(c) != nil {
@@ -94,25 +106,18 @@ func (t *Table) verdict(l *ledger, list *deeds) (connwarden.Verdict, bool) {
 			continue
 		}
 		r := &t.rules[c.rule]
-		e, last, ok := t.evidence(c, r, list.at, l.requests)
-		if !ok {
-			continue
-		}
-		v.Evidence = append(v.Evidence, e)
-		if last >= r.Count {
-			recent = append(recent, e)
+		if e, last, ok := t.evidence(c, r, list.at, l.requests); ok {
+			s.add(&e, last >= r.Count, t.live != nil && c.proves(r, e.Count))
 		}
 	}
 	if circled {
-		all, now := t.members(l, list)
-		v.Evidence, recent = append(v.Evidence, all...), append(recent, now...)
+		t.members(l, list, &s)
 	}
-	if len(v.Evidence) == 0 {
-		return v, false
+	if len(s.all) == 0 {
+		return j, false
 	}
-	slices.SortFunc(v.Evidence, func(a, b connwarden.Evidence) int { return cmp.Compare(a.Rule, b.Rule) }) // parts of a log merge in any order
-	v.Score, v.ScoreNow = weigh(v.Evidence), weigh(recent)
-	return v, true
+	slices.SortFunc(s.all, func(a, b connwarden.Evidence) int { return cmp.Compare(a.Rule, b.Rule) }) // parts of a log merge in any order
+	return Judged{connwarden.Verdict{Addr: l.ip(), Evidence: s.all, Score: weigh(s.all), ScoreNow: weigh(s.recent)}, s.proved}, true
 }
 
 // evidence says what a cell proves, if its rule's count is met. last is the count of the window that ends now.
@@ -131,20 +136,20 @@ func (t *Table) evidence(c *cell, r *rules.Rule, now int64, requests uint32) (e 
 // met tells whether a cell's rule is, and by how many.
 func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bool) {
 	need := c.need(r)
-	if n := uint64(len(c.values)); r.Distinct != "" && c.rest().sketch == nil && n < need { // no window has more
+	if n := uint64(len(c.values)); r.Distinct != "" && c.extras().sketch == nil && n < need { // no window has more
 		t.live.looked(c, 0, need-n)
 		return 0, false
 	}
 	most = c.worst(r, parts(r))
 	if most < need {
 		more := need - most
-		if c.rest().sketch != nil {
+		if c.extras().sketch != nil {
 			more = 1
 		}
 		t.live.looked(c, 0, more)
 		return 0, false
 	}
-	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.rest().before)) {
+	if r.Share > 0 && r.By == rules.ByIP && float64(c.total) < r.Share*float64(requests-min(requests, c.extras().before)) {
 		t.live.looked(c, 0, 1)
 		return 0, false
 	}
@@ -161,7 +166,7 @@ func (t *Table) met(c *cell, r *rules.Rule, requests uint32) (most uint64, ok bo
 
 // need is how many a rule asks for, of one that may have passed.
 func (c *cell) need(r *rules.Rule) uint64 {
-	if n := c.rest().passes; n > 0 {
+	if n := c.extras().passes; n > 0 {
 		return max(r.PassCount, 3*uint64(n))
 	}
 	return r.Count
@@ -288,7 +293,7 @@ func amount(n int, unit string) string {
 // more is looked at. No less than need is told: so many were found.
 func (t *Table) most(c *cell, r *rules.Rule, need uint64) uint64 {
 	span := max(parts(r)-1, 1)
-	if s := c.rest().sketch; s != nil { // what was kept besides depends on what came first
+	if s := c.extras().sketch; s != nil { // what was kept besides depends on what came first
 		return max(s.worst(span), need)
 	}
 	return max(c.worst(r, span), need)

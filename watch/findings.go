@@ -70,7 +70,7 @@ func (r *review) findings() {
 		}
 		rule := g.Evidence[0].Rule
 		if named[rule]++; alike[rule] > maxAlike+1 && named[rule] > maxAlike {
-			if named[rule] == alike[rule] {
+			if named[rule] == maxAlike+1 {
 				d.Findings = append(d.Findings, r.moreAlike(&g, alike[rule]-maxAlike))
 			}
 			continue
@@ -78,12 +78,8 @@ func (r *review) findings() {
 		if list := members[g.Evidence[0].Rule]; len(list) > 0 {
 			g.Next = append(g.Next, r.blockAll(list))
 		}
-		level := "warning"
-		if g.Verdict == connwarden.VerdictMalicious {
-			level = "critical"
-		}
 		d.Findings = append(d.Findings, report.Finding{
-			Level: level, Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
+			Level: groupLevel(&g), Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
 		})
 	}
 	d.Findings = append(d.Findings, alreadyBlocked(d.Peers, d.Time.Location())...)
@@ -122,11 +118,11 @@ func alikeGroups(groups []report.Peer) map[string]int {
 	return alike
 }
 
-// moreAlike tells how many groups more there are of which a rule says what it said of some. The last of them is given.
+// moreAlike tells how many groups more there are of which a rule says what it said of some. The worst of them is given.
 func (r *review) moreAlike(g *report.Peer, more int) report.Finding {
 	about, _, _ := strings.Cut(g.Evidence[0].Why, ":")
 	return report.Finding{
-		Level: "warning", Title: fmt.Sprintf("%d more %s of which the same is said", more, groupsWords[g.Kind]),
+		Level: groupLevel(g), Title: fmt.Sprintf("%d more %s of which the same is said", more, groupsWords[g.Kind]),
 		Detail: sentence(about) + " They are in the list of groups, worst first.", Next: []string{"connwarden review" + r.namedAccess() + " --json | jq .groups"},
 	}
 }
@@ -137,6 +133,14 @@ func sortFindings(list []report.Finding) {
 
 // maxTold is how many addresses are told of one by one; no one reads more under pressure.
 const maxTold = 10
+
+// groupLevel is how grave it is what is said of a group.
+func groupLevel(g *report.Peer) string {
+	if g.Verdict == connwarden.VerdictMalicious {
+		return "critical"
+	}
+	return "warning"
+}
 
 // maxAlike is of how many groups one and the same thing is told, one by one.
 const maxAlike = 3
