@@ -33,6 +33,7 @@ type Evidence struct {
 	Score   int    // 0 to 100
 	Family  string // evidence of one family sees the same fact
 	Capped  bool   // honest heavy users show it too: alone it is never malicious
+	Thumb   bool   // a rule of thumb: what it sees other evidence may have counted, so it adds nothing to that
 	Count   uint64
 	Window  time.Duration // 0: no window, an instant
 	First   time.Time

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/connwarden/connwarden/judge"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/rules"
 	"github.com/connwarden/connwarden/watch"
@@ -124,6 +125,9 @@ func (c *command) rulesShow(_ *cobra.Command, args []string) error {
 	}
 	for _, name := range args {
 		i := slices.IndexFunc(set.Rules, func(r rules.Rule) bool { return r.Name == name })
+		if about := judge.About(name); i < 0 && about != "" {
+			return usage("it cannot be changed", "%q comes from no rule of the language: %s", name, about)
+		}
 		if i < 0 {
 			return usage("connwarden rules list names them all", "there is no rule %q", name)
 		}

@@ -32,7 +32,7 @@ func Decide(v *connwarden.Verdict, k *Known) (word string) {
 			score = impostorHook
 		}
 		v.Evidence = append(v.Evidence, connwarden.Evidence{
-			Rule: "impostor-crawler", Why: "says it is " + k.Bot.Name + ", and is not: " + k.How, Score: score, Family: "identity", Count: 1,
+			Rule: impostorCrawler, Why: "says it is " + k.Bot.Name + ", and is not: " + k.How, Score: score, Family: "identity", Count: 1,
 		})
 		v.Score, v.ScoreNow = weigh(v.Evidence), max(v.ScoreNow, score)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/rules"
@@ -387,61 +386,6 @@ func TestIPv6(t *testing.T) {
 	peers, _ := judged(compiled(t), log, start)
 	if len(peers) != 1 || peers[0].Addr != netip.MustParseAddr("2001:db8:1:2::b") {
 		t.Errorf("peers = %+v", peers)
-	}
-}
-
-func TestHolders(t *testing.T) {
-	open := func(counts ...uint64) []Open {
-		list := make([]Open, len(counts))
-		for i, n := range counts {
-			list[i] = Open{netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), n}
-		}
-		return list
-	}
-	for _, c := range []struct {
-		name string
-		open []Open
-		want string
-	}{
-		{"the help page's case", open(300, 5, 4, 1, 1), "holds 300 of 311 connections that came in; the median of the other addresses is 4"},
-		{"nobody", nil, ""},
-		{"a quiet server", open(9, 1, 1, 1), ""},
-		{"all alike", open(100, 100, 100, 100), ""},
-		{"alone, few", open(40), ""},
-		{"alone, many", open(400), "holds all 400 connections that came in"},
-		{"two big ones among small", open(100, 90, 1, 1, 1, 1, 1), "holds 100 of 195 connections that came in; the median of the other addresses is 1"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			verdicts := Holders(c.open)
-			if c.want == "" {
-				if len(verdicts) > 0 {
-					t.Fatalf("accused: %+v", verdicts)
-				}
-				return
-			}
-			if len(verdicts) == 0 || verdicts[0].Evidence[0].Why != c.want {
-				t.Fatalf("got %+v, want %q", verdicts, c.want)
-			}
-			if s := verdicts[0].Score; s < connwarden.ScoreSuspicious || s >= connwarden.ScoreMalicious {
-				t.Errorf("score %d is not suspicious", s)
-			}
-		})
-	}
-}
-
-func TestPaths(t *testing.T) {
-	ranked := []PathCount{{"/xmlrpc.php", 441}, {"/", 44}, {"/a", 40}, {"/b", 9}, {"/c", 2}}
-	want := []PathOutlier{{"/xmlrpc.php", 441, 40}}
-	if diff := cmp.Diff(want[:0], Paths([]PathCount{{"/a", 500}, {"/b", 100}, {"/c", 90}, {"/d", 80}}), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("five times is no outlier:\n%s", diff)
-	}
-	got := Paths(ranked)
-	if len(got) != 1 || got[0] != (PathOutlier{"/xmlrpc.php", 441, 9}) && got[0] != want[0] {
-		t.Errorf("Paths = %+v", got)
-	}
-	verdicts := PathHolders(got[0], []PathShare{{netip.MustParseAddr("13.14.15.16"), 400}, {netip.MustParseAddr("192.0.2.1"), 41}})
-	if len(verdicts) != 1 || verdicts[0].Addr != netip.MustParseAddr("13.14.15.16") {
-		t.Errorf("PathHolders = %+v", verdicts)
 	}
 }
 

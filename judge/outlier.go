@@ -4,22 +4,31 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/connwarden/connwarden"
 )
 
-// Bounds of the two rules of thumb. A handful of connections or requests is never an outlier; ten times the
-// neighbours is the rule that administrators go by; a fifth of everything is what makes itself felt.
+// Bounds of the rules of thumb. A handful of connections or requests is never an outlier; ten times the neighbours is the rule that administrators
+// go by; what makes itself felt is a fifth of the connections, or a tenth of the requests, at a pace that nobody who looks in regularly keeps up.
+//
+// Ten times a median is far out by any robust measure, too: of counts, which are never below zero, half are no farther from the median than the
+// median is from zero, so that their median absolute deviation is at most the median, and ten times the median is at least nine such deviations above it.
 const (
 	connsMin     = 20
 	connsLone    = 100 // with fewer than three other addresses there is nothing to compare with
 	connsShare   = 0.2
 	pathMin      = 100
+	talkerMin    = 1000
+	talkerShare  = 0.1
+	talkersMost  = 10              // so many can each have made a tenth
+	pace         = 5 * time.Second // between requests, in the mean; who takes longer polls, or watches whether the site is there
 	outlying     = 10
 	neighbours   = 20
 	capOutlier   = 74 // one office, one proxy, one tunnel look just the same
 	pathHolder   = 0.5
 	pathScore    = 55
+	talkerScore  = 55
 	fewNeighbors = 3
 	volume       = "volume" // the family of evidence
 )
@@ -57,7 +66,7 @@ func Holders(open []Open) []connwarden.Verdict {
 		}
 		score := min(connwarden.ScoreSuspicious+int(25*share), capOutlier)
 		verdicts = append(verdicts, connwarden.Verdict{Addr: o.Addr, Score: score, ScoreNow: score, Evidence: []connwarden.Evidence{{
-			Rule: "connection-outlier", Why: why, Score: score, Family: volume, Capped: true, Count: o.Count,
+			Rule: connectionOutlier, Why: why, Score: score, Family: volume, Capped: true, Count: o.Count,
 		}}})
 	}
 	slices.SortFunc(verdicts, worse)
@@ -95,39 +104,90 @@ type PathOutlier struct {
 // with fewer than three there is nothing to compare with.
 func Paths(ranked []PathCount) []PathOutlier {
 	var out []PathOutlier
+	counts := make([]uint64, len(ranked))
+	for i := range ranked {
+		counts[i] = ranked[i].Count
+	}
 	for i, p := range ranked {
 		if p.Count < pathMin {
 			break
 		}
-		next := ranked[i+1 : min(i+1+neighbours, len(ranked))]
-		if len(next) < fewNeighbors {
-			break
-		}
-		usual := next[len(next)/2].Count
-		if p.Count >= outlying*usual {
+		if usual, ok := ahead(counts[i:]); ok {
 			out = append(out, PathOutlier{p.Path, p.Count, usual})
 		}
 	}
 	return out
 }
 
+// ahead tells whether the first of ranked counts, most first, is ten times the median of the twenty that follow, which it returns.
+func ahead(counts []uint64) (usual uint64, ok bool) {
+	next := counts[1:min(1+neighbours, len(counts))]
+	if len(next) < fewNeighbors {
+		return 0, false
+	}
+	usual = next[len(next)/2]
+	return usual, counts[0] >= outlying*usual
+}
+
+// Talkers returns a verdict on each address that made an outlying share of all requests: a thousand and a tenth of them at least, ten times the
+// median of the addresses that follow in the ranking, and one in five seconds for as long as it came.
+func (t *Table) Talkers() []connwarden.Verdict {
+	t.flush()
+	var total uint64
+	for i := range t.ledgers.n {
+		total += uint64(t.ledgers.at(i).requests)
+	}
+	return talkers(t.ledgers.busiest(talkersMost+neighbours), total)
+}
+
+// talkers is Talkers of ranked addresses, most first.
+func talkers(busiest []Peer, total uint64) []connwarden.Verdict {
+	var verdicts []connwarden.Verdict
+	counts := make([]uint64, len(busiest))
+	for i := range busiest {
+		counts[i] = busiest[i].Requests
+	}
+	for i := range busiest {
+		p := &busiest[i]
+		if p.Requests < talkerMin || float64(p.Requests) < talkerShare*float64(total) {
+			break
+		}
+		usual, ok := ahead(counts[i:])
+		if !ok || p.pollsWith(p.Requests) {
+			continue
+		}
+		verdicts = append(verdicts, connwarden.Verdict{Addr: p.Addr, Score: talkerScore, ScoreNow: talkerScore, Evidence: []connwarden.Evidence{{
+			Rule:  requestOutlier,
+			Why:   fmt.Sprintf("made %d of %d requests; the median of the addresses that come next is %d", p.Requests, total, usual),
+			Score: talkerScore, Family: volume, Capped: true, Thumb: true, Count: p.Requests, First: p.First, Last: p.Last,
+		}}})
+	}
+	return verdicts
+}
+
+// pollsWith tells whether so many requests of a peer came more slowly than who burdens a site sends them.
+func (p *Peer) pollsWith(requests uint64) bool {
+	return p.Last.Sub(p.First) > pace*time.Duration(requests)
+}
+
 // PathShare is how often one address asked for an outlying path.
 type PathShare struct {
-	Addr  netip.Addr
+	Peer  Peer
 	Count uint64
 }
 
-// PathHolders returns a verdict on each address that makes half or more of the requests to an outlying path.
+// PathHolders returns a verdict on each address that makes half or more of the requests to an outlying path, unless it polls.
 func PathHolders(o PathOutlier, shares []PathShare) []connwarden.Verdict {
 	var verdicts []connwarden.Verdict
-	for _, s := range shares {
-		if s.Count < pathMin || float64(s.Count) < pathHolder*float64(o.Count) {
+	for i := range shares {
+		s := &shares[i]
+		if s.Count < pathMin || float64(s.Count) < pathHolder*float64(o.Count) || s.Peer.pollsWith(s.Count) {
 			continue
 		}
-		verdicts = append(verdicts, connwarden.Verdict{Addr: s.Addr, Score: pathScore, ScoreNow: pathScore, Evidence: []connwarden.Evidence{{
-			Rule:  "path-outlier",
+		verdicts = append(verdicts, connwarden.Verdict{Addr: s.Peer.Addr, Score: pathScore, ScoreNow: pathScore, Evidence: []connwarden.Evidence{{
+			Rule:  pathOutlier,
 			Why:   fmt.Sprintf("%d of %d requests to %s, a path asked for %d times as often as its neighbours", s.Count, o.Count, o.Path, o.Count/max(o.Usual, 1)),
-			Score: pathScore, Family: volume, Capped: true, Count: s.Count,
+			Score: pathScore, Family: volume, Capped: true, Thumb: true, Count: s.Count, First: s.Peer.First, Last: s.Peer.Last,
 		}}})
 	}
 	return verdicts

@@ -308,13 +308,18 @@ func (t *Table) samples(c *cell) []connwarden.Sample {
 }
 
 // weigh joins evidence to one score: what is independent as 1-(1-a)(1-b), of one family only the strongest; what honest
-// heavy users show too stays below malicious, and so do oddities: what is neither strong by itself nor of several kinds.
+// heavy users show too stays below malicious, and so do oddities: what is neither strong by itself nor of several kinds. Rules of thumb add nothing.
 func weigh(list []connwarden.Evidence) int {
 	if len(list) == 0 {
 		return 0
 	}
 	best, worth := map[string]int{}, map[string]int{} // by families; worth is without what is capped
+	thumb := 0
 	for _, e := range list {
+		if e.Thumb {
+			thumb = max(thumb, e.Score)
+			continue
+		}
 		f := cmp.Or(e.Family, e.Rule)
 		best[f] = max(best[f], e.Score)
 		if !e.Capped {
@@ -329,7 +334,7 @@ func weigh(list []connwarden.Evidence) int {
 	if strongest < strong && len(worth) < several || together(worth) < carries {
 		score = min(score, cappedScore)
 	}
-	return score
+	return max(score, thumb)
 }
 
 // together is what independent scores come to.

@@ -224,7 +224,7 @@ func (r *review) again(ctx context.Context) error {
 	shares := map[string][]judge.PathShare{}
 	for _, row := range sum.holders.Top(holdersShown) {
 		if a, err := netip.ParseAddr(row.Parts[1]); err == nil {
-			shares[row.Parts[0]] = append(shares[row.Parts[0]], judge.PathShare{Addr: a, Count: row.Count})
+			shares[row.Parts[0]] = append(shares[row.Parts[0]], judge.PathShare{Peer: r.sum.ledgers.Peer(a), Count: row.Count})
 		}
 	}
 	for _, o := range r.paths {
@@ -254,7 +254,7 @@ func (r *review) assemble(ctx context.Context) {
 	if table := r.table(); table != nil {
 		var peers []connwarden.Verdict
 		peers, groups = table.Verdicts(r.now)
-		verdicts = append(verdicts, peers...)
+		verdicts = append(append(verdicts, peers...), table.Talkers()...)
 		table.Lighten() // the document needs its memory
 	}
 	if r.sum != nil {
