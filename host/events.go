@@ -5,7 +5,8 @@ package host
 //
 // Sources: the packages of Debian, RHEL and FreeBSD; exim's specification ("Log files"); cPanel's "The cPanel & WHM Log
 // Files"; Plesk's "Log Files and Folders"; DirectAdmin's "Log files"; Webmin's miniserv.conf; Roundcube's defaults
-// (config/defaults.inc.php, log_dir); the databases' and applications' own manuals. Transfer logs (xferlog) accuse nobody and are left out, as
+// (config/defaults.inc.php, log_dir); Samba's log.SERVICE of a build without "log file"; Zimbra's wiki, "Log Files" (only audit.log tells of logins, by its log4j.properties);
+// the databases' and applications' own manuals. Transfer logs (xferlog) accuse nobody and are left out, as
 // is fail2ban's log, which repeats what others wrote.
 var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/var/log/dovecot*.log", "dovecot", "dovecot", "Dovecot"},
@@ -32,6 +33,9 @@ var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/usr/local/cpanel/base/3rdparty/roundcube/logs/*", "roundcube", "roundcube", "cPanel"},
 	{"/var/www/html/roundcube/logs/*", "roundcube", "roundcube", "DirectAdmin"},
 
+	{"/opt/zimbra/log/audit.log", "zimbra", "zimbra", "Zimbra"},
+	{"/var/log/samba/log.*", "samba", "samba", "Samba"},
+
 	{"/var/log/postgresql/*.log", "postgresql", "postgresql", "Debian"},
 	{"/var/log/mongodb/*.log", "mongodb", "mongodb", "MongoDB"},
 	{"/var/log/redis/*.log", "redis", "redis", "Redis"},
@@ -43,11 +47,35 @@ var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/var/named/data/named.run", "named", "named", "RHEL"},
 	{"/var/log/openvpn.log", "openvpn", "openvpn", "OpenVPN"},
 	{"/var/log/openvpn/openvpn.log", "openvpn", "openvpn", "OpenVPN"},
+	{"/var/log/mosquitto/mosquitto.log", "mosquitto", "mosquitto", "Mosquitto"},
+	{"/var/log/rsyncd.log", "rsync", "rsync", "rsync"},
+	{"/var/log/zabbix/*.log", "zabbix", "zabbix", "Zabbix"},
+	{"/var/log/zabbix-agent/*.log", "zabbix", "zabbix", "Debian"},
+	{"/var/log/3proxy/*.log", "3proxy", "3proxy", "3proxy"},
+	{"/var/log/xinetd.log", "xinetd", "xinetd", "xinetd"},
+	{"/ProgramData/ssh/logs/sshd.log", "sshd", "openssh_windows", "Windows"},
 	{"/var/log/asterisk/messages*", "asterisk", "asterisk", "Asterisk"},
 	{"/var/log/asterisk/security*", "asterisk", "asterisk", "Asterisk"},
 
 	{"/usr/local/hestia/log/auth.log", "hestia", "hestia", "HestiaCP"},
 	{"/usr/local/vesta/log/auth.log", "hestia", "hestia", "VestaCP"},
+	{"/var/log/ispconfig/auth.log", "ispconfig", "ispconfig", "ISPConfig"},
+	{"/var/log/odoo/*.log", "odoo", "odoo", "Odoo"},
+	{"/var/log/redmine/*/production.log", "redmine", "redmine", "Debian"},
+	{"/opt/redmine/log/production.log", "redmine", "redmine", "Redmine"},
+	{"/var/www/redmine/log/production.log", "redmine", "redmine", "Redmine"},
+	{"/var/log/authelia/authelia.log", "authelia", "authelia", "Authelia"},
+	{"/var/log/vaultwarden.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
+	{"/var/log/vaultwarden/*.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
+	{"/var/lib/vaultwarden/vaultwarden.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
+	{"/opt/vaultwarden/data/vaultwarden.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
+	{"/vw-data/vaultwarden.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
+	{"/var/lib/docker/volumes/*/_data/vaultwarden.log", "vaultwarden", "vaultwarden", "Docker"},
+	{"/var/lib/docker/volumes/*/_data/data/nextcloud.log", "nextcloud", "nextcloud", "Docker"},
+	{"/home/homeassistant/.homeassistant/home-assistant.log", "homeassistant", "homeassistant", "Home Assistant"},
+	{"/usr/share/hassio/homeassistant/home-assistant.log", "homeassistant", "homeassistant", "Home Assistant"},
+	{"/var/lib/docker/volumes/*/_data/home-assistant.log", "homeassistant", "homeassistant", "Docker"},
+	{"/var/lib/emby/logs/embyserver.txt", "emby", "emby", "Emby"},
 	{"/var/log/jellyfin/*.log", "jellyfin", "jellyfin", "Jellyfin"},
 	{"/opt/keycloak/data/log/keycloak.log", "keycloak", "keycloak", "Keycloak"},
 	{"/var/log/elasticsearch/*_audit.json", "elasticsearch", "elasticsearch_audit", "Elasticsearch"},
@@ -77,8 +105,32 @@ func (s *scan) findExim() {
 	}
 }
 
-// turning takes in logs whose names turn with the day; the one written last is current.
+// turningPlaces are folders of logs whose names turn with the day, and the names there.
+var turningPlaces = []struct {
+	dirs, names, service, format, whose string
+}{
+	{"/var/log/tomcat*", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
+	{"/opt/tomcat*/logs", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
+	{"/var/log/jetty*", "*.request.log", "jetty", "", "Jetty"},
+	{"/opt/jetty*/logs", "*.request.log", "jetty", "", "Jetty"},
+	{"/opt/stalwart*/logs", "stalwart.log*", "stalwart", "stalwart", "Stalwart"},
+	{"/var/log/stalwart*", "stalwart.log*", "stalwart", "stalwart", "Stalwart"},
+}
+
+// turning takes in logs whose names turn with the day; the one written last is current, and a window may reach into the one before.
 func (s *scan) turning() {
+	for _, p := range turningPlaces {
+		dirs, _, _ := s.tree.glob(p.dirs, s.lim.entries)
+		for _, dir := range dirs {
+			for _, name := range s.latest(dir+"/"+p.names, 2) {
+				c := candidate{name: name, kind: Access, service: p.service, format: p.format, from: "usual place of " + p.whose}
+				if p.format != "" {
+					c.kind = Events
+				}
+				s.found = append(s.found, c)
+			}
+		}
+	}
 	for _, pattern := range [...]string{"/var/lib/pgsql/data", "/var/lib/pgsql/[0-9]*/data"} {
 		folders, _, _ := s.tree.glob(pattern, s.lim.entries)
 		for _, dir := range folders {

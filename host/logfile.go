@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +133,8 @@ func (s *scan) resolve() []LogFile {
 // othersWrite are the services in whose logs an ordinary account can write lines, whoever owns the file: through
 // /dev/log, or as the author of a site whose scripts run under the web server's account; and MySQL, in whose log a name can hold whole lines
 // (MariaDB 10.11 writes 128 bytes of it as they come, line ends included).
-var othersWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true, "mysql": true}
+var othersWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true, "mysql": true,
+	"nextcloud": true, "phpmyadmin": true, "joomla": true}
 
 type resolver struct {
 	*scan
@@ -163,7 +165,7 @@ func (r *resolver) take(c *candidate) {
 	if c.newest {
 		names = r.newest(names)
 	} else {
-		names = slices.DeleteFunc(names, rotated)
+		names = slices.DeleteFunc(names, func(name string) bool { return gone(c.name, name) })
 	}
 	for _, name := range names {
 		site := c.site
@@ -315,6 +317,15 @@ func compressed(name string) bool {
 		}
 	}
 	return false
+}
+
+// gone tells whether a name that fits a pattern is that of a log no longer written: "log.192.0.2.7" of the pattern "log.*" is a log of its own,
+// named after a machine.
+func gone(pattern, name string) bool {
+	if _, err := netip.ParseAddr(starred(pattern, name)); err == nil {
+		return false
+	}
+	return rotated(name)
 }
 
 // rotated tells whether a name is that of a log no longer written: an archive, "access.log.1", "access_log-20261122",

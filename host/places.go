@@ -69,6 +69,15 @@ var places = []place{
 	{"/var/usermin/miniserv.log", Access, "webmin", "Usermin", false},
 	{"/var/usermin/miniserv.error", Error, "webmin", "Usermin", false},
 
+	{"/var/log/squid/access.log", Access, "squid", "Squid", false},
+	{"/var/log/squid3/access.log", Access, "squid", "Debian", false},
+	{"/var/log/traefik/*access*.log", Access, "traefik", "Traefik", false},
+	{"/var/log/gitlab/nginx/*error.log", Error, "nginx", "GitLab", false},
+	{"/var/log/gitlab/nginx/*access.log", Access, "nginx", "GitLab", false},
+	{"/opt/zimbra/log/nginx.log", Error, "nginx", "Zimbra", false},
+	{"/opt/zimbra/log/nginx.access.log", Access, "nginx", "Zimbra", false},
+	{"/var/log/grafana/grafana.log", Access, "grafana", "Grafana", false},
+
 	{"/var/log/lighttpd/error.log", Error, "lighttpd", "lighttpd", false},
 	{"/var/log/lighttpd/access.log", Access, "lighttpd", "lighttpd", false},
 
@@ -104,6 +113,7 @@ func (s *scan) usualPlaces() {
 	s.findExim()
 	s.findMySQL()
 	s.scriptLogs()
+	s.findOwn()
 	for _, p := range eventPlaces {
 		s.usual(p.pattern, false, candidate{kind: Events, service: p.service, format: p.format, from: "usual place of " + p.whose})
 	}
@@ -122,7 +132,7 @@ func (s *scan) usual(pattern string, site bool, c candidate) {
 		s.problem(pattern, "too many matches: the rest is not looked at")
 	}
 	for _, name := range names {
-		if rotated(name) || skipped(name) {
+		if gone(pattern, name) || skipped(name) {
 			continue
 		}
 		c.name = name

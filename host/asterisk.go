@@ -1,0 +1,126 @@
+package host
+
+import (
+	"bytes"
+	"math/bits"
+	"path"
+	"strings"
+)
+
+// asteriskMain says what Asterisk writes where (the comments of its logger.conf.sample); asterisk.conf says in which folder.
+const asteriskMain = "/etc/asterisk/logger.conf"
+
+// asteriskLevels are those that tell of peers.
+var asteriskLevels = [...]string{"notice", "warning", "error", "security"}
+
+// asteriskFile is a file that Asterisk writes, and a bit for each of asteriskLevels that goes to it.
+type asteriskFile struct {
+	candidate
+	takes uint8
+	at    position
+}
+
+// findAsterisk adds the files of logger.conf. One message goes to each file that takes its level: of two that would tell the same one is the
+// other's twin.
+func (s *scan) findAsterisk() {
+	if !s.tree.exists(asteriskMain) {
+		return
+	}
+	dir := "/var/log/asterisk"
+	b := s.book()
+	b.asterisk("/etc/asterisk/asterisk.conf", 0, "", func(section, key, value string, _ position) {
+		// A section that is a template, "[directories](!)", says nothing.
+		if section == "directories" && key == "astlogdir" && strings.HasPrefix(value, "/") {
+			dir = path.Clean(value)
+		}
+	})
+	var files []asteriskFile
+	host := ""
+	b.asterisk(asteriskMain, 0, "", func(section, key, value string, at position) {
+		switch {
+		case section == "general" && key == "appendhostname" && (value == "yes" || value == "true" || value == "on" || value == "1"):
+			host = ".*"
+		case section != "logfiles" || key == "console" || strings.HasPrefix(key, "syslog."):
+		default:
+			f := asteriskFile{at: at, takes: asteriskTakes(value)}
+			f.name = strings.ReplaceAll(key, "${HOSTNAME}", "*")
+			if !strings.HasPrefix(f.name, "/") {
+				f.name = path.Join(dir, f.name)
+			}
+			if f.takes != 0 && len(files) < maxBlocks {
+				files = append(files, f)
+			}
+		}
+	})
+	for i := range files {
+		f := &files[i]
+		f.name += host
+		f.kind, f.service, f.format = Events, "asterisk", "asterisk"
+	}
+	for i, f := range files {
+		most := 0
+		for k := range files {
+			other := &files[k]
+			if k == i || f.takes&^other.takes != 0 || hasMeta(other.name) || !s.tree.exists(other.name) {
+				continue
+			}
+			n, m := bits.OnesCount8(f.takes), bits.OnesCount8(other.takes)
+			if m > most && (n < m || k < i) {
+				most, f.twin = m, other.name
+			}
+		}
+		s.own(f.candidate, f.at)
+	}
+}
+
+// asteriskTakes reads "notice,warning,security", with the form in front, "[json]", or "*".
+func asteriskTakes(value string) (takes uint8) {
+	if strings.HasPrefix(value, "[") {
+		form, rest, _ := strings.Cut(value, "]")
+		if form != "[default" && form != "[plain" {
+			return 0 // of another form
+		}
+		value = rest
+	}
+	for one := range strings.SplitSeq(value, ",") {
+		for i, level := range asteriskLevels {
+			if one = strings.ToLower(strings.TrimSpace(one)); one == level || one == "*" {
+				takes |= 1 << i
+			}
+		}
+	}
+	return takes
+}
+
+// asterisk reads a configuration of Asterisk: "key => value", comments behind a semicolon, includes.
+func (b *book) asterisk(name string, depth int, from string, set func(section, key, value string, at position)) {
+	if !b.scan.tree.exists(name) {
+		return
+	}
+	b.with(name, depth, from, func(text []byte) {
+		section, n := "", 0
+		for line := range bytes.Lines(text) {
+			n++
+			if len(line) > maxLine || b.scan.ctx.Err() != nil {
+				continue
+			}
+			text, _, _ := strings.Cut(string(line), ";")
+			text = strings.TrimSpace(text)
+			at := position{name, n}
+			if first, rest := firstWord(text); first == "#include" || first == "#tryinclude" {
+				if rest = strings.Trim(rest, `"<>`); rest != "" {
+					b.include(rest, path.Dir(name), at, depth, false, true, func(inner string) { b.asterisk(inner, depth+1, at.String(), set) })
+				}
+				continue
+			}
+			if strings.HasPrefix(text, "[") {
+				section = strings.TrimSuffix(text[1:], "]")
+				continue
+			}
+			key, value, ok := strings.Cut(text, "=")
+			if ok {
+				set(section, strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, ">")), at)
+			}
+		}
+	})
+}
