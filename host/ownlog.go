@@ -21,7 +21,8 @@ type ownLog struct {
 }
 
 // Sources: redis.conf; mosquitto.conf(5); rsyncd.conf(5); the comments of zabbix_server.conf and zabbix_agentd.conf; smb.conf(5); openvpn(8), "--log";
-// dovecot's "Logging"; vsftpd.conf(5); ProFTPD's "SystemLog"; xinetd.conf(5); squid.conf, "access_log"; 3proxy.cfg(3); Odoo's "Command-line interface".
+// dovecot's "Logging"; vsftpd.conf(5); ProFTPD's "SystemLog"; xinetd.conf(5); 3proxy.cfg(3); Odoo's "Command-line interface".
+// What Squid logs is left out: mostly it is the way of a house's own people to the sites of others, whom no rule here is about.
 var ownLogs = []ownLog{
 	{service: "redis", format: "redis", mains: "/etc/redis/*.conf /etc/redis.conf /etc/valkey/*.conf /usr/local/etc/redis.conf", keys: "logfile", includes: "include"},
 	{
@@ -51,7 +52,6 @@ var ownLogs = []ownLog{
 	{service: "vsftpd", format: "vsftpd", mains: "/etc/vsftpd.conf /etc/vsftpd/*.conf", equals: true, keys: "vsftpd_log_file"},
 	{service: "proftpd", format: "proftpd", mains: "/etc/proftpd/proftpd.conf /etc/proftpd.conf", keys: "systemlog", includes: "include", folder: "*"},
 	{service: "xinetd", format: "xinetd", mains: "/etc/xinetd.conf", equals: true, keys: "log_type", includes: "includedir", folder: "*", file: behind("FILE")},
-	{service: "squid", mains: "/etc/squid/squid.conf /etc/squid3/squid.conf /usr/local/etc/squid/squid.conf", keys: "access_log", includes: "include", folder: "*", file: squidFiles},
 	{service: "caddy", mains: "/etc/caddy/Caddyfile", keys: "output", includes: "import", folder: "*", file: behind("file")},
 	{service: "3proxy", format: "3proxy", mains: "/etc/3proxy/3proxy.cfg /etc/3proxy.cfg", keys: "log", includes: "include", file: firstOnly},
 	{service: "odoo", format: "odoo", mains: "/etc/odoo/*.conf /etc/odoo.conf /etc/odoo-server.conf", equals: true, keys: "logfile"},
@@ -96,18 +96,6 @@ func machineStars(name string) string {
 		return ""
 	}
 	return strftimePattern(name)
-}
-
-// squidFiles reads "daemon:/var/log/squid/access.log combined", with a module in front or none.
-func squidFiles(_, value string) []string {
-	name, _ := firstWord(value)
-	if i := strings.Index(name, ":/"); i > 0 {
-		switch name[:i] {
-		case "stdio", "daemon":
-			name = name[i+1:]
-		}
-	}
-	return []string{name}
 }
 
 // findOwn adds the logs that daemons' configurations name.

