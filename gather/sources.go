@@ -117,9 +117,14 @@ func (s *Sources) find(ctx context.Context, p *Problems) []*Source {
 	}
 	found, troubles := s.opt.Host.Logs(ctx)
 	p.Add(troubles...)
+	front := frontOf(found)
 	for _, l := range found {
+		switch {
 		// What PHP-FPM logs as requests, its web server has logged before, and what has a twin is in that.
-		if l.Twin == "" && (l.Kind != host.Access || l.Service != "php-fpm") {
+		case l.Twin != "", l.Kind == host.Access && l.Service == "php-fpm":
+		case l.Kind == host.Access && behind[l.Service] && front != "":
+			p.Say(l.Shown, "not read, for %s, whose logs are read, is taken to stand before %s and to have logged the same requests: name it to have it read", front, l.Service)
+		default:
 			list = append(list, &Source{Log: l})
 		}
 	}
@@ -130,6 +135,23 @@ func (s *Sources) find(ctx context.Context, p *Problems) []*Source {
 		}
 	}
 	return list
+}
+
+// behind are servers that mostly stand behind one of the fronts, which has logged each of their requests: to count it twice would be to
+// accuse people of twice what they did.
+var (
+	behind = map[string]bool{"gitea": true, "grafana": true, "tomcat": true, "jetty": true}
+	fronts = map[string]bool{"apache": true, "nginx": true, "litespeed": true, "lighttpd": true, "caddy": true, "traefik": true, "haproxy": true}
+)
+
+// frontOf returns the first of the fronts that has logged requests, "" when none has.
+func frontOf(found []host.LogFile) string {
+	for _, l := range found {
+		if l.Kind == host.Access && fronts[l.Service] && l.Size > 0 {
+			return l.Service
+		}
+	}
+	return ""
 }
 
 // named turns an argument into logs; of a folder all regular files below it but those that are no logs.
