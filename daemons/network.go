@@ -50,6 +50,9 @@ func readNamed(s string, e *connwarden.Event) bool {
 // readOpenVPN reads OpenVPN 2. It writes the peer in front of what concerns one client, "ADDR:PORT " or "NAME/ADDR:PORT " (multi.c,
 // multi_instance_string), where NAME is that of a certificate, without odd bytes (ssl_verify.c, COMMON_NAME_CHAR_CLASS); elsewhere as
 // "[AF_INET]ADDR:PORT" at the end (socket.c, print_link_socket_actual).
+//
+// A certificate that is refused is no guess at a secret: mostly it has ended, or is of a server that was there before. The handshake fails for it on
+// a line of its own, which counts. One that was revoked, or that the owner's own check refuses, is of somebody who is to stay out.
 func readOpenVPN(s string, e *connwarden.Event) bool {
 	if rest, ok := strings.CutPrefix(s, "us="); ok {
 		s = strings.TrimLeft(rest[digits(rest):], " ")
@@ -70,10 +73,11 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 	kind := connwarden.EventOther
 	switch {
 	case strings.HasPrefix(text, "TLS Auth Error: Auth Username/Password verification failed"), strings.HasPrefix(text, "TLS Auth Error: "),
-		strings.HasPrefix(text, "VERIFY ERROR: "), strings.HasPrefix(text, "VERIFY X509NAME ERROR: "), strings.HasPrefix(text, "VERIFY SCRIPT ERROR: "), strings.HasPrefix(text, "VERIFY PLUGIN ERROR: "),
-		strings.HasPrefix(text, "VERIFY KU ERROR"), strings.HasPrefix(text, "VERIFY EKU ERROR"), strings.HasPrefix(text, "VERIFY nsCertType ERROR: "), strings.HasPrefix(text, "SENT CONTROL [") && strings.Contains(text, "]: 'AUTH_FAILED"),
+		strings.HasPrefix(text, "SENT CONTROL [") && strings.Contains(text, "]: 'AUTH_FAILED"),
 		strings.HasPrefix(text, "TLS Error: Auth Username/Password was not provided by peer"):
 		kind = connwarden.EventAuthFailed
+	case openvpnRevoked(text), strings.HasPrefix(text, "VERIFY X509NAME ERROR: "), strings.HasPrefix(text, "VERIFY SCRIPT ERROR: "), strings.HasPrefix(text, "VERIFY PLUGIN ERROR: "):
+		kind = connwarden.EventNotAllowed
 	case strings.HasPrefix(text, "TLS Error: TLS handshake failed"), strings.HasPrefix(text, "TLS Error: cannot locate HMAC in incoming packet"),
 		strings.HasPrefix(text, "TLS Error: incoming packet authentication failed"), strings.HasPrefix(text, "tls-crypt unwrap error: "):
 		kind = connwarden.EventBadHandshake
@@ -83,6 +87,12 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 		kind = connwarden.EventAuthPassed
 	}
 	return sayOf(e, kind, a, user, text)
+}
+
+// openvpnRevoked tells of "VERIFY ERROR: depth=0, error=certificate revoked: CN=…" (ssl_verify_openssl.c); what follows the reason is the certificate's.
+func openvpnRevoked(text string) bool {
+	rest, ok := strings.CutPrefix(text, "VERIFY ERROR: depth=")
+	return ok && strings.HasPrefix(rest[digits(rest):], ", error=certificate revoked")
 }
 
 // openvpnNoPrefix reads what is said before a client has an instance.
