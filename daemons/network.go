@@ -132,7 +132,8 @@ func readAsterisk(s string, e *connwarden.Event) bool {
 		}
 		return asteriskPeer(host, asteriskWhy(why), e)
 	case strings.HasPrefix(s, "Request '"), strings.HasPrefix(s, "Request from '"):
-		// pjsip_distributor.c: "Request '%s' from '%s' failed for '%s:%d' (callid: %s) - %s": the Call-ID follows.
+		// pjsip_distributor.c: "Request '%s' from '%s' failed for '%s:%d' (callid: %s) - %s": the Call-ID follows. The account is left out: the phones of an
+		// office whose passwords are old are as many accounts at one address.
 		return asteriskAgreed(s, "' failed for '", "' (callid: ", connwarden.EventAuthFailed, e)
 	case strings.HasPrefix(s, "Call from '"):
 		// "Call from '%s' (%s) to extension '%s' rejected because extension not found in context '%s'."
