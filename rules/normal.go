@@ -111,7 +111,7 @@ func digit(c byte) byte {
 	}
 }
 
-// decode undoes percent signs, IIS's %uHHHH too, and the overlong forms of slash, backslash and dot (C0 AF, C1 9C, C0 AE)
+// decode undoes percent signs, IIS's %uHHHH too, which makes ASCII of the full width, and the overlong forms of slash, backslash and dot (C0 AF, C1 9C, C0 AE)
 // by which old servers were led astray. In place.
 func decode(b []byte) []byte {
 	if bytes.IndexByte(b, '%') < 0 {
@@ -125,9 +125,11 @@ func decode(b []byte) []byte {
 				c = h
 				i += 2
 			} else if i+1 < len(b) && b[i+1]|0x20 == 'u' {
-				if _, high := hex(b, i+2); high {
+				if high, ok := hex(b, i+2); ok {
 					if low, ok := hex(b, i+4); ok {
-						c = low
+						if c = low; high == 0xff && low > 0 && low < 0x5f {
+							c += 0x20 // full width: %uFF0E is a dot
+						}
 						i += 5
 					}
 				}

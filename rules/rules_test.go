@@ -114,6 +114,7 @@ func TestMatch(t *testing.T) {
 		{`path*=/../`, `/a/..\\b`, "", true},
 		{`path*=/../`, "/a/%c0%ae%c0%ae%c0%afb", "", true},
 		{`path*=/../`, "/a/%u002e%u002e/b", "", true},
+		{`path*=/../`, "/a/%uff0e%uff0e%uff0fb", "", true},
 		{`path*=/../`, "/a/.../b", "", false},
 		{`path^=/admin,/wp-`, "//wp-json", "", true},
 		{`path^=/admin,/wp-`, "/x/wp-json", "", false},
