@@ -11,8 +11,9 @@ import (
 
 // live is what a table needs besides that follows logs for ever. A table that follows gives the verdicts of one that reads
 // afterwards, with these differences: broad rules begin to count an address once its busiest minute makes it possible
-// that it reaches what they ask for, so that one of a minute fires up to a half later and one of ten minutes a tenth, and
-// their share is one of what came since;
+// that it reaches what they ask for, and then count what came before as far back as [lately] reaches, and
+// their share is one of what came since that; of who has more different values than a cell keeps it still knows those of the window that ends now, where
+// who reads afterwards says how many there were at least;
 // what is in doubt waits for a request that agrees for some seconds and not for ever; and what lies behind every window is
 // forgotten.
 type live struct {
@@ -31,6 +32,7 @@ type live struct {
 	looking bool               // Touched is at work
 	stretch uint32             // number of the stretch of time of the last look
 	claimed []netip.Addr       // who said who it is since Claimed was called
+	lately  lately
 }
 
 // firing is a group whose rule was met, and the bucket in which the last stretch began in which it was.
@@ -103,8 +105,11 @@ func (t *Table) follow(r *connwarden.Request, f *found, hits []hit) {
 		}
 		l = t.partakes(l, &f.addr, &got)
 		if busy {
-			t.broadly(&got, l, f, hits[f.broad:f.to], net)
+			l = t.broadly(&got, l, f, hits[f.broad:f.to], net)
 		}
+	}
+	if f.broad < f.to {
+		t.remember(f, hits[f.broad:f.to], l.requests, &r.From)
 	}
 	if f.refused {
 		t.fails(f)
@@ -124,25 +129,32 @@ func (v *live) crowd(l *ledger) bool {
 	return l.all.sum() >= v.all || l.named.sum() >= v.named || uint16(l.few.sum()) >= v.few
 }
 
-// broadly counts a request for the broad rules that its address or network may meet.
-func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint16) {
+// broadly counts a request for the broad rules that its address or network may meet. The address's ledger, which it returns, may have moved.
+func (t *Table) broadly(got *reading, l *ledger, f *found, hits []hit, net uint16) *ledger {
 	for _, h := range hits {
 		rule := &t.rules[h.rule]
 		got.pass, got.value = h.pass, h.value
 		if rule.By == rules.ByNet {
 			if net >= inMinute(rule)/netShare {
 				t.group(int(h.rule), rule, nil, got)
+				k := groupKey{rule: h.rule, hash: hashOf(netKey(&f.addr))}
+				if c := t.groups[k]; c != nil && c.begins() {
+					t.recall(c, rule, f, 0)
+					t.live.touchGroup(k, c, rule)
+				}
 			}
 		} else if l.most(rule) >= rule.Count {
 			l = t.count(l, &f.addr, int(h.rule), rule, got)
 			if l.cell < 0 {
 				continue
 			}
-			if c := t.cells.at(l.cell); c.rule == h.rule && c.total == 1 { // it begins
-				c.ownExtra().before = l.requests - 1
+			if c := t.cells.at(l.cell); c.rule == h.rule && c.begins() {
+				c.ownExtra().before = t.recall(c, rule, f, l.requests) - 1
+				t.live.touchPeer(l, c, rule)
 			}
 		}
 	}
+	return l
 }
 
 // doubtKey joins an address with the hash of a path; 0 is any path.

@@ -124,6 +124,9 @@ func (c *cell) facts() uint32 {
 	return max(own, slices.Max(c.extra.others[:]))
 }
 
+// begins tells whether one reading was counted.
+func (c *cell) begins() bool { return c.total+c.extras().passes == 1 }
+
 // add counts readings in a bucket. span is how many buckets make a window.
 func (c *cell) add(b bucket, span uint32) {
 	n := len(c.buckets)

@@ -72,6 +72,7 @@ func alike(a, b *rules.Rule) bool {
 // renew goes on with other rules. What was touched stays touched, so that a rule which asks for less now speaks at once.
 func (v *live) renew(list []rules.Rule, to []uint16) {
 	v.number(list)
+	v.lately.renew(to)
 	fired := map[deedKey]firing{}
 	for _, f := range v.fired {
 		if f.group.rule = to[f.group.rule]; f.group.rule != noRule && list[f.group.rule].Member > 0 {
