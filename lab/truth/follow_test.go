@@ -9,7 +9,7 @@ import (
 	"github.com/connwarden/connwarden/report"
 )
 
-// TestFollowed: of everybody the daemon that follows the logs of a server says the word that a review of them says afterwards. What compares all
+// TestFollowed: of every address and group the daemon that follows the logs of a server says the word that a review of them says afterwards. What compares all
 // that was read, the rules of thumb, is the review's alone.
 func TestFollowed(t *testing.T) {
 	court, err := truth.NewCourt()
@@ -34,15 +34,17 @@ func TestFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		known := map[string]bool{}
-		for i := range doc.Peers {
-			p := &doc.Peers[i]
-			known[p.Addr] = true
+		all := append(doc.Peers, doc.Groups...)
+		for i := range all {
+			p := &all[i]
+			name := truth.Name(p)
+			known[name] = true
 			if p.Score >= connwarden.ScoreSuspicious {
 				accused++
 			}
-			if live, ok := said[p.Addr]; grave(p) != grave(&live) && !byThumb(p) {
+			if live, ok := said[name]; grave(p) != grave(&live) && !byThumb(p) {
 				t.Errorf("seed %d: %s is %s %d in a review, for %s;\n%v, %s %d for who follows, for %s",
-					seed, p.Addr, p.Verdict, p.Score, reasons(p), ok, live.Verdict, live.Score, reasons(&live))
+					seed, name, p.Verdict, p.Score, reasons(p), ok, live.Verdict, live.Score, reasons(&live))
 			}
 		}
 		for addr, live := range said {
