@@ -23,7 +23,7 @@ var sampled = []string{
 	"named", "mysql", "postgresql", "mongodb", "redis",
 	"openvpn", "asterisk", "xinetd", "telnetd", "login",
 	"dante", "vpopmail", "tcpserver", "oracle-ims", "assp", "gitlab", "nextcloud",
-	"keycloak", "jellyfin", "homeassistant", "authelia", "authentik", "elasticsearch", "mattermost", "vaultwarden", "routeros", "pfsense", "opnsense", "ocserv",
+	"keycloak", "jellyfin", "homeassistant", "authelia", "authentik", "elasticsearch", "mattermost", "vaultwarden", "ejabberd", "xrdp", "monit", "murmur", "freeswitch", "routeros", "pfsense", "opnsense", "ocserv",
 	"sftpgo", "stalwart", "hestia", "adguardhome", "odoo", "redmine", "ispconfig", "emby",
 	"zimbra", "samba", "amavis", "zabbix", "mosquitto", "radicale", "kamailio", "rsync", "3proxy", "joomla",
 }

@@ -51,8 +51,8 @@ func readNamed(s string, e *connwarden.Event) bool {
 // multi_instance_string), where NAME is that of a certificate, without odd bytes (ssl_verify.c, COMMON_NAME_CHAR_CLASS); elsewhere as
 // "[AF_INET]ADDR:PORT" at the end (socket.c, print_link_socket_actual).
 //
-// A certificate that is refused is no guess at a secret: mostly it has ended, or is of a server that was there before. The handshake fails for it on
-// a line of its own, which counts. One that was revoked, or that the owner's own check refuses, is of somebody who is to stay out.
+// A certificate that is refused is no guess at a secret: mostly it has ended, or is of a server that was there before. It is told of as the handshake that
+// fails for it, which a line behind tells, too. One that was revoked, or that the owner's own check refuses, is of somebody who is to stay out.
 func readOpenVPN(s string, e *connwarden.Event) bool {
 	if rest, ok := strings.CutPrefix(s, "us="); ok {
 		s = strings.TrimLeft(rest[digits(rest):], " ")
@@ -78,6 +78,8 @@ func readOpenVPN(s string, e *connwarden.Event) bool {
 		kind = connwarden.EventAuthFailed
 	case openvpnRevoked(text), strings.HasPrefix(text, "VERIFY X509NAME ERROR: "), strings.HasPrefix(text, "VERIFY SCRIPT ERROR: "), strings.HasPrefix(text, "VERIFY PLUGIN ERROR: "):
 		kind = connwarden.EventNotAllowed
+	case strings.HasPrefix(text, "VERIFY ERROR: "), strings.HasPrefix(text, "VERIFY KU ERROR"), strings.HasPrefix(text, "VERIFY EKU ERROR"), strings.HasPrefix(text, "VERIFY nsCertType ERROR: "):
+		return by(connwarden.VoiceChecker, sayOf(e, connwarden.EventBadHandshake, a, user, text), e)
 	case strings.HasPrefix(text, "TLS Error: TLS handshake failed"), strings.HasPrefix(text, "TLS Error: cannot locate HMAC in incoming packet"),
 		strings.HasPrefix(text, "TLS Error: incoming packet authentication failed"), strings.HasPrefix(text, "tls-crypt unwrap error: "):
 		kind = connwarden.EventBadHandshake

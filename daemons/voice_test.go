@@ -32,6 +32,8 @@ func TestVoices(t *testing.T) {
 		{"dovecot", "auth: passwd-file(carol,198.51.100.1,<a>): unknown user", connwarden.VoiceChecker, 1, true},
 		{"dovecot", "auth: passwd-file(carol,198.51.100.1,<a>): Password mismatch", connwarden.VoiceChecker, 1, false},
 		{"postfix/smtpd", "warning: unknown[198.51.100.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6", connwarden.VoiceOwn, 1, false},
+		{"openvpn", "198.51.100.1:51022 VERIFY ERROR: depth=0, error=certificate has expired: CN=anna", connwarden.VoiceChecker, 1, false},
+		{"openvpn", "198.51.100.1:51022 TLS Error: TLS handshake failed", connwarden.VoiceOwn, 1, false},
 		{"postfix/smtpd", "disconnect from unknown[198.51.100.1] ehlo=1 auth=0/3 quit=1 commands=2/5", connwarden.VoiceEnd, 3, false},
 	} {
 		var e connwarden.Event

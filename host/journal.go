@@ -111,8 +111,8 @@ type voice struct {
 }
 
 // breaking are daemons that write names of clients as they come, line ends included, to standard output, of which journald makes an entry a line:
-// one may be a client's word. (MariaDB 10.11 and PostgreSQL 15, seen; Gitea's EventFormatTextMessage.)
-const breaking = "mysqld mariadbd mysqld_safe mysql mariadb mariadbd-safe postgres postgresql gitea forgejo gogs vaultwarden"
+// one may be a client's word. (MariaDB 10.11, PostgreSQL 15, ejabberd 23.01, xrdp 0.9.21 and Monit 5.33, seen; Gitea's EventFormatTextMessage.)
+const breaking = "mysqld mariadbd mysqld_safe mysql mariadb mariadbd-safe postgres postgresql gitea forgejo gogs vaultwarden ejabberd freeswitch monit xrdp xrdp-sesman"
 
 // The names are those the daemons give to openlog(3), the units those of Debian's, RHEL's and the panels' packages.
 var voices = []voice{

@@ -110,6 +110,10 @@ func TestJournalTrust(t *testing.T) {
 		{"mongod", "mongod.service", "/usr/bin/mongod", "stdout", 106, connwarden.TrustRoot},
 		{"mariadbd", "mariadb.service", "/usr/sbin/mariadbd", "stdout", 106, connwarden.TrustLocal}, // a name may hold a whole line
 		{"mariadbd", "mariadb.service", "/usr/sbin/mariadbd", "syslog", 106, connwarden.TrustRoot},
+		{"ejabberd", "ejabberd.service", "/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "stdout", 109, connwarden.TrustLocal}, // so may theirs
+		{"monit", "monit.service", "/usr/bin/monit", "stdout", 0, connwarden.TrustLocal},
+		{"xrdp-sesman", "xrdp-sesman.service", "/usr/sbin/xrdp-sesman", "stdout", 0, connwarden.TrustLocal},
+		{"xrdp-sesman", "xrdp-sesman.service", "/usr/sbin/xrdp-sesman", "syslog", 0, connwarden.TrustRoot},
 		{"mariadbd", "session-1.scope", "/usr/sbin/mariadbd", "stdout", 0, connwarden.TrustLocal},
 		{"proftpd", "proftpd.service", "/usr/sbin/proftpd", "syslog", 65534, connwarden.TrustRoot},
 

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ type ownLog struct {
 }
 
 // Sources: redis.conf; mosquitto.conf(5); rsyncd.conf(5); the comments of zabbix_server.conf and zabbix_agentd.conf; smb.conf(5); openvpn(8), "--log";
-// dovecot's "Logging"; vsftpd.conf(5); ProFTPD's "SystemLog"; xinetd.conf(5); 3proxy.cfg(3); Odoo's "Command-line interface".
+// dovecot's "Logging"; vsftpd.conf(5); ProFTPD's "SystemLog"; xinetd.conf(5); monit(1), "LOGGING"; murmur.ini; 3proxy.cfg(3); Odoo's "Command-line interface".
 // What Squid logs is left out: mostly it is the way of a house's own people to the sites of others, whom no rule here is about.
 var ownLogs = []ownLog{
 	{service: "redis", format: "redis", mains: "/etc/redis/*.conf /etc/redis.conf /etc/valkey/*.conf /usr/local/etc/redis.conf", keys: "logfile", includes: "include"},
@@ -55,14 +56,19 @@ var ownLogs = []ownLog{
 	{service: "caddy", mains: "/etc/caddy/Caddyfile", keys: "output", includes: "import", folder: "*", file: behind("file")},
 	{service: "3proxy", format: "3proxy", mains: "/etc/3proxy/3proxy.cfg /etc/3proxy.cfg", keys: "log", includes: "include", file: firstOnly},
 	{service: "odoo", format: "odoo", mains: "/etc/odoo/*.conf /etc/odoo.conf /etc/odoo-server.conf", equals: true, keys: "logfile"},
+	{service: "monit", format: "monit", mains: "/etc/monit/monitrc /etc/monitrc /usr/local/etc/monitrc", keys: "set", includes: "include", folder: "*", file: behind("log", "logfile")},
+	{
+		service: "murmur", format: "murmur", mains: "/etc/mumble-server.ini /etc/mumble/mumble-server.ini /etc/murmur.ini /etc/murmur/murmur.ini", equals: true,
+		keys: "logfile",
+	},
 	{service: "vaultwarden", format: "vaultwarden", mains: "/etc/vaultwarden.env /etc/vaultwarden/*.env /etc/default/vaultwarden /opt/vaultwarden/.env", equals: true, keys: "log_file"},
 }
 
-// behind returns a reader of values that say in their first word what kind of place follows.
-func behind(word string) func(string, string) []string {
+// behind returns a reader of values that say in their first word, one of some, what kind of place follows.
+func behind(words ...string) func(string, string) []string {
 	return func(_, value string) []string {
 		first, rest := firstWord(value)
-		if first != word {
+		if !slices.Contains(words, first) {
 			return nil
 		}
 		rest, _ = firstWord(strings.TrimLeft(rest, "\""))
@@ -109,8 +115,42 @@ func (s *scan) findOwn() {
 	s.findPostgres()
 	s.findAsterisk()
 	s.findYAML()
+	s.findXRDP()
 	s.findGitea()
 	s.findApps()
+}
+
+// xrdpMain says where xrdp's sesman, which asks for passwords, logs (sesman.ini(5), "[Logging]").
+const xrdpMain = "/etc/xrdp/sesman.ini"
+
+// findXRDP adds its file where it does not say the same to syslog, as it does by default.
+func (s *scan) findXRDP() {
+	if !s.tree.exists(xrdpMain) {
+		return
+	}
+	name, section, syslog, n := "", "", true, 0
+	var at position
+	s.book().with(xrdpMain, 0, "", func(text []byte) {
+		for line := range bytes.Lines(text) {
+			n++
+			key, value, begins := iniLine(string(line))
+			switch key = strings.ToLower(key); {
+			case begins != "":
+				section = strings.ToLower(begins)
+			case section == "logging" && key == "logfile":
+				name, at = value, position{xrdpMain, n}
+			case section == "logging" && key == "enablesyslog":
+				syslog = !slices.Contains([]string{"0", "false", "no"}, strings.ToLower(value))
+			}
+		}
+	})
+	if syslog || name == "" {
+		return
+	}
+	if !strings.HasPrefix(name, "/") {
+		name = path.Join("/var/log", name)
+	}
+	s.own(candidate{name: name, kind: Events, service: "xrdp", format: "xrdp"}, at)
 }
 
 // mains are the files that stand where a configuration may begin.

@@ -91,6 +91,16 @@ func TestOwnLogs(t *testing.T) {
 			"/srv/odoo.log odoo events odoo (odoo configuration /etc/odoo/odoo.conf:3)\n/srv/pro.log proftpd events proftpd (proftpd configuration /etc/proftpd/proftpd.conf:1)\n" +
 			"/srv/vs.log vsftpd events vsftpd (vsftpd configuration /etc/vsftpd.conf:2)\n/srv/vw.log vaultwarden events vaultwarden (vaultwarden configuration /etc/vaultwarden.env:2)\n" +
 			"/srv/x.log xinetd events xinetd (xinetd configuration /etc/xinetd.conf:3)\n"},
+		{"xrdp, unless syslog has the same", map[string]string{
+			"etc/xrdp/sesman.ini": "[Globals]\nLogFile=/srv/no\n[Logging]\nLogFile=xrdp-sesman.log\nEnableSyslog=False\n", "var/log/xrdp-sesman.log": "", "srv/no": "",
+		}, "/var/log/xrdp-sesman.log xrdp events xrdp (xrdp configuration /etc/xrdp/sesman.ini:4)\n"},
+		{"xrdp's default", map[string]string{"etc/xrdp/sesman.ini": "[Logging]\nLogFile=xrdp-sesman.log\nEnableSyslog=true\n", "var/log/xrdp-sesman.log": ""}, ""},
+		{"monit and murmur", map[string]string{
+			"etc/monit/monitrc": "set daemon 120\n  set log /srv/monit.log\n  include /etc/monit/conf.d/*\n", "etc/monit/conf.d/a": "set httpd port 2812\n allow admin:/srv/no\n",
+			"etc/mumble-server.ini": "serverpassword=/srv/no\nlogfile=/srv/mumble.log\n", "srv/monit.log": "", "srv/mumble.log": "", "srv/no": "", "var/log/mumble-server/mumble-server.log": "", "var/log/mumble-server/mumble-server.log.1": "",
+			"var/log/ejabberd/ejabberd.log": "", "var/log/ejabberd/error.log": "", "var/log/ejabberd/ejabberd.log.0": "", "var/log/freeswitch/freeswitch.log": "",
+		}, "/srv/monit.log monit events monit (monit configuration /etc/monit/monitrc:2)\n/srv/mumble.log murmur events murmur (murmur configuration /etc/mumble-server.ini:2)\n" +
+			"/var/log/ejabberd/ejabberd.log ejabberd events ejabberd\n/var/log/freeswitch/freeswitch.log freeswitch events freeswitch\n/var/log/mumble-server/mumble-server.log murmur events murmur\n"},
 		{"requests", map[string]string{
 			"etc/squid/squid.conf": "access_log daemon:/srv/sq.log squid\n",
 			"etc/caddy/Caddyfile":  "a.example {\n log {\n  output file /srv/caddy.log {\n   roll_size 1mb\n  }\n }\n}\nb.example {\n log {\n  output stderr\n  output file {$L}\n }\n}\n",

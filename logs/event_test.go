@@ -162,7 +162,12 @@ func TestNamesBreakLines(t *testing.T) {
 		"samba":      "  Auth: [SMB2,(null)] user [W]\\[a] at [Sun, 22 Nov 2026 14:03:07.123456 UTC] with [NTLMv2] status [NT_STATUS_NO_SUCH_USER] workstation [B] remote host [ipv4:203.0.113.9:1] mapped to [W]\\[a]. local host [ipv4:192.0.2.10:445]",
 		"phpmyadmin": "Nov 22 14:03:07 phpmyadmin: user denied: a (mysql-denied) from 203.0.113.9", // Logging.php, logUser
 		// behind a number that was called, which chan_iax2.c writes as it came
-		"asterisk": "[2026-11-22 14:03:07] NOTICE[42] chan_sip.c: Registration from 'x' failed for '203.0.113.9:5060' - Wrong password",
+		"asterisk":   "[2026-11-22 14:03:07] NOTICE[42] chan_sip.c: Registration from 'x' failed for '203.0.113.9:5060' - Wrong password",
+		"ejabberd":   "2026-11-22 14:03:07.123456+00:00 [warning] (tls|<0.1.0>) Failed c2s PLAIN authentication for a@b from 203.0.113.9: x",
+		"xrdp":       "[20261122-14:03:07] [INFO ] AUTHFAIL: user=a ip=203.0.113.9 time=1",
+		"monit":      "[2026-11-22T14:03:07+0000] error    : HttpRequest: access denied -- client [203.0.113.9]: unknown user 'a'",
+		"murmur":     "<W>2026-11-22 14:03:07.123 1 => <1:a(-1)> Rejected connection from 203.0.113.9:1: Invalid server password",
+		"freeswitch": "2026-11-22 14:03:07.123456 [WARNING] sofia_reg.c:1 SIP auth failure (REGISTER) on sofia profile 'x' for [a] from ip 203.0.113.9",
 	} {
 		var got events
 		home := named(name)

@@ -283,7 +283,7 @@ var daemonLog = &Format{Name: "daemon", Kind: Error}
 
 // Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs, and of applications that let the line
 // ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone; of
-// MySQL's, PostgreSQL's, Roundcube's, phpMyAdmin's, Samba's and Asterisk's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
+// MySQL's, PostgreSQL's, Roundcube's, phpMyAdmin's, Samba's, Asterisk's, ejabberd's, xrdp's, Monit's and Murmur's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
 func (f *Format) Trust() connwarden.Trust {
 	name := f.Name
 	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {
@@ -292,7 +292,8 @@ func (f *Format) Trust() connwarden.Trust {
 	switch name {
 	case nginxError.Name, litespeedError.Name, mysqlSlow.Name, "vaultwarden", "odoo", "redmine", "ispconfig", "emby", "3proxy":
 		return connwarden.TrustOutside
-	case syslogLog.Name, "routeros", mysqlErrors, "postgresql", "roundcube", "phpmyadmin", "joomla", "samba", "asterisk", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
+	case syslogLog.Name, "routeros", mysqlErrors, "postgresql", "roundcube", "phpmyadmin", "joomla", "samba", "asterisk",
+		"ejabberd", "xrdp", "monit", "murmur", "freeswitch", kernelLog.Name, journalJSON.Name, phpError.Name, phpFPM.Name:
 		return connwarden.TrustLocal
 	}
 	return connwarden.TrustRoot
