@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -126,24 +127,56 @@ func roundcubeLogs(dir string, set map[string]string) (names []string) {
 	return names
 }
 
+// siteNames bounds the names that are read of the root folder of one site.
+const siteNames = 2000
+
 // findApps looks for applications in the folders of sites and in the usual places.
 func (s *scan) findApps() {
+	mains := make([][]string, len(apps))
+	seen := map[string]bool{}
+	for _, site := range s.docroots {
+		if s.ctx.Err() != nil {
+			return
+		}
+		if seen[site.Dir] {
+			continue
+		}
+		seen[site.Dir] = true
+		s.siteApps(site.Dir, mains)
+	}
 	for i := range apps {
 		a := &apps[i]
-		var mains []string
-		for _, site := range s.docroots {
-			for sub := range strings.FieldsSeq(a.subs) {
-				if main := path.Join(site.Dir, sub, a.config); s.ctx.Err() == nil && s.tree.exists(main) {
-					mains = append(mains, main)
-				}
-			}
-		}
-		mains = append(mains, s.mains(a.mains)...)
-		slices.Sort(mains)
-		for _, main := range slices.Compact(mains) {
+		names := append(mains[i], s.mains(a.mains)...)
+		slices.Sort(names)
+		for _, main := range slices.Compact(names) {
 			set, at := s.phpValues(main, a.keys)
 			for _, name := range a.logs(path.Clean(strings.TrimSuffix(main, a.config)), set) {
 				s.beholden(main, at, candidate{name: name, kind: Events, service: a.service, format: a.format})
+			}
+		}
+	}
+}
+
+// siteApps adds the configurations of applications in the folder of a site. Of most sites it only lists that folder.
+func (s *scan) siteApps(dir string, mains [][]string) {
+	entries, more, err := s.tree.list(dir, siteNames)
+	if err != nil {
+		return
+	}
+	there := func(name string) bool {
+		name, _, _ = strings.Cut(name, "/")
+		_, found := slices.BinarySearchFunc(entries, name, func(e fs.DirEntry, name string) int { return strings.Compare(e.Name(), name) })
+		return found || more
+	}
+	for i := range apps {
+		a := &apps[i]
+		for sub := range strings.FieldsSeq(a.subs) {
+			switch {
+			case sub == "." && !there(a.config), sub == ".." && path.Base(dir) != "public_html", sub[0] != '.' && !there(sub):
+				continue
+			}
+			if main := path.Join(dir, sub, a.config); s.tree.exists(main) {
+				mains[i] = append(mains[i], main)
 			}
 		}
 	}

@@ -138,7 +138,7 @@ func TestOwnLogs(t *testing.T) {
 			"etc/nginx/nginx.conf":            "http { server { root /srv/www/cloud; } server { root /srv/www/joomla; } server { root /srv/www/mail/public_html; } }",
 			"srv/www/cloud/config/config.php": "<?php\n$CONFIG = array (\n  'dbpassword' => '/srv/no',\n  'datadirectory' => '/srv/nc',\n  'overwrite.cli.url' => 'x',\n);\n", "srv/nc/nextcloud.log": "", "srv/nc/nextcloud.log.1": "",
 			"srv/www/joomla/configuration.php": "<?php\nclass JConfig {\n\tpublic $password = '/srv/no';\n\tpublic $log_path = '/srv/jl';\n}\n", "srv/jl/error.php": "", "srv/www/joomla/administrator/logs/error.php": "",
-			"srv/www/mail/config/config.inc.php": "<?php\n$config['db_dsnw'] = '/srv/no';\n", "srv/www/mail/logs/errors.log": "", "srv/www/mail/logs/sendmail.log": "",
+			"srv/www/mail/config/config.inc.php": "<?php\n$config['db_dsnw'] = '/srv/no';\n", "srv/www/mail/logs/errors.log": "", "srv/www/mail/logs/sendmail.log": "", "srv/www/mail/public_html/index.php": "",
 			"etc/roundcube/config.inc.php": "<?php\n$config['log_dir'] = '/srv/rc/'; // here\n", "srv/rc/userlogins": "", "etc/phpmyadmin/config.inc.php": "<?php\n$cfg['AuthLog'] = \"/srv/pma.log\";\n$cfg['AuthLog'] = '/srv/' . 'no';\n",
 			"srv/pma.log": "", "srv/no": "",
 			"var/www/html/nextcloud/config/config.php": "<?php $CONFIG = array (\n  'logfile' => '/srv/nc2.log'\n);\n", "srv/nc2.log": "",
