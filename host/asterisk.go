@@ -2,16 +2,16 @@ package host
 
 import (
 	"bytes"
-	"math/bits"
 	"path"
+	"slices"
 	"strings"
 )
 
 // asteriskMain says what Asterisk writes where (the comments of its logger.conf.sample); asterisk.conf says in which folder.
 const asteriskMain = "/etc/asterisk/logger.conf"
 
-// asteriskLevels are those that tell of peers.
-var asteriskLevels = [...]string{"notice", "warning", "error", "security"}
+// asteriskLevels are those that tell of peers, what tells most last.
+var asteriskLevels = [...]string{"error", "warning", "notice", "security"}
 
 // asteriskFile is a file that Asterisk writes, and a bit for each of asteriskLevels that goes to it.
 type asteriskFile struct {
@@ -20,15 +20,15 @@ type asteriskFile struct {
 	at    position
 }
 
-// findAsterisk adds the files of logger.conf. One message goes to each file that takes its level: of two that would tell the same one is the
-// other's twin.
+// findAsterisk adds the files of logger.conf. One message goes to each file that takes its level, and what is told twice would count twice: a file
+// that shares a level with one that tells more is its twin, whatever else it takes.
 func (s *scan) findAsterisk() {
 	if !s.tree.exists(asteriskMain) {
 		return
 	}
 	dir := "/var/log/asterisk"
 	b := s.book()
-	b.asterisk("/etc/asterisk/asterisk.conf", 0, "", func(section, key, value string, _ position) {
+	b.asterisk("/etc/asterisk/asterisk.conf", "", 0, "", func(section, key, value string, _ position) {
 		// A section that is a template, "[directories](!)", says nothing.
 		if section == "directories" && key == "astlogdir" && strings.HasPrefix(value, "/") {
 			dir = path.Clean(value)
@@ -36,7 +36,7 @@ func (s *scan) findAsterisk() {
 	})
 	var files []asteriskFile
 	host := ""
-	b.asterisk(asteriskMain, 0, "", func(section, key, value string, at position) {
+	b.asterisk(asteriskMain, "", 0, "", func(section, key, value string, at position) {
 		switch {
 		case section == "general" && key == "appendhostname" && (value == "yes" || value == "true" || value == "on" || value == "1"):
 			host = ".*"
@@ -57,17 +57,16 @@ func (s *scan) findAsterisk() {
 		f.name += host
 		f.kind, f.service, f.format = Events, "asterisk", "asterisk"
 	}
-	for i, f := range files {
-		most := 0
-		for k := range files {
-			other := &files[k]
-			if k == i || f.takes&^other.takes != 0 || hasMeta(other.name) || !s.tree.exists(other.name) {
-				continue
+	slices.SortStableFunc(files, func(a, b asteriskFile) int { return int(b.takes) - int(a.takes) })
+	var kept []asteriskFile
+	for _, f := range files {
+		for _, k := range kept {
+			if f.twin == "" && f.takes&k.takes != 0 {
+				f.twin = k.name
 			}
-			n, m := bits.OnesCount8(f.takes), bits.OnesCount8(other.takes)
-			if m > most && (n < m || k < i) {
-				most, f.twin = m, other.name
-			}
+		}
+		if f.twin == "" && !hasMeta(f.name) && s.tree.exists(f.name) {
+			kept = append(kept, f)
 		}
 		s.own(f.candidate, f.at)
 	}
@@ -92,13 +91,13 @@ func asteriskTakes(value string) (takes uint8) {
 	return takes
 }
 
-// asterisk reads a configuration of Asterisk: "key => value", comments behind a semicolon, includes.
-func (b *book) asterisk(name string, depth int, from string, set func(section, key, value string, at position)) {
+// asterisk reads a configuration of Asterisk: "key => value", comments behind a semicolon, includes, whose lines are of the section that includes them.
+func (b *book) asterisk(name, section string, depth int, from string, set func(section, key, value string, at position)) {
 	if !b.scan.tree.exists(name) {
 		return
 	}
 	b.with(name, depth, from, func(text []byte) {
-		section, n := "", 0
+		n := 0
 		for line := range bytes.Lines(text) {
 			n++
 			if len(line) > maxLine || b.scan.ctx.Err() != nil {
@@ -109,7 +108,7 @@ func (b *book) asterisk(name string, depth int, from string, set func(section, k
 			at := position{name, n}
 			if first, rest := firstWord(text); first == "#include" || first == "#tryinclude" {
 				if rest = strings.Trim(rest, `"<>`); rest != "" {
-					b.include(rest, path.Dir(name), at, depth, false, true, func(inner string) { b.asterisk(inner, depth+1, at.String(), set) })
+					b.include(rest, path.Dir(name), at, depth, false, true, func(inner string) { b.asterisk(inner, section, depth+1, at.String(), set) })
 				}
 				continue
 			}

@@ -126,6 +126,14 @@ func TestOwnLogs(t *testing.T) {
 			"var/log/asterisk/messages.log": "", "var/log/asterisk/messages.log.0": "", "var/log/asterisk/full": "", "var/log/asterisk/security.log": "", "srv/more.log": "", "var/log/asterisk/queue": "", "srv/no/full": "",
 		}, "/srv/more.log asterisk events asterisk (asterisk configuration /etc/asterisk/more.conf:2)\n/var/log/asterisk/full asterisk events asterisk = /srv/more.log (asterisk configuration /etc/asterisk/logger.conf:5)\n" +
 			"/var/log/asterisk/messages.log asterisk events asterisk = /srv/more.log (asterisk configuration /etc/asterisk/logger.conf:4)\n/var/log/asterisk/security.log asterisk events asterisk = /srv/more.log (asterisk configuration /etc/asterisk/logger.conf:6)\n"},
+		{"asterisk by FreePBX: a notice goes to two files", map[string]string{
+			"etc/asterisk/logger.conf": "[general]\n#include logger_general_additional.conf\n[logfiles]\n#include logger_logfiles_additional.conf\n", "etc/asterisk/logger_general_additional.conf": "dateformat=%F %T\n",
+			"etc/asterisk/logger_logfiles_additional.conf": "full => debug,error,notice,verbose(3),warning\nconsole => error\nfail2ban => notice,security\n", "var/log/asterisk/full": "", "var/log/asterisk/fail2ban": "", "var/log/asterisk/fail2ban-20261122": "",
+		}, "/var/log/asterisk/fail2ban asterisk events asterisk (asterisk configuration /etc/asterisk/logger_logfiles_additional.conf:3)\n" +
+			"/var/log/asterisk/full asterisk events asterisk = /var/log/asterisk/fail2ban (asterisk configuration /etc/asterisk/logger_logfiles_additional.conf:1)\n"},
+		{"asterisk's default", map[string]string{
+			"etc/asterisk/logger.conf": "[logfiles]\nmessages.log => notice,warning,error\nsecurity.log => security\n", "var/log/asterisk/messages.log": "", "var/log/asterisk/security.log": "",
+		}, "/var/log/asterisk/messages.log asterisk events asterisk (asterisk configuration /etc/asterisk/logger.conf:2)\n/var/log/asterisk/security.log asterisk events asterisk (asterisk configuration /etc/asterisk/logger.conf:3)\n"},
 		{"asterisk elsewhere", map[string]string{
 			"etc/asterisk/asterisk.conf": "[directories]\nastlogdir => /srv/a\n", "etc/asterisk/logger.conf": "[general]\nappendhostname = yes\n[logfiles]\nfull => notice\n",
 			"srv/a/full.pbx1": "", "srv/a/full.pbx1.1": "",
