@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"iter"
 	"net/netip"
 	"time"
 
@@ -134,6 +135,35 @@ func (p *Parser) begin() {
 	p.forward, p.real, p.uri, p.inner, p.wanted, p.seen = nil, nil, nil, nil, nil, 0
 	p.req = connwarden.Request{}
 	p.req.Size, p.req.Took = -1, -1
+}
+
+// beginMute begins a line of a form that tells neither who asked with what nor from where, or only when it says so.
+func (p *Parser) beginMute() {
+	p.begin()
+	p.req.Lacks = asker
+}
+
+// asker is what many logs never tell of who asked.
+const asker = connwarden.FieldReferer | connwarden.FieldAgent
+
+// lacking is what a form of such parts never tells of asker.
+func lacking(parts iter.Seq[part]) connwarden.Fields {
+	fields := asker
+	for what := range parts {
+		fields &^= what.asker()
+	}
+	return fields
+}
+
+// asker is what a part tells of it.
+func (what part) asker() connwarden.Fields {
+	switch what {
+	case partReferer:
+		return connwarden.FieldReferer
+	case partAgent:
+		return connwarden.FieldAgent
+	}
+	return 0
 }
 
 // realClient is the rightmost address of a forwarding header that is no trusted proxy: what stands left of it was

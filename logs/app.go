@@ -102,7 +102,7 @@ func (p *Parser) quoted(line []byte, at int) (rest []byte, ok bool) {
 }
 
 func readUvicorn(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	n := bytes.Index(line[:min(len(line), maxLogger)], []byte(` - "`))
 	if n <= 0 || bytes.IndexByte(line[:n], '"') >= 0 {
 		return misfit
@@ -147,7 +147,7 @@ func (p *Parser) webSocket(text []byte) grade {
 var methodGet = []byte("GET")
 
 func readDjango(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	n := bytes.IndexByte(line[:min(len(line), maxLogger)], '"')
 	if n < 0 || n > 0 && line[n-1] != ' ' {
 		return misfit
@@ -174,7 +174,7 @@ func readDjango(p *Parser, line []byte) grade {
 }
 
 func readTornado(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	for at, left := 0, 4; left > 0; left-- {
 		n := bytes.Index(line[at:], []byte(" ("))
 		if n < 0 {
@@ -205,7 +205,7 @@ func readTornado(p *Parser, line []byte) grade {
 		p.setClient(client)
 		p.looseTook(time.Millisecond, took)
 		if referer, ok := bytes.CutPrefix(rest, []byte("referer=")); ok {
-			p.req.Referer = referer
+			p.req.Referer, p.req.Lacks = referer, connwarden.FieldAgent
 		}
 		p.timeIn(head)
 		return p.settle(true)
@@ -214,7 +214,7 @@ func readTornado(p *Parser, line []byte) grade {
 }
 
 func readSanic(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	const mark = "(sanic.access)["
 	n := bytes.Index(line[:min(len(line), maxLogger)], []byte(mark))
 	if n < 0 {
@@ -237,7 +237,7 @@ func readSanic(p *Parser, line []byte) grade {
 }
 
 func readPHPServer(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if line[0] != '[' {
 		return misfit
 	}
@@ -280,7 +280,7 @@ func readPHPServer(p *Parser, line []byte) grade {
 }
 
 func readUWSGI(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	n := bytes.Index(line[:min(len(line), 64)], []byte("[pid: "))
 	if n < 0 {
 		return misfit

@@ -25,7 +25,7 @@ var (
 )
 
 func readMorgan(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if bytes.IndexByte(line, 0x1b) >= 0 { // on a terminal
 		line = p.scratch.colourless(line)
 	}
@@ -65,7 +65,7 @@ func readMorgan(p *Parser, line []byte) grade {
 }
 
 func readKoa(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if bytes.IndexByte(line, 0x1b) >= 0 {
 		line = p.scratch.colourless(line)
 	}
@@ -118,7 +118,7 @@ var railsOther = [...]string{"Processing by ", "Parameters: ", "Rendering ", "Re
 	"Filter chain halted ", "Read fragment ", "Write fragment "}
 
 func readRails(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	text := uncomposed(line)
 	// `I, [2026-11-22T14:03:07.123456 #12345]  INFO -- : [request id] ` of Ruby's logger.
 	if len(text) > 4 && text[1] == ',' && text[3] == '[' {
@@ -166,7 +166,7 @@ func readRails(p *Parser, line []byte) grade {
 }
 
 func readGitea(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	head := line[:min(len(line), maxLogger)]
 	if n := bytes.Index(head, []byte("[Macaron] ")); n >= 0 {
 		return p.macaron(line[n+len("[Macaron] "):])
@@ -229,7 +229,7 @@ func (p *Parser) macaron(text []byte) grade {
 }
 
 func readFiber(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if _, ok := hms(line); !ok || !starts(line[len("14:03:07"):], " | ") {
 		return misfit
 	}

@@ -144,7 +144,7 @@ func (p *Parser) clfAgents(line []byte, at int) (g grade, agents bool) {
 		at = skipFields(line, at)
 	}
 	if at+2 > len(line) || line[at+1] != '"' {
-		r.Lacks = connwarden.FieldReferer | connwarden.FieldAgent
+		r.Lacks = asker
 		return complete, false
 	}
 	if p.opt.Want&(connwarden.FieldReferer|connwarden.FieldAgent) == 0 && (p.brief || p.opt.Proxies == nil) {

@@ -114,6 +114,7 @@ func (b *builder) format(name string, need int) (*Format, error) {
 	if f := l.family(); f != nil {
 		return f, nil
 	}
+	l.lacks = lacking(l.parts)
 	return &Format{Name: name, layout: l, read: func(p *Parser, line []byte) grade { return p.readLayout(l, line) }}, nil
 }
 

@@ -84,6 +84,7 @@ func took(unit time.Duration) step {
 
 func fixed(name string, need int, steps ...step) *Format {
 	l := &layout{steps: steps, need: need}
+	l.lacks = lacking(l.parts)
 	return &Format{Name: name, layout: l, read: func(p *Parser, line []byte) grade { return p.readLayout(l, line) }}
 }
 

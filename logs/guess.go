@@ -18,7 +18,7 @@ var ginLog = &Format{Name: "gin", read: readGin}
 const maxFields = 64
 
 func readGuessed(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if starts(line, "[notice] ") && bytes.Contains(line[:min(len(line), 128)], []byte(" <0.")) {
 		return readCouch(p, line)
 	}
@@ -88,6 +88,8 @@ func (p *Parser) guess(b []byte, quoted bool) {
 	r := &p.req
 	switch {
 	case len(b) == 0:
+	case quoted && len(b) == 1 && b[0] == '-': // one of them that was not sent
+		r.Lacks = 0
 	case p.seen&(sawRequest|sawPath) == 0 && quoted && looksRequest(b):
 		p.requestLine(b)
 		p.seen |= sawRequest
@@ -114,9 +116,9 @@ func (p *Parser) guess(b []byte, quoted bool) {
 	case p.seen&sawStatus != 0 && r.Size < 0 && (isDigit(b[0]) || len(b) == 1 && b[0] == '-') && bytes.IndexByte(b, '.') < 0:
 		p.setSize(b)
 	case quoted && len(r.Referer) == 0 && (starts(b, "http://") || starts(b, "https://")):
-		r.Referer = b
+		r.Referer, r.Lacks = b, r.Lacks&^connwarden.FieldReferer
 	case quoted && len(r.Agent) == 0 && (bytes.IndexByte(b, '/') > 0 || bytes.IndexByte(b, ' ') > 0):
-		r.Agent = b
+		r.Agent, r.Lacks = b, r.Lacks&^connwarden.FieldAgent
 	}
 }
 
@@ -167,7 +169,7 @@ func token(b []byte) (one, rest []byte, quoted bool) {
 }
 
 func readGin(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	if !starts(line, "[GIN") {
 		return misfit
 	}

@@ -150,7 +150,7 @@ func (p *Parser) haproxyCaptures(b []byte) {
 	r := &p.req
 	open := bytes.IndexByte(b, '{')
 	if open < 0 {
-		r.Lacks = connwarden.FieldReferer | connwarden.FieldAgent
+		r.Lacks = asker
 		return
 	}
 	end := bytes.IndexByte(b[open:], '}')

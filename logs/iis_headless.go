@@ -46,13 +46,14 @@ func (p *Parser) iisHeadless(line []byte) grade {
 	p.set(partQuery, 0, words[m+2])
 	p.setClient(words[client])
 	between := words[client+1 : status]
+	r.Lacks = connwarden.FieldReferer // IIS leaves it out unless it is chosen
 	if len(between) > 0 && isHTTP(between[0]) {
 		r.Proto, between = between[0], between[1:]
 	}
 	for i, one := range between {
 		switch {
 		case starts(one, "http://") || starts(one, "https://"):
-			r.Referer = one
+			r.Referer, r.Lacks = one, 0
 		case i == 0:
 			if r.Agent = dash(one); bytes.IndexByte(one, '+') >= 0 {
 				r.Agent = p.scratch.spaces(one)

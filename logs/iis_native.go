@@ -11,7 +11,7 @@ import (
 var iisNative = &Format{Name: "iis_native", read: readIISNative}
 
 func readIISNative(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	var fields [15][]byte
 	n := 0
 	for rest := line; n < len(fields); n++ {

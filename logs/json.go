@@ -53,7 +53,7 @@ const maxDepth = 8
 // readJSON reads a line that is one JSON object. It is lenient: what is no JSON at all but can be told apart, such as
 // the \x22 that Apache writes into a JSON format, is read; of a member that comes twice the first is taken.
 func (p *Parser) readJSON(line []byte, known *map[string]meaning, mark uint8) grade {
-	p.begin()
+	p.beginMute()
 	p.scratch.start(known)
 	at := 0
 	for at < len(line) && line[at] == ' ' {
@@ -178,6 +178,9 @@ func (p *Parser) value(line []byte, at, depth int) (int, bool) {
 		if depth == maxDepth {
 			return skipNested(line, at)
 		}
+		if path := p.scratch.path; p.req.Lacks != 0 && (string(path) == "headers" || bytes.HasSuffix(path, []byte(".headers"))) {
+			p.req.Lacks = 0 // what is not among them was not sent
+		}
 		return p.object(line, at+1, depth+1)
 	case '[':
 		if depth == maxDepth {
@@ -277,6 +280,7 @@ func (p *Parser) member(value []byte) {
 	}
 	f := s.inHand.means
 	s.marks |= s.inHand.mark
+	p.req.Lacks &^= f.what.asker()
 	if len(value) == 0 && f.what == partRequest && p.seen&(sawRequest|sawPath) == 0 { // nginx writes so what could not be read
 		p.set(partRequest, 0, value)
 	}

@@ -10,8 +10,9 @@ import (
 // layout is a format as fields with fixed text between them: what format strings are compiled to.
 type layout struct {
 	steps []step
-	tail  []byte // the text behind the last field
-	need  int    // how many fields a complete line has; daemons add to the end of a format over the years
+	tail  []byte            // the text behind the last field
+	need  int               // how many fields a complete line has; daemons add to the end of a format over the years
+	lacks connwarden.Fields // of asker
 	// padded lines have more than one space where the layout has one.
 	padded bool
 	// unquoted lines have no quote behind the last field.
@@ -32,18 +33,13 @@ type step struct {
 	tight bool
 }
 
-// lacks is what lines of a layout never tell.
-func (l *layout) lacks() connwarden.Fields {
-	fields := connwarden.FieldReferer | connwarden.FieldAgent
+// parts are those of its fields.
+func (l *layout) parts(yield func(part) bool) {
 	for i := range l.steps {
-		switch l.steps[i].what {
-		case partReferer:
-			fields &^= connwarden.FieldReferer
-		case partAgent:
-			fields &^= connwarden.FieldAgent
+		if !yield(l.steps[i].what) {
+			return
 		}
 	}
-	return fields
 }
 
 // retries bounds how often a line is matched again with an earlier field made longer. User names and forged headers
@@ -54,6 +50,7 @@ const retries = 32
 // early, since a user name or an agent holds it too, the nearest such field before is made longer.
 func (p *Parser) readLayout(l *layout, line []byte) grade {
 	p.begin()
+	p.req.Lacks = l.lacks
 	m := match{p: p, l: l, line: line, back: -1, left: retries}
 	for m.i < len(l.steps) || l.unquoted && bytes.IndexByte(line[m.at:], '"') >= 0 && m.longer() {
 		done, ok := m.step()
@@ -68,12 +65,12 @@ func (p *Parser) readLayout(l *layout, line []byte) grade {
 		}
 		// Nothing helped: read it again as it first seemed, up to where it is cut off.
 		p.begin()
+		p.req.Lacks = l.lacks
 		m = match{p: p, l: l, line: line, back: -1}
 		for ok = true; ok; _, ok = m.step() {
 		}
 		return m.cut()
 	}
-	p.req.Lacks = l.lacks()
 	rest := line[m.at:]
 	tail := l.tail
 	if m.bare && len(tail) > 0 {

@@ -12,7 +12,7 @@ var labelled = &Format{Name: "ltsv", read: readLTSV}
 var logfmt = &Format{Name: "logfmt", read: readLogfmt}
 
 func readLTSV(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	p.scratch.start(&keys)
 	if bytes.IndexByte(line, '\t') < 0 {
 		return misfit
@@ -55,6 +55,9 @@ func (p *Parser) labelled(value []byte, own map[string]meaning) {
 	if !ok {
 		m, ok = (*s.keys)[string(s.path)]
 	}
+	if ok {
+		p.req.Lacks &^= m.what.asker()
+	}
 	if value = dash(value); !ok || len(value) == 0 || int8(m.rank)+1 <= s.ranks[m.what] {
 		return
 	}
@@ -64,7 +67,7 @@ func (p *Parser) labelled(value []byte, own map[string]meaning) {
 }
 
 func readLogfmt(p *Parser, line []byte) grade {
-	p.begin()
+	p.beginMute()
 	p.scratch.start(&keys)
 	// A time may stand in front, as in Heroku's "2026-11-22T14:03:07.123456+00:00 heroku[router]: at=info …".
 	if t, n := p.stamps.any(line); n > 0 {

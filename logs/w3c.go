@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"github.com/connwarden/connwarden"
 )
 
 // The extended log file format of the W3C (w3.org/TR/WD-logfile), as IIS, CloudFront and others write it: a "#Fields:"
@@ -24,7 +26,8 @@ type columns struct {
 	tabs bool
 	// encoded: CloudFront writes all but letters, digits and a few signs of an agent as "%20".
 	encoded bool
-	name    string // of the format that this is of
+	name    string            // of the format that this is of
+	lacks   connwarden.Fields // of asker
 	// Of lines with a time of day alone, what "#Date:" says: the day's midnight and the time of day at which it was written, both in UTC. A line
 	// before that time is of the next day. valid tells that there was one.
 	dated struct {
@@ -167,6 +170,13 @@ func parseColumns(names []byte) *columns {
 		c.name = "iis"
 	}
 	c.plus = !c.tabs
+	c.lacks = lacking(func(yield func(part) bool) {
+		for i := range c.parts {
+			if !yield(c.parts[i].what) {
+				return
+			}
+		}
+	})
 	return c
 }
 
@@ -295,6 +305,7 @@ func (p *Parser) direct(names, date []byte) {
 // readColumns reads a line of the columns c.
 func (p *Parser) readColumns(c *columns, line []byte) grade {
 	p.begin()
+	p.req.Lacks = c.lacks
 	at := 0
 	for i := range c.parts {
 		if at > len(line) {
