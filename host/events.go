@@ -57,6 +57,7 @@ var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/opt/ejabberd/logs/ejabberd.log", "ejabberd", "ejabberd", "ejabberd"},
 	{"/var/log/freeswitch/freeswitch.log", "freeswitch", "freeswitch", "FreeSWITCH"},
 	{"/usr/local/freeswitch/log/freeswitch.log", "freeswitch", "freeswitch", "FreeSWITCH"},
+	{"/var/log/sogo/sogo.log", "sogo", "syslog", "SOGo"},
 	{"/var/log/mumble-server/*.log", "murmur", "murmur", "Debian"},
 	{"/var/log/monit.log", "monit", "monit", "Debian"},
 	{"/ProgramData/ssh/logs/sshd.log", "sshd", "openssh_windows", "Windows"},

@@ -132,9 +132,10 @@ func (s *scan) resolve() []LogFile {
 
 // othersWrite are the services in whose logs an ordinary account can write lines, whoever owns the file: through
 // /dev/log, or as the author of a site whose scripts run under the web server's account; and MySQL, in whose log a name can hold whole lines
-// (MariaDB 10.11 writes 128 bytes of it as they come, line ends included).
+// (MariaDB 10.11 writes 128 bytes of it as they come, line ends included). SOGo's own file is in the form of syslog, which tells of no daemon that it
+// keeps line ends out.
 var othersWrite = map[string]bool{"php": true, "syslog": true, "haproxy": true, "roundcube": true, "mysql": true,
-	"nextcloud": true, "phpmyadmin": true, "joomla": true}
+	"nextcloud": true, "phpmyadmin": true, "joomla": true, "sogo": true}
 
 type resolver struct {
 	*scan

@@ -250,13 +250,13 @@ func TestBeholden(t *testing.T) {
 
 // What scripts write is no more than a local account's word.
 func TestTrustOfApps(t *testing.T) {
-	h := plant(t, map[string]string{"etc/nextcloud/config.php": "<?php\n'logfile' => '/srv/nc.log',\n", "srv/nc.log": "", "opt/zimbra/log/audit.log": ""})
+	h := plant(t, map[string]string{"etc/nextcloud/config.php": "<?php\n'logfile' => '/srv/nc.log',\n", "srv/nc.log": "", "opt/zimbra/log/audit.log": "", "var/log/sogo/sogo.log": ""})
 	files, _ := h.Logs(context.Background())
 	got := map[string]string{}
 	for _, f := range files {
 		got[f.Shown] = f.Trust.String()
 	}
-	same(t, "trust", map[string]string{"/srv/nc.log": "local", "/opt/zimbra/log/audit.log": "root"}, got)
+	same(t, "trust", map[string]string{"/srv/nc.log": "local", "/opt/zimbra/log/audit.log": "root", "/var/log/sogo/sogo.log": "local"}, got)
 }
 
 func FuzzOwnLogs(f *testing.F) {
