@@ -18,7 +18,9 @@ const (
 	maxBuckets  = 1 << 8 // of more, the half in the fullest windows stays
 	maxValues   = 1 << 9 // likewise; rules ask for fewer
 	samplesKept = 3
-	valueText   = 80 // bytes of an example that are kept
+	valueText   = 80  // bytes of an example that are kept
+	agentText   = 200 // and of an agent, which tells at its end what it is
+	cutMark     = "…" // behind what was longer
 )
 
 // cell counts the readings of one group that fit one rule. What each reading needs stands first.

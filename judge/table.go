@@ -217,26 +217,34 @@ type reading struct {
 
 // example is the part of the reading that a rule's sentence quotes. It owns its bytes.
 func (g *reading) example(part rules.Example) string {
-	text := g.text
+	text, most := g.text, valueText
 	switch {
 	case g.request == nil:
 	case part == rules.ExampleAgent:
-		text = g.request.Agent
+		text, most = g.request.Agent, agentText
 	case part == rules.ExampleReferer:
 		text = g.request.Referer
 	default:
 		return g.url()
 	}
-	return string(text[:min(len(text), valueText)])
+	return cut(text, most)
 }
 
 func (g *reading) url() string {
-	b := append([]byte{}, g.request.Path[:min(len(g.request.Path), valueText)]...)
-	if q := g.request.Query; len(q) > 0 && len(b) < valueText {
-		b = append(append(b, '?'), q...)
-		b = b[:min(len(b), valueText)]
+	r := g.request
+	if len(r.Query) == 0 || len(r.Path) > valueText {
+		return cut(r.Path, valueText)
 	}
-	return string(b)
+	b := append(append(append(make([]byte, 0, valueText+1), r.Path...), '?'), r.Query[:min(len(r.Query), valueText)]...)
+	return cut(b, valueText)
+}
+
+// cut is the beginning of a text, and a sign where there was more.
+func cut(text []byte, most int) string {
+	if len(text) <= most {
+		return string(text)
+	}
+	return string(text[:most]) + cutMark
 }
 
 // count adds a reading to the address's cell of a rule. It returns the address's ledger, which may have moved.

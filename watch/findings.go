@@ -45,6 +45,9 @@ func (r *review) findings() {
 				why = append(why, sentence(p.Evidence[i].Why))
 			}
 		}
+		if more := len(why) - maxReasons; more > 1 {
+			why = append(why[:maxReasons], fmt.Sprintf("And for %d more reasons.", more))
+		}
 		if p.Via == viaProxy && p.Verdict == connwarden.VerdictMalicious {
 			why = append(why, "All its requests come by way of a trusted proxy, which a firewall sees in its place: block it there, or for the site.")
 		}
@@ -133,6 +136,9 @@ func sortFindings(list []report.Finding) {
 
 // maxTold is how many addresses are told of one by one; no one reads more under pressure.
 const maxTold = 10
+
+// maxReasons is how many reasons are told of one address, the strongest of each family; the list of peers has all.
+const maxReasons = 3
 
 // groupLevel is how grave it is what is said of a group.
 func groupLevel(g *report.Peer) string {
