@@ -30,7 +30,8 @@ const (
 	pathScore    = 55
 	talkerScore  = 55
 	fewNeighbors = 3
-	volume       = "volume" // the family of evidence
+	volume       = "volume" // the family of evidence on requests
+	held         = "conns"  // and on connections, that of the rules on these
 )
 
 // Open is how many connections an address has opened to us and holds now.
@@ -66,7 +67,7 @@ func Holders(open []Open) []connwarden.Verdict {
 		}
 		score := min(connwarden.ScoreSuspicious+int(25*share), capOutlier)
 		verdicts = append(verdicts, connwarden.Verdict{Addr: o.Addr, Score: score, ScoreNow: score, Evidence: []connwarden.Evidence{{
-			Rule: connectionOutlier, Why: why, Score: score, Family: volume, Capped: true, Count: o.Count,
+			Rule: connectionOutlier, Why: why, Score: score, Family: held, Capped: true, Count: o.Count,
 		}}})
 	}
 	slices.SortFunc(verdicts, worse)

@@ -46,6 +46,10 @@ func TestHolders(t *testing.T) {
 			if s := verdicts[0].Score; s < connwarden.ScoreSuspicious || s >= connwarden.ScoreMalicious {
 				t.Errorf("score %d is not suspicious", s)
 			}
+			counted := connwarden.Verdict{Addr: verdicts[0].Addr, Score: 60, Evidence: []connwarden.Evidence{{Rule: "connection-flood", Family: "conns", Score: 60, Capped: true}}}
+			if both := Combine([]connwarden.Verdict{verdicts[0], counted}); both[0].Score != max(60, verdicts[0].Score) {
+				t.Errorf("open connections count twice: %d", both[0].Score)
+			}
 		})
 	}
 }
