@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -13,15 +12,7 @@ const asteriskMain = "/etc/asterisk/logger.conf"
 // asteriskLevels are those that tell of peers, what tells most last.
 var asteriskLevels = [...]string{"error", "warning", "notice", "security"}
 
-// asteriskFile is a file that Asterisk writes, and a bit for each of asteriskLevels that goes to it.
-type asteriskFile struct {
-	candidate
-	takes uint8
-	at    position
-}
-
-// findAsterisk adds the files of logger.conf. One message goes to each file that takes its level, and what is told twice would count twice: a file
-// that shares a level with one that tells more is its twin, whatever else it takes.
+// findAsterisk adds the files of logger.conf. One message goes to each file that takes its level.
 func (s *scan) findAsterisk() {
 	if !s.tree.exists(asteriskMain) {
 		return
@@ -34,7 +25,7 @@ func (s *scan) findAsterisk() {
 			dir = path.Clean(value)
 		}
 	})
-	var files []asteriskFile
+	var files []sharedFile
 	host := ""
 	b.asterisk(asteriskMain, "", 0, "", func(section, key, value string, at position) {
 		switch {
@@ -42,7 +33,7 @@ func (s *scan) findAsterisk() {
 			host = ".*"
 		case section != "logfiles" || key == "console" || strings.HasPrefix(key, "syslog."):
 		default:
-			f := asteriskFile{at: at, takes: asteriskTakes(value)}
+			f := sharedFile{at: at, takes: asteriskTakes(value)}
 			f.name = strings.ReplaceAll(key, "${HOSTNAME}", "*")
 			if !strings.HasPrefix(f.name, "/") {
 				f.name = path.Join(dir, f.name)
@@ -57,19 +48,7 @@ func (s *scan) findAsterisk() {
 		f.name += host
 		f.kind, f.service, f.format = Events, "asterisk", "asterisk"
 	}
-	slices.SortStableFunc(files, func(a, b asteriskFile) int { return int(b.takes) - int(a.takes) })
-	var kept []asteriskFile
-	for _, f := range files {
-		for _, k := range kept {
-			if f.twin == "" && f.takes&k.takes != 0 {
-				f.twin = k.name
-			}
-		}
-		if f.twin == "" && !hasMeta(f.name) && s.tree.exists(f.name) {
-			kept = append(kept, f)
-		}
-		s.own(f.candidate, f.at)
-	}
+	s.ownOnce(files)
 }
 
 // asteriskTakes reads "notice,warning,security", with the form in front, "[json]", or "*".

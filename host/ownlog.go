@@ -116,6 +116,7 @@ func (s *scan) findOwn() {
 	s.findAsterisk()
 	s.findYAML()
 	s.findXRDP()
+	s.findNamed()
 	s.findGitea()
 	s.findApps()
 }
@@ -267,4 +268,29 @@ func (s *scan) own(c candidate, at position) {
 	}
 	c.glob, c.configured, c.from = hasMeta(c.name), true, c.service+" configuration "+at.String()
 	s.found = append(s.found, c)
+}
+
+// sharedFile is one of the files that a daemon sorts its messages into, and a bit for each sort that goes to it, what tells most highest.
+type sharedFile struct {
+	candidate
+	takes uint8
+	at    position
+}
+
+// ownOnce adds such files. What is told twice would count twice: a file that shares a sort with one that tells more is its twin, whatever else it
+// takes.
+func (s *scan) ownOnce(files []sharedFile) {
+	slices.SortStableFunc(files, func(a, b sharedFile) int { return int(b.takes) - int(a.takes) })
+	var kept []sharedFile
+	for _, f := range files {
+		for _, k := range kept {
+			if f.twin == "" && f.takes&k.takes != 0 {
+				f.twin = k.name
+			}
+		}
+		if f.twin == "" && !hasMeta(f.name) && s.tree.exists(f.name) {
+			kept = append(kept, f)
+		}
+		s.own(f.candidate, f.at)
+	}
 }

@@ -134,6 +134,16 @@ func TestOwnLogs(t *testing.T) {
 		{"asterisk's default", map[string]string{
 			"etc/asterisk/logger.conf": "[logfiles]\nmessages.log => notice,warning,error\nsecurity.log => security\n", "var/log/asterisk/messages.log": "", "var/log/asterisk/security.log": "",
 		}, "/var/log/asterisk/messages.log asterisk events asterisk (asterisk configuration /etc/asterisk/logger.conf:2)\n/var/log/asterisk/security.log asterisk events asterisk (asterisk configuration /etc/asterisk/logger.conf:3)\n"},
+		{"named, by its categories", map[string]string{
+			"etc/bind/named.conf": "// file \"/srv/no\";\ninclude \"/etc/bind/log.conf\";\noptions { directory \"/srv/bind\"; };\nzone \"a\" { type master; file \"/srv/no\"; };\nkey \"k\" { secret \"/srv/no\"; };\n",
+			"etc/bind/log.conf": "logging {\n /* channel x { file \"/srv/no\"; }; */\n channel sec { file \"/srv/sec.log\" versions 3 size 5m; print-time yes; };\n channel \"all\" { file \"all.log\"; };\n" +
+				" channel q { file \"/srv/query.log\"; };\n channel unused { file \"/srv/no\"; };\n channel both { file \"/srv/both.log\"; };\n category security { sec; both; };\n category queries { q; };\n channel sys { syslog daemon; };\n channel copy { file \"/srv/copy.log\"; };\n category client { sys; copy; };\n category default { all; };\n};\n",
+			"srv/sec.log": "", "srv/sec.log.0": "", "srv/bind/all.log": "", "srv/query.log": "", "srv/both.log": "", "srv/copy.log": "", "srv/no": "",
+		}, "/srv/bind/all.log named events named (named configuration /etc/bind/log.conf:4)\n/srv/both.log named events named (named configuration /etc/bind/log.conf:7)\n/srv/sec.log named events named = /srv/both.log (named configuration /etc/bind/log.conf:3)\n"},
+		{"named of RHEL", map[string]string{
+			"etc/named.conf":           "options {\n\tdirectory \t\"/var/named\";\n\tdump-file \t\"/var/named/data/cache_dump.db\";\n};\nlogging {\n        channel default_debug {\n                file \"data/named.run\";\n                severity dynamic;\n        };\n};\n",
+			"var/named/data/named.run": "", "var/named/data/named.run.0": "",
+		}, "/var/named/data/named.run named events named\n"},
 		{"asterisk elsewhere", map[string]string{
 			"etc/asterisk/asterisk.conf": "[directories]\nastlogdir => /srv/a\n", "etc/asterisk/logger.conf": "[general]\nappendhostname = yes\n[logfiles]\nfull => notice\n",
 			"srv/a/full.pbx1": "", "srv/a/full.pbx1.1": "",
@@ -280,24 +290,32 @@ func FuzzOwnLogs(f *testing.F) {
 	})
 }
 
-// FuzzConfigs reads what is read of YAML, PHP, Asterisk's and Gitea's configurations.
+// FuzzConfigs reads YAML, PHP and the configurations of Asterisk and BIND.
 func FuzzConfigs(f *testing.F) {
-	f.Add("a:\n  b: 'x\n - c\n[log]\nROOT_PATH = `/x`\n[logfiles]\nfull(x) => [json]*\n'logfile' => \"/x\" . 'y',\n$config[ = \npublic $log_path = ''\n")
+	f.Add("a:\n  b: 'x\n - c\n[log]\nROOT_PATH = `/x`\n[logfiles]\nfull(x) => [json]*\n'logfile' => \"/x\" . 'y',\n$config[ = \npublic $log_path = ''\nlogging { channel a { file \"/x\" }; category b { a; /* ")
+	f.Add("#include /f\n#include <*>\ninclude \"/f\";\nlogging { channel \"\" { file; }; }; }}; {{ x y z a; \n a:\n  a:\n   a: \"\n[]\n=\n:")
 	h := plant(f, nil)
 	h.limits = limits{total: 1 << 20, files: 100, entries: 100, logs: 1000}
-	places := []string{"etc/mongod.conf", "etc/asterisk/logger.conf", "etc/asterisk/asterisk.conf", "etc/gitea/app.ini", "etc/nextcloud/config.php", "etc/phpmyadmin/config.inc.php"}
+	file := filepath.Join(h.Root, "f")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, name := range places {
-			file := filepath.Join(h.Root, name)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
 		s := h.scan(context.Background())
-		s.findOwn()
+		s.book().paths("/f", func(_, value string, at position) { s.own(candidate{name: value}, at) })
+		s.book().asterisk("/f", "", 0, "", func(_, key, value string, at position) {
+			s.own(candidate{name: key}, at)
+			asteriskTakes(value)
+		})
+		n := named{book: s.book(), dir: "/d", files: map[string]option{}, channels: map[string][]string{}, syslog: map[string]bool{}}
+		n.file("/f", nil, 0, "")
+		for _, o := range n.files {
+			s.own(candidate{name: o.value}, o.at)
+		}
+		set, at := s.phpValues("/f", "logfile log_dir log_path")
+		for _, value := range set {
+			s.own(candidate{name: value}, at)
+		}
 		fuzzProblems(t, s)
 	})
 }
