@@ -79,6 +79,7 @@ var eventPlaces = []struct{ pattern, service, format, whose string }{
 	{"/vw-data/vaultwarden.log", "vaultwarden", "vaultwarden", "Vaultwarden"},
 	{"/var/lib/docker/volumes/*/_data/vaultwarden.log", "vaultwarden", "vaultwarden", "Docker"},
 	{"/var/lib/docker/volumes/*/_data/data/nextcloud.log", "nextcloud", "nextcloud", "Docker"},
+	{"/var/lib/docker/volumes/*/_data/nextcloud.log", "nextcloud", "nextcloud", "Nextcloud AIO"},
 	{"/home/homeassistant/.homeassistant/home-assistant.log", "homeassistant", "homeassistant", "Home Assistant"},
 	{"/usr/share/hassio/homeassistant/home-assistant.log", "homeassistant", "homeassistant", "Home Assistant"},
 	{"/var/lib/docker/volumes/*/_data/home-assistant.log", "homeassistant", "homeassistant", "Docker"},
@@ -118,6 +119,9 @@ var turningPlaces = []struct {
 }{
 	{"/var/log/tomcat*", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
 	{"/opt/tomcat*/logs", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
+	{"/opt/apache-tomcat*/logs", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
+	{"/usr/local/tomcat*/logs", "localhost_access_log*.txt", "tomcat", "", "Tomcat"},
+	{"/usr/share/tomcat*/logs", "localhost_access_log*.txt", "tomcat", "", "RHEL"},
 	{"/var/log/jetty*", "*.request.log", "jetty", "", "Jetty"},
 	{"/opt/jetty*/logs", "*.request.log", "jetty", "", "Jetty"},
 	{"/opt/stalwart*/logs", "stalwart.log*", "stalwart", "stalwart", "Stalwart"},

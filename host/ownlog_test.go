@@ -172,6 +172,14 @@ func TestOwnLogs(t *testing.T) {
 		}, "/ProgramData/ssh/logs/sshd.log sshd events openssh_windows\n/opt/zimbra/log/audit.log zimbra events zimbra\n/opt/zimbra/log/nginx.access.log nginx access \n" +
 			"/var/lib/docker/volumes/nc/_data/data/nextcloud.log nextcloud events nextcloud\n/var/lib/docker/volumes/vw/_data/vaultwarden.log vaultwarden events vaultwarden\n" +
 			"/var/log/odoo/odoo-server.log odoo events odoo\n/var/log/redmine/default/production.log redmine events redmine\n/var/log/vaultwarden/vaultwarden.log vaultwarden events vaultwarden\n"},
+		{"web servers of panels and bundles", map[string]string{
+			"www/server/nginx/conf/nginx.conf": "error_log /www/wwwlogs/nginx_error.log crit;\nhttp { access_log off; include /www/server/panel/vhost/nginx/*.conf; }\n", "www/server/panel/vhost/nginx/a.conf": "server { server_name a.example; access_log /www/wwwlogs/a.example.log; }\n",
+			"usr/local/openresty/nginx/conf/nginx.conf": "http { access_log logs/access.log; }\n", "opt/bitnami/apache/conf/httpd.conf": "ServerRoot \"/opt/bitnami/apache\"\nErrorLog \"logs/error_log\"\n",
+			"www/wwwlogs/nginx_error.log": "", "www/wwwlogs/a.example.log": "", "usr/local/openresty/nginx/logs/access.log": "", "opt/bitnami/apache/logs/error_log": "",
+			"www/server/php/82/etc/php-fpm.conf": "[global]\nerror_log = /www/server/php/82/var/log/php-fpm.log\n", "www/server/php/82/var/log/php-fpm.log": "",
+		}, "/opt/bitnami/apache/logs/error_log apache error  (apache configuration /opt/bitnami/apache/conf/httpd.conf:2)\n/usr/local/openresty/nginx/logs/access.log nginx access apache_combined (nginx configuration /usr/local/openresty/nginx/conf/nginx.conf:1)\n" +
+			"/www/server/php/82/var/log/php-fpm.log php-fpm error  (php-fpm configuration /www/server/php/82/etc/php-fpm.conf:2)\n/www/wwwlogs/a.example.log nginx access apache_combined (nginx configuration /www/server/panel/vhost/nginx/a.conf:1)\n" +
+			"/www/wwwlogs/nginx_error.log nginx error  (nginx configuration /www/server/nginx/conf/nginx.conf:1)\n"},
 		{"what is named and not there", map[string]string{"etc/mosquitto/mosquitto.conf": "log_dest file /srv/no.log\nlog_dest file /dev/null\n"},
 			"! /srv/no.log: not there; named in mosquitto configuration /etc/mosquitto/mosquitto.conf:1\n"},
 		{"what names itself", map[string]string{"etc/redis/redis.conf": "include /etc/redis/redis.conf\nlogfile ../../../srv/x\n", "srv/x": ""},

@@ -36,12 +36,21 @@ var (
 		"/usr/local/apache2/conf/httpd.conf", // built from source
 		"/etc/apache2/httpd.conf",            // SUSE, Alpine, macOS
 		"/usr/local/etc/apache24/httpd.conf", // FreeBSD
+		"/www/server/apache/conf/httpd.conf", // aaPanel
+		"/opt/bitnami/apache/conf/httpd.conf",
+		"/opt/bitnami/apache2/conf/httpd.conf",
+		"/opt/lampp/etc/httpd.conf", // XAMPP
 	}
 	nginxMains = []string{
 		"/etc/nginx/nginx.conf",
 		"/usr/local/nginx/conf/nginx.conf",
 		"/usr/local/etc/nginx/nginx.conf", // FreeBSD
 		"/opt/nginx/conf/nginx.conf",
+		"/usr/local/openresty/nginx/conf/nginx.conf",
+		"/www/server/nginx/conf/nginx.conf", // aaPanel
+		"/opt/bitnami/nginx/conf/nginx.conf",
+		"/etc/nginx-rc/nginx.conf", // RunCloud
+		"/etc/angie/angie.conf",
 	}
 	fpmMains = []string{
 		"/etc/php/*/fpm/php-fpm.conf", // Debian
@@ -50,9 +59,11 @@ var (
 		"/opt/cpanel/ea-php*/root/etc/php-fpm.conf",
 		"/opt/plesk/php/*/etc/php-fpm.conf",
 		"/etc/opt/remi/php*/php-fpm.conf",
-		"/opt/alt/php*/etc/php-fpm.conf",   // CloudLinux
-		"/usr/local/php*/etc/php-fpm.conf", // DirectAdmin
-		"/usr/local/etc/php-fpm.conf",      // FreeBSD, Docker's image
+		"/opt/alt/php*/etc/php-fpm.conf",     // CloudLinux
+		"/usr/local/php*/etc/php-fpm.conf",   // DirectAdmin
+		"/usr/local/etc/php-fpm.conf",        // FreeBSD, Docker's image
+		"/www/server/php/*/etc/php-fpm.conf", // aaPanel
+		"/opt/bitnami/php/etc/php-fpm.conf",
 	}
 	liteSpeedMains = []string{"/usr/local/lsws/conf/httpd_config.conf", "/usr/local/lsws/conf/httpd_config.xml"}
 	lighttpdMains  = []string{"/etc/lighttpd/lighttpd.conf", "/usr/local/etc/lighttpd/lighttpd.conf"}
