@@ -6,6 +6,7 @@ const (
 	connectionOutlier = "connection-outlier"
 	requestOutlier    = "request-outlier"
 	pathOutlier       = "path-outlier"
+	pathCrowd         = "path-crowd"
 )
 
 // About tells what a reason says that comes from no rule of the language; "" of all others.
@@ -19,6 +20,8 @@ func About(name string) string {
 		return "made a tenth of all requests, ten times the median of the addresses that come next, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
 	case pathOutlier:
 		return "made half of the requests to a path that is asked for ten times as often as its neighbours, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
+	case pathCrowd:
+		return "asked for one path four times or more, once a minute at least, and for nothing else, as 200 addresses did that made half of the requests to it; suspicious at most, and it adds nothing to what else is said"
 	}
 	return ""
 }

@@ -26,6 +26,7 @@ type Peer struct {
 	First, Last time.Time // of its requests; zero when the log has no times
 	Claim       uint16    // what its agent claims to be, by Options.Claim; 0: nothing
 	Proxied     bool      // each of its requests came through a trusted proxy
+	Dressed     bool      // it asked for a picture, a style, a font or a script of pages
 }
 
 // ledger is the compact form of a Peer. Times are Unix seconds, 0 when there is none; they last until 2106.
@@ -44,6 +45,7 @@ type ledger struct {
 	hits        uint16 // requests that fit any rule by address which waits for the second look
 	least       uint16 // the least count of these rules; 0: none
 	direct      bool   // a request came from it without a proxy between
+	dressed     bool   // it asked for what pages are made of
 }
 
 // peak is the busiest minute.
@@ -289,6 +291,7 @@ func (l *ledger) request(w *waiting) {
 	l.seen(w.at)
 	l.claim = max(l.claim, w.claim)
 	l.direct = l.direct || !w.via
+	l.dressed = l.dressed || w.dresses
 	switch m := w.at / 60; {
 	case m > l.minute:
 		l.few.pass(m - l.minute)
@@ -430,6 +433,7 @@ func (l *ledger) merge(o *ledger) {
 	l.last = max(l.last, o.last)
 	l.claim = max(l.claim, o.claim)
 	l.direct = l.direct || o.direct
+	l.dressed = l.dressed || o.dressed
 	l.all.merge(&o.all)
 	l.named.merge(&o.named)
 	l.few.merge(&o.few)
@@ -441,7 +445,7 @@ func (l *ledger) merge(o *ledger) {
 func (l *ledger) peer() Peer {
 	p := Peer{
 		Addr: l.ip(), Requests: uint64(l.requests), Bytes: l.bytes, First: moment(int64(l.first)), Last: moment(int64(l.last)), Claim: l.claim,
-		Proxied: l.requests > 0 && !l.direct,
+		Proxied: l.requests > 0 && !l.direct, Dressed: l.dressed,
 	}
 	for i, n := range l.byClass {
 		p.ByClass[i] = uint64(n)

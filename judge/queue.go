@@ -17,14 +17,15 @@ type queue struct {
 
 // waiting is what a ledger counts of a request.
 type waiting struct {
-	addr  [16]byte
-	size  int64
-	at    uint32
-	claim uint16
-	class uint8      // hundreds of the status; 6: none of HTTP's
-	least uint16     // the least count of the rules by address that it fits; 0: none
-	busy  rules.Busy // the broad rules that it may fit
-	via   bool       // a trusted proxy passed it on
+	addr    [16]byte
+	size    int64
+	at      uint32
+	claim   uint16
+	class   uint8      // hundreds of the status; 6: none of HTTP's
+	least   uint16     // the least count of the rules by address that it fits; 0: none
+	busy    rules.Busy // the broad rules that it may fit
+	via     bool       // a trusted proxy passed it on
+	dresses bool       // it asks for what pages are made of
 }
 
 // later lets a request wait to be counted.

@@ -121,7 +121,7 @@ func (r *Reader) hash(p rules.Part, text []byte) uint64 {
 
 // waiting is what a ledger counts of a request, about which the matcher was asked.
 func (r *Reader) waiting(q *connwarden.Request) waiting {
-	w := waiting{addr: q.Client.As16(), at: seconds(q.Time), size: q.Size, class: uint8(min(q.Status/100, 6)), via: q.Via.IsValid()}
+	w := waiting{addr: q.Client.As16(), at: seconds(q.Time), size: q.Size, class: uint8(min(q.Status/100, 6)), via: q.Via.IsValid(), dresses: dresses(q.Path)}
 	if r.claims != nil && len(q.Agent) > 0 {
 		w.claim = r.claim(q.Agent)
 	}

@@ -26,7 +26,9 @@ func (r *review) findings() {
 			continue
 		}
 		if len(p.Evidence) == 1 && joint[p.Evidence[0].Rule] {
-			members[p.Evidence[0].Rule] = append(members[p.Evidence[0].Rule], p.Addr)
+			if p.Verdict == connwarden.VerdictMalicious {
+				members[p.Evidence[0].Rule] = append(members[p.Evidence[0].Rule], p.Addr)
+			}
 			continue
 		}
 		if told++; told > maxTold {
@@ -81,6 +83,9 @@ func (r *review) findings() {
 		if list := members[g.Evidence[0].Rule]; len(list) > 0 {
 			g.Next = append(g.Next, r.blockAll(list))
 		}
+		if g.Kind == "path" {
+			g.Next = append(g.Next, r.pathNext(g.Addr, "agent")...)
+		}
 		d.Findings = append(d.Findings, report.Finding{
 			Level: groupLevel(&g), Title: fmt.Sprintf("%s  %s %d", groupName(&g), strings.ToUpper(g.Verdict), g.Score), Detail: sentence(g.Evidence[0].Why), Next: g.Next,
 		})
@@ -100,11 +105,11 @@ func (r *review) findings() {
 		}
 	}
 	d.Findings = append(d.Findings, r.failing()...)
-	for _, o := range r.paths {
+	for _, o := range r.paths[:min(len(r.paths), maxAlike)] {
 		d.Findings = append(d.Findings, report.Finding{
 			Level: "info", Title: fmt.Sprintf("%s is asked for %d times as often as its neighbours", report.Clean(o.Path), o.Count/max(o.Usual, 1)),
 			Detail: fmt.Sprintf("%d requests; the paths next to it in the ranking have %d.", o.Count, o.Usual),
-			Next:   r.pathNext(o.Path),
+			Next:   r.pathNext(o.Path, "ip"),
 		})
 	}
 	sortFindings(d.Findings)
@@ -248,9 +253,10 @@ func groupName(g *report.Peer) string {
 
 var gravity = map[string]int{"critical": 0, "warning": 1, "info": 2}
 
-func (r *review) pathNext(path string) []string {
+// pathNext looks at who asks for a path, by a key.
+func (r *review) pathNext(path, by string) []string {
 	if strings.ContainsAny(path, "\"'\\") {
 		return []string{}
 	}
-	return []string{report.Clean("connwarden pages --by ip --where " + quote(`path="`+path+`"`) + r.namedAccess())}
+	return []string{report.Clean("connwarden pages --by " + by + " --where " + quote(`path="`+path+`"`) + r.namedAccess())}
 }

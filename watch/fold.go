@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"runtime"
@@ -30,7 +31,8 @@ type fold struct {
 	quiet    bool // leave out faults that are only news: a review tells what fails
 	distinct *tally.Distinct
 	holders  *tally.Pages    // requests to outlying paths, by path and address
-	outlying map[string]bool // the paths that holders counts
+	crowds   *tally.Pages    // those of them that browsers may have sent which came from no page
+	outlying map[string]bool // the paths that holders and crowds count
 	first    time.Time       // of faults
 	last     time.Time
 	twins    *twins // nil: no server stands before another
@@ -95,6 +97,9 @@ func (f *fold) Request(r *connwarden.Request) {
 	}
 	if f.holders != nil && f.outlying[string(r.Path)] {
 		f.holders.Request(r)
+		if len(r.Referer) == 0 && r.Lacks == 0 && bytes.HasPrefix(r.Agent, []byte("Mozilla/5.0 (")) && !bytes.Contains(r.Agent, []byte("compatible;")) {
+			f.crowds.Request(r)
+		}
 	}
 }
 

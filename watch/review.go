@@ -49,6 +49,7 @@ type review struct {
 	keys     tally.Keys
 	paths    []judge.PathOutlier
 	holders  []connwarden.Verdict
+	crowds   []connwarden.Verdict // on paths
 	second   *judge.Second
 	claims   *bots.Claims
 	own      map[netip.Addr]bool
@@ -173,6 +174,9 @@ func (r *review) again(ctx context.Context) error {
 	}
 	var again gather.Problems // the first look has told them
 	few := pair.Fields() | connwarden.FieldTime
+	if len(outlying) > 0 {
+		few |= connwarden.FieldReferer | connwarden.FieldAgent
+	}
 	fields := few
 	if r.second != nil {
 		fields = connwarden.AllFields
@@ -184,7 +188,7 @@ func (r *review) again(ctx context.Context) error {
 			f.brief = &brief{few, r.second.Wants}
 		}
 		if len(outlying) > 0 {
-			f.holders, f.outlying = tally.NewPages(pair, holdersBound), outlying
+			f.holders, f.crowds, f.outlying = tally.NewPages(pair, holdersBound), tally.NewPages(pair, holdersBound), outlying
 		}
 		return f
 	}, nil, &again)
@@ -196,6 +200,7 @@ func (r *review) again(ctx context.Context) error {
 		sum.distinct.Merge(f.distinct)
 		if f.holders != nil {
 			sum.holders.Merge(f.holders)
+			sum.crowds.Merge(f.crowds)
 		}
 		if f.again != nil {
 			sum.again.Merge(f.again)
@@ -221,16 +226,24 @@ func (r *review) again(ctx context.Context) error {
 	if sum.holders == nil {
 		return nil
 	}
+	shares, many := r.shares(sum.holders, holdersShown), r.shares(sum.crowds, holdersBound)
+	for _, o := range r.paths {
+		crowd, members := r.sum.ledgers.Crowd(o, many[o.Path])
+		r.crowds = append(r.crowds, crowd...)
+		r.holders = append(append(r.holders, judge.PathHolders(o, shares[o.Path])...), members...)
+	}
+	return nil
+}
+
+// shares are the most requests to outlying paths, by path.
+func (r *review) shares(of *tally.Pages, most int) map[string][]judge.PathShare {
 	shares := map[string][]judge.PathShare{}
-	for _, row := range sum.holders.Top(holdersShown) {
+	for _, row := range of.Top(most) {
 		if a, err := netip.ParseAddr(row.Parts[1]); err == nil {
 			shares[row.Parts[0]] = append(shares[row.Parts[0]], judge.PathShare{Peer: r.sum.ledgers.Peer(a), Count: row.Count})
 		}
 	}
-	for _, o := range r.paths {
-		r.holders = append(r.holders, judge.PathHolders(o, shares[o.Path])...)
-	}
-	return nil
+	return shares
 }
 
 const (
@@ -258,7 +271,7 @@ func (r *review) assemble(ctx context.Context) {
 		table.Lighten() // the document needs its memory
 	}
 	if r.sum != nil {
-		verdicts = append(verdicts, r.holders...)
+		verdicts, groups = append(verdicts, r.holders...), append(groups, r.crowds...)
 		d.Events = r.events()
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
 	}
