@@ -39,7 +39,7 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // LogFile is one log, found by the servers' configuration or in a usual place.
 //
 // Trust is outside for the error logs of nginx and LiteSpeed, in which a client can write whole lines; local for
-// what syslog brings, since every account may write to it, for the logs of PHP's scripts and of MySQL, and for every file that an
+// what syslog brings, since every account may write to it, for the logs of PHP's scripts and applications and of MySQL, and for every file that an
 // ordinary account owns or can write or replace; else root. Accounts below UID_MIN are daemons: a log that its own
 // daemon owns counts as root's.
 //

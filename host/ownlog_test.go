@@ -108,6 +108,10 @@ func TestOwnLogs(t *testing.T) {
 			"var/log/traefik/access.log": "", "var/log/gitlab/nginx/gitlab_access.log": "", "var/log/gitlab/nginx/gitlab_error.log": "", "var/log/grafana/grafana.log": "",
 		}, "/srv/caddy.log caddy access  (caddy configuration /etc/caddy/Caddyfile:3)\n" +
 			"/var/log/gitlab/nginx/gitlab_access.log nginx access \n/var/log/gitlab/nginx/gitlab_error.log nginx error \n/var/log/grafana/grafana.log grafana access \n/var/log/traefik/access.log traefik access \n"},
+		{"exim", map[string]string{
+			"etc/exim4/exim4.conf": "log_selector = +all\nlog_file_path = syslog : /srv/exim/%slog\n.include_if_exists /etc/exim4/more\n", "etc/exim4/more": "log_file_path = /srv/exim/%D-%slog\n",
+			"srv/exim/mainlog": "", "srv/exim/mainlog.1": "", "srv/exim/rejectlog": "",
+		}, "/srv/exim/mainlog exim events exim (exim configuration /etc/exim4/exim4.conf:2)\n"},
 		{"yaml", map[string]string{
 			"etc/mongod.conf":                  "storage:\n  path: /srv/no\nsystemLog:\n  destination: file\n  component:\n    path: /srv/no\n  path: \"/srv/mongod.log\" # here\nnet: {port: 1}\n",
 			"etc/traefik/traefik.yml":          "log:\n  filePath: /srv/no\naccessLog:\n  filePath: /srv/tr.log\n  format: json\n",
