@@ -21,7 +21,7 @@ func About(name string) string {
 	case pathOutlier:
 		return "made half of the requests to a path that is asked for ten times as often as its neighbours, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
 	case pathCrowd:
-		return "asked for one path four times or more, once a minute at least, and for nothing else, as 200 addresses did that made half of the requests to it; suspicious at most, and it adds nothing to what else is said"
+		return "asked for one path four times or more, every two minutes at least, and for nothing else, as 200 addresses did that made half of the requests to it; suspicious at most, and it adds nothing to what else is said"
 	}
 	return ""
 }

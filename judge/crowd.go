@@ -12,7 +12,7 @@ import (
 const (
 	crowdLeast   = 200
 	crowdEach    = 4
-	crowdPace    = time.Minute // between requests, in the mean
+	crowdPace    = 2 * time.Minute // between requests, in the mean
 	crowdShare   = 0.5
 	crowdScore   = 55
 	dressedShare = 0.5 // of the other addresses that asked twice or more

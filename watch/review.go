@@ -164,8 +164,12 @@ func (r *review) again(ctx context.Context) error {
 	}
 	r.sum.pages = nil // the second look needs its memory
 	r.paths = judge.Paths(counts)
+	crowded := r.paths
+	if len(crowded) == 0 && len(counts) > 0 && 2*counts[0].Count > r.doc.Pages.Counted { // it has hardly a neighbour
+		crowded = []judge.PathOutlier{{Path: counts[0].Path, Count: counts[0].Count}}
+	}
 	outlying := map[string]bool{}
-	for _, o := range r.paths {
+	for _, o := range crowded {
 		outlying[o.Path] = true
 	}
 	pair, err := tally.ParseKeys("path,ip")
@@ -227,10 +231,12 @@ func (r *review) again(ctx context.Context) error {
 		return nil
 	}
 	shares, many := r.shares(sum.holders, holdersShown), r.shares(sum.crowds, holdersBound)
-	for _, o := range r.paths {
+	for _, o := range crowded {
 		crowd, members := r.sum.ledgers.Crowd(o, many[o.Path])
-		r.crowds = append(r.crowds, crowd...)
-		r.holders = append(append(r.holders, judge.PathHolders(o, shares[o.Path])...), members...)
+		r.crowds, r.holders = append(r.crowds, crowd...), append(r.holders, members...)
+	}
+	for _, o := range r.paths {
+		r.holders = append(r.holders, judge.PathHolders(o, shares[o.Path])...)
 	}
 	return nil
 }
