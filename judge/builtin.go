@@ -17,7 +17,7 @@ func About(name string) string {
 	case connectionOutlier:
 		return "holds a fifth of the connections that came in, and ten times the median of the other addresses; suspicious at most"
 	case requestOutlier:
-		return "made a tenth of all requests, ten times the median of the addresses that come next, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
+		return "made a tenth of all requests, a thousand at least, or ten thousand if it loads pictures and styles, too; ten times the median of the addresses that come next, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
 	case pathOutlier:
 		return "made half of the requests to a path that is asked for ten times as often as its neighbours, one in five seconds at least; suspicious at most, and it adds nothing to what else is said"
 	case pathCrowd:

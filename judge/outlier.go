@@ -20,6 +20,7 @@ const (
 	connsShare   = 0.2
 	pathMin      = 100
 	talkerMin    = 1000
+	talkerReader = 10_000 // of who loads what pages are made of, as an owner at work on a quiet site does: each page is dozens of requests
 	talkerShare  = 0.1
 	talkersMost  = 10              // so many can each have made a tenth
 	pace         = 5 * time.Second // between requests, in the mean; who takes longer polls, or watches whether the site is there
@@ -130,8 +131,8 @@ func ahead(counts []uint64) (usual uint64, ok bool) {
 	return usual, counts[0] >= outlying*usual
 }
 
-// Talkers returns a verdict on each address that made an outlying share of all requests: a thousand and a tenth of them at least, ten times the
-// median of the addresses that follow in the ranking, and one in five seconds for as long as it came.
+// Talkers returns a verdict on each address that made an outlying share of all requests: a thousand (ten thousand if it loads pictures and styles, too) and a
+// tenth of them at least, ten times the median of the addresses that follow in the ranking, and one in five seconds for as long as it came.
 func (t *Table) Talkers() []connwarden.Verdict {
 	t.flush()
 	var total uint64
@@ -154,7 +155,7 @@ func talkers(busiest []Peer, total uint64) []connwarden.Verdict {
 			break
 		}
 		usual, ok := ahead(counts[i:])
-		if !ok || p.pollsWith(p.Requests) {
+		if !ok || p.pollsWith(p.Requests) || p.Dressed && p.Requests < talkerReader {
 			continue
 		}
 		verdicts = append(verdicts, connwarden.Verdict{Addr: p.Addr, Score: talkerScore, ScoreNow: talkerScore, Evidence: []connwarden.Evidence{{

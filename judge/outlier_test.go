@@ -80,6 +80,11 @@ func peer(addr string, requests uint64, span time.Duration) Peer {
 	return Peer{Addr: netip.MustParseAddr(addr), Requests: requests, First: first, Last: first.Add(span)}
 }
 
+func dressed(p Peer) Peer {
+	p.Dressed = true
+	return p
+}
+
 func TestTalkers(t *testing.T) {
 	quiet := []Peer{peer("192.0.2.1", 90, time.Hour), peer("192.0.2.2", 60, time.Hour), peer("192.0.2.3", 3, time.Hour), peer("192.0.2.4", 1, 0)}
 	for _, c := range []struct {
@@ -92,6 +97,8 @@ func TestTalkers(t *testing.T) {
 		{"less than a tenth", append([]Peer{peer("203.0.113.1", 4000, time.Hour)}, quiet...), 41_000, ""},
 		{"few", append([]Peer{peer("203.0.113.1", 999, time.Hour)}, quiet...), 1200, ""},
 		{"a monitor", append([]Peer{peer("203.0.113.1", 4000, 24*time.Hour)}, quiet...), 9000, ""},
+		{"an owner at work", append([]Peer{dressed(peer("203.0.113.1", 4000, time.Hour))}, quiet...), 9000, ""},
+		{"a copier of all", append([]Peer{dressed(peer("203.0.113.1", 40_000, time.Hour))}, quiet...), 90_000, "made 40000 of 90000 requests; the median of the addresses that come next is 3"},
 		{"nobody to compare with", []Peer{peer("203.0.113.1", 4000, time.Hour), peer("192.0.2.1", 3, 0)}, 4003, ""},
 		{"neighbours like it", []Peer{peer("203.0.113.1", 4000, time.Hour), peer("203.0.113.2", 900, time.Hour), peer("203.0.113.3", 800, time.Hour), peer("203.0.113.4", 700, time.Hour)}, 6400, ""},
 		{"nobody", nil, 0, ""},
