@@ -15,8 +15,8 @@ import (
 // window of that length is seen whole, whichever moment it begins at; what is counted may be a tenth longer.
 const (
 	windowParts = 10
-	maxBuckets  = 1 << 8 // of more, the half in the fullest windows stays
-	maxValues   = 1 << 9 // likewise; rules ask for fewer
+	maxBuckets  = 1 << 10 // of more, the half in the fullest windows stays
+	maxValues   = 1 << 9  // likewise; rules ask for fewer
 	samplesKept = 3
 	valueText   = 80  // bytes of an example that are kept
 	agentText   = 200 // and of an agent, which tells at its end what it is

@@ -226,8 +226,8 @@ func (t *ledgers) keep(stays func(*ledger) bool) (dropped int) {
 	return dropped
 }
 
-// busiest returns the n ledgers with the most requests, most first.
-func (t *ledgers) busiest(n int) []Peer {
+// busiest returns the n ledgers with the most requests, of those that fit, most first; nil: all fit.
+func (t *ledgers) busiest(n int, fits func(*ledger) bool) []Peer {
 	before := func(a, b int32) int {
 		la, lb := t.at(int(a)), t.at(int(b))
 		if la.requests != lb.requests {
@@ -240,7 +240,7 @@ func (t *ledgers) busiest(n int) []Peer {
 	order := make([]int32, 0, min(2*n, t.n))
 	bar := uint32(0) // of the last that stays
 	for i := range t.n {
-		if t.at(i).requests < bar {
+		if l := t.at(i); l.requests < bar || fits != nil && !fits(l) {
 			continue
 		}
 		if len(order) == cap(order) && len(order) > n {
@@ -258,11 +258,6 @@ func (t *ledgers) busiest(n int) []Peer {
 		peers = append(peers, t.at(int(i)).peer())
 	}
 	return peers
-}
-
-// claimants returns the ledgers with a claim, those with the most requests first.
-func (t *ledgers) claimants() []Peer {
-	return t.those(func(l *ledger) bool { return l.claim > 0 })
 }
 
 // those returns the ledgers that fit, those with the most requests first.

@@ -139,7 +139,7 @@ func (t *Table) Talkers() []connwarden.Verdict {
 	for i := range t.ledgers.n {
 		total += uint64(t.ledgers.at(i).requests)
 	}
-	return talkers(t.ledgers.busiest(talkersMost+neighbours), total)
+	return talkers(t.ledgers.busiest(talkersMost+neighbours, nil), total)
 }
 
 // talkers is Talkers of ranked addresses, most first.

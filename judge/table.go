@@ -394,13 +394,13 @@ func (t *Table) Len() int {
 // Busiest returns the n addresses with the most requests, most first.
 func (t *Table) Busiest(n int) []Peer {
 	t.flush()
-	return t.ledgers.busiest(n)
+	return t.ledgers.busiest(n, nil)
 }
 
-// Claimants returns the addresses whose agents claim to be someone, those with the most requests first.
-func (t *Table) Claimants() []Peer {
+// Claimants returns the n addresses with the most requests whose agents claim to be someone, most first.
+func (t *Table) Claimants(n int) []Peer {
 	t.flush()
-	return t.ledgers.claimants()
+	return t.ledgers.busiest(n, func(l *ledger) bool { return l.claim > 0 })
 }
 
 // Within returns the addresses of a prefix, those with the most requests first.

@@ -39,8 +39,7 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 		add(r.counted(a))
 	}
 	if r.sum != nil {
-		claimants := r.sum.ledgers.Claimants()
-		for _, p := range claimants[:min(len(claimants), maxBots)] {
+		for _, p := range r.sum.ledgers.Claimants(maxBots) {
 			add(p)
 		}
 	}
