@@ -106,6 +106,9 @@ func (r *review) findings() {
 	}
 	d.Findings = append(d.Findings, r.failing()...)
 	for _, o := range r.paths[:min(len(r.paths), maxAlike)] {
+		if slices.ContainsFunc(r.crowds, func(v connwarden.Verdict) bool { return v.Subject.Name == o.Path }) {
+			continue // the crowd tells it
+		}
 		d.Findings = append(d.Findings, report.Finding{
 			Level: "info", Title: fmt.Sprintf("%s is asked for %d times as often as its neighbours", report.Clean(o.Path), o.Count/max(o.Usual, 1)),
 			Detail: fmt.Sprintf("%d requests; the paths next to it in the ranking have %d.", o.Count, o.Usual),
