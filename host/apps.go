@@ -16,24 +16,18 @@ const giteaMains = "/etc/gitea/app.ini /etc/forgejo/app.ini /etc/gogs/conf/app.i
 // findGitea adds gitea.log, in which requests and logins stand, and the access log (the "Config Cheat Sheet", "[log]"). It reads no other section.
 func (s *scan) findGitea() {
 	for _, main := range s.mains(giteaMains) {
-		root, work, section, n := "", "", "", 0
+		root, work, section := "", "", ""
 		at := position{main, 1}
-		s.book().with(main, 0, "", func(text []byte) {
-			for line := range bytes.Lines(text) {
-				n++
-				if len(line) > maxLine {
-					continue
-				}
-				key, value, begins := iniLine(string(line))
-				value = strings.Trim(value, "`")
-				switch {
-				case begins != "":
-					section = begins
-				case section == "" && key == "WORK_PATH":
-					work = value
-				case section == "log" && key == "ROOT_PATH":
-					root, at = strings.ReplaceAll(value, "%(WORK_PATH)s", work), position{main, n}
-				}
+		s.book().lines(main, 0, "", func(line string, here position) {
+			key, value, begins := iniLine(line)
+			value = strings.Trim(value, "`")
+			switch {
+			case begins != "":
+				section = begins
+			case section == "" && key == "WORK_PATH":
+				work = value
+			case section == "log" && key == "ROOT_PATH":
+				root, at = strings.ReplaceAll(value, "%(WORK_PATH)s", work), here
 			}
 		})
 		if root == "" && work != "" {

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"strings"
 )
@@ -75,30 +74,22 @@ func (b *book) asterisk(name, section string, depth int, from string, set func(s
 	if !b.scan.tree.exists(name) {
 		return
 	}
-	b.with(name, depth, from, func(text []byte) {
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) > maxLine || b.scan.ctx.Err() != nil {
-				continue
+	b.lines(name, depth, from, func(line string, at position) {
+		text, _, _ := strings.Cut(line, ";")
+		text = strings.TrimSpace(text)
+		if first, rest := firstWord(text); first == "#include" || first == "#tryinclude" {
+			if rest = strings.Trim(rest, `"<>`); rest != "" {
+				b.include(rest, path.Dir(name), at, depth, false, true, func(inner string) { b.asterisk(inner, section, depth+1, at.String(), set) })
 			}
-			text, _, _ := strings.Cut(string(line), ";")
-			text = strings.TrimSpace(text)
-			at := position{name, n}
-			if first, rest := firstWord(text); first == "#include" || first == "#tryinclude" {
-				if rest = strings.Trim(rest, `"<>`); rest != "" {
-					b.include(rest, path.Dir(name), at, depth, false, true, func(inner string) { b.asterisk(inner, section, depth+1, at.String(), set) })
-				}
-				continue
-			}
-			if strings.HasPrefix(text, "[") {
-				section = strings.TrimSuffix(text[1:], "]")
-				continue
-			}
-			key, value, ok := strings.Cut(text, "=")
-			if ok {
-				set(section, strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, ">")), at)
-			}
+			return
+		}
+		if strings.HasPrefix(text, "[") {
+			section = strings.TrimSuffix(text[1:], "]")
+			return
+		}
+		key, value, ok := strings.Cut(text, "=")
+		if ok {
+			set(section, strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, ">")), at)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"strings"
@@ -69,6 +70,24 @@ func (b *book) with(name string, depth int, from string, f func(text []byte)) {
 	b.open[place.at] = true
 	f(text)
 	delete(b.open, place.at)
+}
+
+// lines hands over the lines of a file one by one, without their ends and the blanks around them; what is too long for a setting is left out.
+func (b *book) lines(name string, depth int, from string, each func(line string, at position)) {
+	b.indented(name, depth, from, func(line string, at position) { each(strings.TrimSpace(line), at) })
+}
+
+// indented is lines with the blanks in front, which say something in YAML.
+func (b *book) indented(name string, depth int, from string, each func(line string, at position)) {
+	b.with(name, depth, from, func(text []byte) {
+		n := 0
+		for line := range bytes.Lines(text) {
+			n++
+			if len(line) <= maxLine && b.scan.ctx.Err() == nil {
+				each(strings.TrimRight(string(line), " \t\r\n"), position{name, n})
+			}
+		}
+	})
 }
 
 // charge counts text that variables and macros made against the bytes that may be read. It returns false when none

@@ -134,10 +134,8 @@ func (s *scan) turning() {
 		dirs, _, _ := s.tree.glob(p.dirs, s.lim.entries)
 		for _, dir := range dirs {
 			for _, name := range s.latest(dir+"/"+p.names, 2) {
-				c := candidate{name: name, kind: Access, service: p.service, format: p.format, from: "usual place of " + p.whose}
-				if p.format != "" {
-					c.kind = Events
-				}
+				c := ownCandidate(name, p.service, p.format)
+				c.from = "usual place of " + p.whose
 				s.found = append(s.found, c)
 			}
 		}

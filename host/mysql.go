@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"strings"
 )
@@ -34,20 +33,14 @@ func (s *scan) readMySQL() *mysql {
 }
 
 func (m *mysql) file(name string, depth int, from string) {
-	m.book.with(name, depth, from, func(text []byte) {
-		m.section = ""
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) <= maxLine && m.book.scan.ctx.Err() == nil {
-				m.line(string(line), position{name, n}, depth)
-			}
-		}
-	})
+	outer := m.section
+	m.section = ""
+	m.book.lines(name, depth, from, func(line string, at position) { m.line(line, at, depth) })
+	m.section = outer
 }
 
 func (m *mysql) line(line string, at position, depth int) {
-	first, rest := firstWord(strings.TrimSpace(line))
+	first, rest := firstWord(line)
 	switch first {
 	case "!include":
 		m.book.include(rest, path.Dir(at.file), at, depth, false, true, func(name string) { m.file(name, depth+1, at.String()) })

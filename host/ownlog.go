@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -141,20 +140,17 @@ func (s *scan) findXRDP() {
 	if !s.tree.exists(xrdpMain) {
 		return
 	}
-	name, section, syslog, n := "", "", true, 0
+	name, section, syslog := "", "", true
 	var at position
-	s.book().with(xrdpMain, 0, "", func(text []byte) {
-		for line := range bytes.Lines(text) {
-			n++
-			key, value, begins := iniLine(string(line))
-			switch key = strings.ToLower(key); {
-			case begins != "":
-				section = strings.ToLower(begins)
-			case section == "logging" && key == "logfile":
-				name, at = value, position{xrdpMain, n}
-			case section == "logging" && key == "enablesyslog":
-				syslog = !slices.Contains([]string{"0", "false", "no"}, strings.ToLower(value))
-			}
+	s.book().lines(xrdpMain, 0, "", func(line string, here position) {
+		key, value, begins := iniLine(line)
+		switch key = strings.ToLower(key); {
+		case begins != "":
+			section = strings.ToLower(begins)
+		case section == "logging" && key == "logfile":
+			name, at = value, here
+		case section == "logging" && key == "enablesyslog":
+			syslog = !slices.Contains([]string{"0", "false", "no"}, strings.ToLower(value))
 		}
 	})
 	if syslog || name == "" {
@@ -196,15 +192,7 @@ type ownReader struct {
 }
 
 func (r *ownReader) read(name string, depth int, from string) {
-	r.book.with(name, depth, from, func(text []byte) {
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) <= maxLine && r.book.scan.ctx.Err() == nil {
-				r.line(strings.TrimSpace(string(line)), position{name, n}, depth)
-			}
-		}
-	})
+	r.book.lines(name, depth, from, func(line string, at position) { r.line(line, at, depth) })
 }
 
 func (r *ownReader) line(line string, at position, depth int) {
@@ -231,10 +219,7 @@ func (r *ownReader) line(line string, at position, depth int) {
 			names = r.file(key, value)
 		}
 		for _, name := range names {
-			c := candidate{name: name, service: r.service, format: r.format}
-			if c.format != "" {
-				c.kind = Events
-			}
+			c := ownCandidate(name, r.service, r.format)
 			if r.beside && name != "" && !strings.HasPrefix(name, "/") {
 				c.name = path.Join(path.Dir(at.file), name)
 			}
@@ -266,6 +251,15 @@ func unquoted(value string) string {
 		}
 	}
 	return value
+}
+
+// ownCandidate is a log of a service, of requests where its format is to be recognised.
+func ownCandidate(name, service, format string) candidate {
+	c := candidate{name: name, service: service, format: format, kind: Access}
+	if format != "" {
+		c.kind = Events
+	}
+	return c
 }
 
 // own adds a log that a daemon's configuration names. Words ("syslog", "stdout") and devices are no files, and what holds a variable is not

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"strings"
 )
@@ -23,13 +22,9 @@ func (s *scan) readINIs() {
 		b := s.book()
 		set := map[string]option{}
 		for _, file := range files {
-			b.with(file, 0, "", func(text []byte) {
-				n := 0
-				for line := range bytes.Lines(text) {
-					n++
-					if key, value, _ := iniLine(string(line)); key == "error_log" || phpLimits[key] != "" {
-						set[key] = option{value, position{file, n}}
-					}
+			b.lines(file, 0, "", func(line string, at position) {
+				if key, value, _ := iniLine(line); key == "error_log" || phpLimits[key] != "" {
+					set[key] = option{value, at}
 				}
 			})
 		}

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -41,15 +40,7 @@ func (s *scan) findPostgres() {
 }
 
 func (p *postgres) file(name string, depth int, from string) {
-	p.book.with(name, depth, from, func(text []byte) {
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) <= maxLine && p.book.scan.ctx.Err() == nil {
-				p.line(strings.TrimSpace(string(line)), position{name, n}, depth)
-			}
-		}
-	})
+	p.book.lines(name, depth, from, func(line string, at position) { p.line(line, at, depth) })
 }
 
 func (p *postgres) line(line string, at position, depth int) {

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"path"
 	"slices"
@@ -188,15 +187,11 @@ func (s *scan) readSysctl() map[string]option {
 	}
 	set, b := map[string]option{}, s.book()
 	for _, file := range files {
-		b.with(file, 0, "", func(text []byte) {
-			n := 0
-			for line := range bytes.Lines(text) {
-				n++
-				key, value, ok := strings.Cut(string(line), "=")
-				key = strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(key), "-"), "/", ".")
-				if ok && slices.Contains(kernelLimits, key) {
-					set[key] = option{strings.TrimSpace(value), position{file, n}}
-				}
+		b.lines(file, 0, "", func(line string, at position) {
+			key, value, ok := strings.Cut(line, "=")
+			key = strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(key), "-"), "/", ".")
+			if ok && slices.Contains(kernelLimits, key) {
+				set[key] = option{strings.TrimSpace(value), at}
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"math/bits"
 	"path"
 	"slices"
@@ -195,15 +194,7 @@ type syslogReader struct {
 }
 
 func (r *syslogReader) file(name string, depth int, from string) {
-	r.book.with(name, depth, from, func(text []byte) {
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) <= maxLine && r.book.scan.ctx.Err() == nil {
-				r.line(strings.TrimSpace(string(line)), position{name, n}, depth)
-			}
-		}
-	})
+	r.book.lines(name, depth, from, func(line string, at position) { r.line(line, at, depth) })
 }
 
 func (r *syslogReader) line(line string, at position, depth int) {

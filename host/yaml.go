@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"path"
 	"strings"
 )
@@ -31,10 +30,7 @@ func (s *scan) findYAML() {
 				if !holdsWord(y.keys, key) {
 					return
 				}
-				c := candidate{name: value, service: y.service, format: y.format}
-				if c.format != "" {
-					c.kind = Events
-				}
+				c := ownCandidate(value, y.service, y.format)
 				if y.beside && value != "" && value != "syslog" && !strings.HasPrefix(value, "/") {
 					c.name = path.Join(path.Dir(main), value)
 				}
@@ -54,46 +50,39 @@ func (b *book) paths(name string, set func(key, value string, at position)) {
 		indent int
 		key    string
 	}
-	b.with(name, 0, "", func(text []byte) {
-		var above []level
-		section, n := "", 0
-		for line := range bytes.Lines(text) {
-			n++
-			if len(line) > maxLine || b.scan.ctx.Err() != nil {
-				continue
-			}
-			whole := strings.TrimRight(string(line), " \t\r\n")
-			text := strings.TrimLeft(whole, " ")
-			indent := len(whole) - len(text)
-			if text == "" || text[0] == '#' || text[0] == '-' {
-				continue
-			}
-			if text[0] == '[' && indent == 0 {
-				section = strings.ToLower(strings.Trim(text, "[]")) + "."
-				continue
-			}
-			end := strings.IndexAny(text, ":= \t")
-			if end <= 0 || end > maxKey { // no key of ours
-				continue
-			}
-			key, value := strings.ToLower(text[:end]), strings.TrimLeft(text[end:], ":= \t")
-			for len(above) > 0 && above[len(above)-1].indent >= indent {
-				above = above[:len(above)-1]
-			}
-			full := section
-			for _, l := range above {
-				full += l.key + "."
-			}
-			if value == "" || value[0] == '#' {
-				if len(above) < maxBlocks {
-					above = append(above, level{indent, key})
-				}
-				continue
-			}
-			if value[0] != '\'' && value[0] != '"' {
-				value, _, _ = strings.Cut(value, " #")
-			}
-			set(full+key, strings.TrimSpace(unquoted(value)), position{name, n})
+	var above []level
+	section := ""
+	b.indented(name, 0, "", func(line string, at position) {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		if text == "" || text[0] == '#' || text[0] == '-' {
+			return
 		}
+		if text[0] == '[' && indent == 0 {
+			section = strings.ToLower(strings.Trim(text, "[]")) + "."
+			return
+		}
+		end := strings.IndexAny(text, ":= \t")
+		if end <= 0 || end > maxKey { // no key of ours
+			return
+		}
+		key, value := strings.ToLower(text[:end]), strings.TrimLeft(text[end:], ":= \t")
+		for len(above) > 0 && above[len(above)-1].indent >= indent {
+			above = above[:len(above)-1]
+		}
+		full := section
+		for _, l := range above {
+			full += l.key + "."
+		}
+		if value == "" || value[0] == '#' {
+			if len(above) < maxBlocks {
+				above = append(above, level{indent, key})
+			}
+			return
+		}
+		if value[0] != '\'' && value[0] != '"' {
+			value, _, _ = strings.Cut(value, " #")
+		}
+		set(full+key, strings.TrimSpace(unquoted(value)), at)
 	})
 }

@@ -36,9 +36,10 @@ func (t *Table) Crowd(o PathOutlier, shares []PathShare) (crowd, members []connw
 	if len(of) < crowdLeast || float64(all) < crowdShare*float64(o.Count) {
 		return nil, nil
 	}
+	path := cut([]byte(o.Path), valueText) // each of thousands has it in his sentence
 	one := connwarden.Evidence{Rule: pathCrowd, Score: crowdScore, Family: volume, Capped: true, Thumb: true, Count: all}
 	one.Why = fmt.Sprintf("%d addresses asked for %s and for nothing else, %d of %d times: bots that flood do so, and readers of a page that loads itself anew",
-		len(of), o.Path, all, o.Count)
+		len(of), path, all, o.Count)
 	for _, s := range of {
 		if p := &s.Peer; one.First.IsZero() || p.First.Before(one.First) {
 			one.First = p.First
@@ -54,7 +55,7 @@ func (t *Table) Crowd(o PathOutlier, shares []PathShare) (crowd, members []connw
 	for _, s := range of {
 		own := one
 		own.Count, own.First, own.Last = s.Count, s.Peer.First, s.Peer.Last
-		own.Why = fmt.Sprintf("asked for %s %d times and for nothing else, as %d others did", o.Path, s.Count, len(of)-1)
+		own.Why = fmt.Sprintf("asked for %s %d times and for nothing else, as %d others did", path, s.Count, len(of)-1)
 		members = append(members, connwarden.Verdict{Addr: s.Peer.Addr, Score: crowdScore, ScoreNow: crowdScore, Evidence: []connwarden.Evidence{own}})
 	}
 	return crowd, members

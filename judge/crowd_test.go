@@ -9,6 +9,33 @@ import (
 	"github.com/connwarden/connwarden"
 )
 
+// TestCrowdLongPath: a path may be as long as a client likes, and stands in thousands of sentences.
+func TestCrowdLongPath(t *testing.T) {
+	table := New(Options{Rules: compiled(t)})
+	long := "/" + strings.Repeat("x", 8000)
+	var shares []PathShare
+	for i := range crowdLeast {
+		shares = append(shares, PathShare{peer(fmt.Sprintf("203.0.113.%d", i), 5, time.Minute), 5})
+	}
+	for i := range dressedLeast {
+		table.Request(request(fmt.Sprintf("198.51.100.%d", i), "GET", "/page", 200, start, 1))
+		table.Request(request(fmt.Sprintf("198.51.100.%d", i), "GET", "/a.png", 200, start, 1))
+	}
+	for i := range crowdLeast { // those that the shares are of
+		table.Request(request(fmt.Sprintf("203.0.113.%d", i), "GET", "/", 200, start, 1))
+		table.Request(request(fmt.Sprintf("203.0.113.%d", i), "GET", "/", 200, start, 1))
+	}
+	crowd, members := table.Crowd(PathOutlier{long, 1000, 9}, shares)
+	if len(crowd) != 1 || len(members) != crowdLeast {
+		t.Fatalf("%d crowds, %d members", len(crowd), len(members))
+	}
+	for _, v := range append(crowd, members...) {
+		if n := len(v.Evidence[0].Why); n > 300 {
+			t.Fatalf("a sentence of %d bytes", n)
+		}
+	}
+}
+
 // TestCrowd: bots that ask for one page and nothing else are told from readers, who load what belongs to it.
 func TestCrowd(t *testing.T) {
 	for _, c := range []struct {

@@ -188,7 +188,7 @@ func PathHolders(o PathOutlier, shares []PathShare) []connwarden.Verdict {
 		}
 		verdicts = append(verdicts, connwarden.Verdict{Addr: s.Peer.Addr, Score: pathScore, ScoreNow: pathScore, Evidence: []connwarden.Evidence{{
 			Rule:  pathOutlier,
-			Why:   fmt.Sprintf("%d of %d requests to %s, a path asked for %d times as often as its neighbours", s.Count, o.Count, o.Path, o.Count/max(o.Usual, 1)),
+			Why:   fmt.Sprintf("%d of %d requests to %s, a path asked for %d times as often as its neighbours", s.Count, o.Count, cut([]byte(o.Path), valueText), o.Count/max(o.Usual, 1)),
 			Score: pathScore, Family: volume, Capped: true, Thumb: true, Count: s.Count, First: s.Peer.First, Last: s.Peer.Last,
 		}}})
 	}

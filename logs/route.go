@@ -283,7 +283,8 @@ var daemonLog = &Format{Name: "daemon", Kind: Error}
 
 // Trust tells who can write a line of a log by its format alone: of nginx's and LiteSpeed's error logs, and of applications that let the line
 // ends of names through, a client, of syslog, of the kernel's messages and of PHP's log a local account, of others the daemon alone; of
-// MySQL's, PostgreSQL's, Roundcube's, phpMyAdmin's, Samba's, Asterisk's, ejabberd's, xrdp's, Monit's and Murmur's a client now and then, by a name, which is no more than a local account's word. Where a log is found tells better.
+// those daemons that let line ends of names through now and then (below, behind syslog's) a client, by a name, which is no more than a local account's word.
+// Where a log is found tells better.
 func (f *Format) Trust() connwarden.Trust {
 	name := f.Name
 	if n := bytes.LastIndexByte([]byte(name), '/'); n >= 0 {

@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -278,6 +280,7 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	if r.sum != nil {
 		verdicts, groups = append(verdicts, r.holders...), append(groups, r.crowds...)
+		slices.SortStableFunc(groups, func(a, b connwarden.Verdict) int { return cmp.Compare(b.Score, a.Score) })
 		d.Events = r.events()
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
 	}

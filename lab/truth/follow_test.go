@@ -70,7 +70,7 @@ func grave(p *report.Peer) int {
 
 func byThumb(p *report.Peer) bool {
 	for _, e := range p.Evidence {
-		if e.Rule != "request-outlier" && e.Rule != "path-outlier" {
+		if e.Rule != "request-outlier" && e.Rule != "path-outlier" && e.Rule != "path-crowd" {
 			return false
 		}
 	}
