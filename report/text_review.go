@@ -84,7 +84,11 @@ func (t *Text) findings(d *Review) {
 	t.out.WriteByte('\n')
 	switch pressing {
 	case 0:
-		t.out.WriteString(t.paint("Nothing needs you.", bold) + " " + LookedAt(d) + "\n")
+		calm := "Nothing needs you."
+		if d.Partial {
+			calm = "Nothing of what was seen needs you; what was not is at the end."
+		}
+		t.out.WriteString(t.paint(calm, bold) + " " + LookedAt(d) + "\n")
 	case 1:
 		t.out.WriteString(t.paint("1 thing needs you", bold) + "\n")
 	default:
