@@ -22,15 +22,19 @@ func TestYearless(t *testing.T) {
 	var later atomic.Int64
 	opt := options(t, log)
 	opt.Clock = func() time.Time { return time.Now().UTC().Add(time.Duration(later.Load())) }
-	asks := make(chan chan<- *Present)
-	opt.Asks = asks
+	beats := make(chan struct{})
+	opt.Beat = func(bool) {
+		select {
+		case beats <- struct{}{}:
+		default:
+		}
+	}
 	r := start(t, opt)
 	await[*Start](r)
 	for i, days := range []int{0, 3, 60, 300, 500} {
 		later.Store(int64(days) * int64(24*time.Hour))
-		answer := make(chan *Present, 1)
-		asks <- answer // whoever answers knows the new day, and what it reads afterwards is of it
-		<-answer
+		<-beats // perhaps of a tick that began before the new day
+		<-beats // what was being read then has ended, and what is read from here on is of it
 		addr := fmt.Sprintf("198.51.100.%d", 10+i)
 		appendTo(t, log, line(opt.Clock(), addr, 40))
 		if v := await[*Verdict](r); v.Addr != addr || v.Verdict != connwarden.VerdictMalicious || v.LevelNow != connwarden.VerdictMalicious || v.Last.Year() != opt.Clock().Year() {
