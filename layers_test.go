@@ -66,9 +66,10 @@ var rooms = map[string]row{
 	"tally":          {rank: 1, pure: true},
 	"faults":         {rank: 1, pure: true},
 	"where":          {rank: 1, pure: true},
+	"ngx":            {rank: 1, pure: true},
 	"conns":          {rank: 1, guests: []string{xsys}},
-	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true}, // xz, bzip2, journalctl
-	"host":           {rank: 1, guests: []string{xsys}, runs: true},           // asks servers for their settings
+	"tail":           {rank: 1, guests: []string{xsys, compress}, runs: true},             // xz, bzip2, journalctl
+	"host":           {rank: 1, may: []string{"ngx"}, guests: []string{xsys}, runs: true}, // asks servers for their settings
 	"rules":          {rank: 2, pure: true, may: []string{"where"}, guests: []string{toml}},
 	"geo":            {rank: 1, guests: []string{maxmind}},
 	"tell":           {rank: 2, may: []string{"report"}, runs: true}, // sendmail, the user's own command
@@ -105,7 +106,7 @@ var rooms = map[string]row{
 	"block/iptables":  {rank: 2, may: []string{"block", "block/multiport", "block/program"}},
 	"block/firewalld": {rank: 2, may: []string{"block"}, guests: []string{dbus}},
 	"block/htaccess":  {rank: 2, may: []string{"block", "block/canary"}, guests: []string{xsys}},
-	"block/nginx":     {rank: 2, may: []string{"block", "block/canary", "block/program"}},
+	"block/nginx":     {rank: 2, may: []string{"ngx", "block", "block/canary", "block/program"}},
 	"block/csf":       {rank: 2, may: []string{"block", "block/program"}},
 	"block/plesk":     {rank: 2, may: []string{"block", "block/program"}},
 	"block/cphulk":    {rank: 2, may: []string{"block", "block/program", "block/span"}},

@@ -157,6 +157,9 @@ type lightReader struct {
 	line int
 }
 
+// maxStatement bounds the words of one statement: a list in brackets may be long.
+const maxStatement = 10_000
+
 // statement returns the words of a statement, at least one, and the line on which it begins. A statement ends with its
 // line, unless brackets are open, and behind a brace.
 func (r *lightReader) statement() (words []string, line int, ok bool) {
@@ -195,7 +198,7 @@ func (r *lightReader) statement() (words []string, line int, ok bool) {
 		case ")", "]":
 			open--
 		}
-		if len(words) < maxWords {
+		if len(words) < maxStatement {
 			words = append(words, word)
 		}
 		if word == "}" || word == "{" && open <= 0 {

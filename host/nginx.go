@@ -1,10 +1,11 @@
 package host
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/connwarden/connwarden/ngx"
 )
 
 // nginx reads nginx's configuration (ngx_http_log_module, ngx_core_module's error_log) for its logs.
@@ -74,10 +75,10 @@ func (n *nginx) file(name string, depth int, from string, outer ngxScope) {
 // text carries out what a file says, inside the block that includes it.
 func (n *nginx) text(text []byte, name string, depth int, outer ngxScope) {
 	s := n.book.scan
-	r := ngxReader{text: text, line: 1}
+	r := ngx.NewReader(text)
 	stack := []ngxScope{outer}
 	for s.ctx.Err() == nil {
-		words, end, line, err := r.next()
+		words, end, line, err := r.Next()
 		at := position{name, line}
 		if err != nil {
 			s.problem(at.String(), err.Error()+": the rest of the file is not read")
@@ -90,10 +91,6 @@ func (n *nginx) text(text []byte, name string, depth int, outer ngxScope) {
 		case ';':
 			n.directive(words, at, depth, now)
 		case '{':
-			if len(words) > 0 && bytes.HasSuffix(words[0], []byte("_by_lua_block")) {
-				r.skipLua()
-				continue
-			}
 			if len(stack) > maxBlocks {
 				s.problem(at.String(), fmt.Sprintf("blocks more than %d deep: the rest of the file is not read", maxBlocks))
 				return

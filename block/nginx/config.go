@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/connwarden/connwarden/ngx"
 )
 
 // config is what we need of the configuration that "nginx -T" prints.
@@ -35,7 +37,7 @@ func parse(dump []byte) config {
 		return c
 	}
 	c.main = c.files[0]
-	for _, pattern := range includes(string(main)) {
+	for _, pattern := range includes(main) {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(filepath.Dir(c.main), pattern)
 		}
@@ -68,64 +70,25 @@ func (c config) wouldLoad(file string) bool {
 	return false
 }
 
-// includes returns the arguments of the include directives that stand in the http block itself.
-func includes(text string) []string {
-	var found, words, blocks []string
-	for len(text) > 0 {
-		var word string
-		var kind byte
-		word, kind, text = token(text)
-		switch kind {
-		case '{':
-			block := ""
-			if len(words) > 0 {
-				block = words[0]
-			}
-			blocks, words = append(blocks, block), nil
-		case '}':
-			blocks, words = blocks[:max(0, len(blocks)-1)], nil
-		case ';':
-			if len(words) == 2 && words[0] == "include" && len(blocks) == 1 && blocks[0] == "http" {
-				found = append(found, words[1])
-			}
-			words = nil
-		case 'w':
-			words = append(words, word)
+// includes returns the arguments of the include directives that stand in the http block itself, up to where the text
+// breaks off.
+func includes(text []byte) []string {
+	var found, blocks []string
+	r := ngx.NewReader(text)
+	for {
+		words, end, _, err := r.Next()
+		if err != nil || end == 0 {
+			return found
+		}
+		switch {
+		case end == '}':
+			blocks = blocks[:max(0, len(blocks)-1)]
+		case end == '{' && len(words) > 0:
+			blocks = append(blocks, string(words[0]))
+		case end == '{':
+			blocks = append(blocks, "")
+		case len(words) == 2 && string(words[0]) == "include" && len(blocks) == 1 && blocks[0] == "http":
+			found = append(found, string(words[1]))
 		}
 	}
-	return found
-}
-
-// token cuts the next token off: a word ('w'), one of the signs "{", "}" and ";", or blanks and comments (' '). A word
-// may stand in quotes; a backslash keeps the next character from meaning anything.
-func token(text string) (word string, kind byte, rest string) {
-	switch text[0] {
-	case '{', '}', ';':
-		return "", text[0], text[1:]
-	case ' ', '\t', '\r', '\n':
-		return "", ' ', text[1:]
-	case '#':
-		_, rest, _ = strings.Cut(text, "\n")
-		return "", ' ', rest
-	}
-	end := " \t\r\n{};"
-	if text[0] == '"' || text[0] == '\'' {
-		end, text = text[:1], text[1:]
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && i+1 < len(text):
-			i++
-			b.WriteByte(text[i])
-		case strings.IndexByte(end, c) >= 0:
-			if len(end) == 1 {
-				i++
-			}
-			return b.String(), 'w', text[i:]
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), 'w', ""
 }

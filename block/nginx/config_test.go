@@ -22,8 +22,9 @@ func TestIncludes(t *testing.T) {
 		{"http { log_format x '{ include y; }' ; include z; }", []string{"z"}},
 		{"http { map $x $y { default ''; } include z\n ; }", []string{"z"}},
 		{"} http { include a", nil},
+		{"http { i\\nclude a; include b\\;c; include d}e; }", []string{`b\;c`, "d}e"}}, // only a quote or a backslash loses its backslash
 	} {
-		if diff := cmp.Diff(c.want, includes(c.text)); diff != "" {
+		if diff := cmp.Diff(c.want, includes([]byte(c.text))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", c.text, diff)
 		}
 	}
@@ -77,9 +78,10 @@ func FuzzList(f *testing.F) {
 func FuzzConfig(f *testing.F) {
 	f.Add("http { include a; }")
 	f.Add("http { include 'a\\")
+	f.Add("http { i\\nclude a;")
 	f.Fuzz(func(t *testing.T, text string) {
 		parse([]byte(header + "/x:\n" + text))
-		for _, found := range includes(text) {
+		for _, found := range includes([]byte(text)) {
 			if found != "" && !strings.Contains(text, "include") {
 				t.Errorf("%q is found in %q", found, text)
 			}

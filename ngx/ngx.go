@@ -1,24 +1,30 @@
-package host
+// Package ngx cuts the text of an nginx configuration into directives, as nginx itself does (ngx_conf_read_token in
+// src/core/ngx_conf_file.c). It says nothing on what they mean.
+package ngx
 
 import (
 	"bytes"
 	"fmt"
 )
 
-// ngxReader cuts text into directives as ngx_conf_read_token does.
-type ngxReader struct {
+// Reader reads one text, for one goroutine.
+type Reader struct {
 	text  []byte
 	pos   int
 	line  int
 	words [][]byte // of the directive in hand, mostly parts of text
 }
 
+// NewReader reads text, which must not change meanwhile.
+func NewReader(text []byte) *Reader { return &Reader{text: text, line: 1} }
+
 // maxWords bounds the words of one directive: a server_name of a large host lists some hundreds.
 const maxWords = 10_000
 
-// next returns the words of a directive, what ended it (';', '{', '}', or 0 at the end of the text) and the line on
-// which it begins. The words are valid until the next call.
-func (r *ngxReader) next() (words [][]byte, end byte, line int, err error) {
+// Next returns the words of a directive, what ended it (';', '{', '}', or 0 at the end of the text) and the line on
+// which it begins, from 1. A directive of the Lua module is ended by its whole block, and that is a ';'. The words are
+// valid until the next call. After an error, which names no file and no line, nothing more can be read.
+func (r *Reader) Next() (words [][]byte, end byte, line int, err error) {
 	line = r.line
 	r.words = r.words[:0]
 	for {
@@ -35,6 +41,10 @@ func (r *ngxReader) next() (words [][]byte, end byte, line int, err error) {
 		switch c := r.text[r.pos]; c {
 		case ';', '{', '}':
 			r.pos++
+			if c == '{' && len(r.words) > 0 && bytes.HasSuffix(r.words[0], []byte("_by_lua_block")) {
+				r.skipLua()
+				c = ';'
+			}
 			return r.words, c, line, nil
 		}
 		word, err := r.word()
@@ -48,7 +58,7 @@ func (r *ngxReader) next() (words [][]byte, end byte, line int, err error) {
 	}
 }
 
-func (r *ngxReader) blanks() {
+func (r *Reader) blanks() {
 	for r.pos < len(r.text) {
 		switch r.text[r.pos] {
 		case '\n':
@@ -70,7 +80,7 @@ func (r *ngxReader) blanks() {
 }
 
 // word reads one word. It is copied only if a backslash must be undone.
-func (r *ngxReader) word() ([]byte, error) {
+func (r *Reader) word() ([]byte, error) {
 	quote := r.text[r.pos]
 	begun := r.line
 	if quote != '"' && quote != '\'' {
@@ -89,7 +99,7 @@ func (r *ngxReader) word() ([]byte, error) {
 	for r.pos < len(r.text) {
 		switch c := r.text[r.pos]; {
 		case c == '\\' && r.pos+1 < len(r.text):
-			undone = ngxEscape(append(undone, r.text[from:r.pos]...), r.text[r.pos+1])
+			undone = unescape(append(undone, r.text[from:r.pos]...), r.text[r.pos+1])
 			if r.text[r.pos+1] == '\n' {
 				r.line++
 			}
@@ -115,8 +125,8 @@ func (r *ngxReader) word() ([]byte, error) {
 	return done(), nil
 }
 
-// ngxEscape undoes a backslash; before any other byte than these it stays.
-func ngxEscape(b []byte, c byte) []byte {
+// unescape undoes a backslash; before any other byte than these it stays.
+func unescape(b []byte, c byte) []byte {
 	switch c {
 	case '"', '\'', '\\':
 		return append(b, c)
@@ -133,7 +143,7 @@ func ngxEscape(b []byte, c byte) []byte {
 
 // skipLua passes over the body of a …_by_lua_block (lua-nginx-module): Lua, in which braces pair outside strings and
 // comments.
-func (r *ngxReader) skipLua() {
+func (r *Reader) skipLua() {
 	for depth := 1; r.pos < len(r.text) && depth > 0; r.pos++ {
 		rest := r.text[r.pos:]
 		switch c := rest[0]; {
@@ -154,7 +164,7 @@ func (r *ngxReader) skipLua() {
 }
 
 // skipTo moves n bytes on, to the last byte to pass over; less than none means to the end.
-func (r *ngxReader) skipTo(n int) {
+func (r *Reader) skipTo(n int) {
 	rest := r.text[r.pos:]
 	if n <= 0 {
 		n = len(rest) - 1
