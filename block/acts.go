@@ -42,7 +42,7 @@ func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []st
 					c.Wishes = append(c.Wishes, Swap[Wish]{Before: &w})
 					out.Lifted = append(out.Lifted, w)
 				}
-			default:
+			case within(target, w.Target):
 				above = &w
 			}
 		}

@@ -119,7 +119,7 @@ func (c *command) dossier(ctx context.Context, p *Plan, opt watch.Options, targe
 	}
 	d := &report.Dossier{Target: text, Peers: []report.Peer{}, Conns: []report.ConnRow{}, Blocks: []report.Block{}}
 	for i := range r.Peers {
-		if a, err := netip.ParseAddr(r.Peers[i].Addr); err == nil && target.Contains(a) {
+		if a, err := netip.ParseAddr(r.Peers[i].Addr); err == nil && (target.Contains(a) || target.IsSingleIP() && report.Judged(a) != "" && report.Judged(a) == report.Judged(target.Addr())) {
 			d.Peers = append(d.Peers, r.Peers[i])
 		}
 	}

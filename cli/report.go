@@ -28,7 +28,7 @@ its lines, requests by time and verdict, and tables that sort. The file loads no
 --redact leaves out what is about persons: addresses get other names, the same throughout the file, of their networks the
 country stays; accounts, referrers, queries and the names of agents go.
 
-Without -o it goes to standard output. Exit codes: 0 done; 1 failed; 2 used wrongly; 4 a named source could not be read.`,
+Without -o it goes to standard output. Exit codes: 0 done; 1 failed; 2 used wrongly; 3 --fail-on was met; 4 a named source could not be read.`,
 		Example: "  connwarden report -o report.html\n  connwarden report --since 1d --redact -o for-the-customer.html\n  connwarden report access.log error.log > report.html",
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.report(cmd, out, redact, args) },
 	}
@@ -52,6 +52,10 @@ func (c *command) report(cmd *cobra.Command, out string, redact bool, args []str
 		return usage("leave one away", "--no-conns and --no-logs leave nothing to report")
 	case contains(args, "-"):
 		return usage("save it to a file", "standard input can be read once, and a report looks several times")
+	}
+	limit, err := c.failOn()
+	if err != nil {
+		return err
 	}
 	d, err := c.newDesk(p, args)
 	if err != nil {
@@ -77,7 +81,7 @@ func (c *command) report(cmd *cobra.Command, out string, redact bool, args []str
 	if err := c.writeFile(out, sheet.Write); err != nil {
 		return err
 	}
-	return c.partial(r.Problems, r.Partial)
+	return c.verdict(r, limit)
 }
 
 // writeFile writes a file beside its place and then puts it there; "" is standard output. Only the owner can read it:

@@ -47,15 +47,9 @@ func (c *command) review(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	limit := 0
-	switch c.flags.failOn {
-	case "":
-	case connwarden.VerdictSuspicious:
-		limit = connwarden.ScoreSuspicious
-	case connwarden.VerdictMalicious:
-		limit = connwarden.ScoreMalicious
-	default:
-		return usage("one of suspicious, malicious", "--fail-on %q is no level", c.flags.failOn)
+	limit, err := c.failOn()
+	if err != nil {
+		return err
 	}
 	since := p.Since
 	if len(args) > 0 {
@@ -96,20 +90,33 @@ func (c *command) review(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if limit > 0 && worst(d) >= limit {
-		return &exitError{code: exitFinding}
-	}
-	return c.partial(d.Problems, d.Partial)
+	return c.verdict(d, limit)
 }
 
-func worst(d *report.Review) int {
-	score := 0
+// failOn is the score that --fail-on asks for; 0 without it.
+func (c *command) failOn() (int, error) {
+	switch c.flags.failOn {
+	case "":
+		return 0, nil
+	case connwarden.VerdictSuspicious:
+		return connwarden.ScoreSuspicious, nil
+	case connwarden.VerdictMalicious:
+		return connwarden.ScoreMalicious, nil
+	default:
+		return 0, usage("one of suspicious, malicious", "--fail-on %q is no level", c.flags.failOn)
+	}
+}
+
+// verdict is the exit code of a review: whether somebody has the score that --fail-on asks for, or something was missed.
+func (c *command) verdict(d *report.Review, limit int) error {
 	for _, peers := range [][]report.Peer{d.Peers, d.Groups} {
-		for _, p := range peers {
-			score = max(score, p.Score)
+		for i := range peers {
+			if limit > 0 && peers[i].Score >= limit {
+				return &exitError{code: exitFinding}
+			}
 		}
 	}
-	return score
+	return c.partial(d.Problems, d.Partial)
 }
 
 func contains(list []string, s string) bool {

@@ -104,11 +104,16 @@ func (c *command) rulesList(*cobra.Command, []string) error {
 	if err != nil {
 		return err
 	}
-	d := &report.Rules{Schema: report.SchemaRules, Rules: make([]report.Rule, len(set.Rules)), Problems: []report.Problem{}}
-	for i := range set.Rules {
-		d.Rules[i] = ruleDocument(&set.Rules[i])
-	}
+	d := rulesDocument(set.Rules)
 	return c.print(d, func(t *report.Text, w io.Writer) error { return t.Rules(w, d) }, func(v *report.CSV) error { return v.Rules(d) })
+}
+
+func rulesDocument(list []rules.Rule) *report.Rules {
+	d := &report.Rules{Schema: report.SchemaRules, Rules: make([]report.Rule, len(list)), Problems: []report.Problem{}}
+	for i := range list {
+		d.Rules[i] = ruleDocument(&list[i])
+	}
+	return d
 }
 
 func ruleDocument(r *rules.Rule) report.Rule {
@@ -149,26 +154,38 @@ func (c *command) rulesCheck(_ *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	var list []rules.Rule
+	var wrong error
 	if len(args) == 0 {
 		set, err := c.loadRules(p)
-		if err != nil {
-			return err
+		if err == nil {
+			list = set.Rules
 		}
-		fmt.Fprintf(c.env.Stdout, "%d rules, nothing wrong\n", len(set.Rules))
-		return nil
+		wrong = err
 	}
-	n := 0
-	var all []error
 	for _, name := range args {
-		list, err := readRules(name, true)
-		n += len(list)
-		all = append(all, err)
+		more, err := readRules(name, true)
+		list, wrong = append(list, more...), errors.Join(wrong, err)
 	}
-	if err := errors.Join(all...); err != nil {
-		return err
+	if wrong != nil && !c.flags.json && !c.flags.csv {
+		return wrong
 	}
-	fmt.Fprintf(c.env.Stdout, "%d rules, nothing wrong\n", n)
-	return nil
+	d := rulesDocument(list)
+	if wrong != nil {
+		for line := range strings.Lines(wrong.Error()) {
+			d.Problems = append(d.Problems, report.Problem{What: "rules", Why: strings.TrimSuffix(line, "\n")})
+		}
+	}
+	return c.printRules(d, func(w io.Writer) { fmt.Fprintf(w, "%d rules, nothing wrong\n", len(list)) })
+}
+
+// printRules prints what was found out about rules: the document, or for people a sentence. Each problem is a failure.
+func (c *command) printRules(d *report.Rules, say func(io.Writer)) error {
+	err := c.print(d, func(_ *report.Text, w io.Writer) error { say(w); return nil }, func(v *report.CSV) error { return v.Rules(d) })
+	if err == nil && len(d.Problems) > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return err
 }
 
 func (c *command) rulesTest(_ *cobra.Command, args []string) error {
@@ -196,21 +213,25 @@ func (c *command) rulesTest(_ *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	d := rulesDocument(nil)
 	tested, failed := 0, 0
+	d.Tested, d.Failed = &tested, &failed
 	for i := range set.Rules {
 		r := &set.Rules[i]
 		if len(args) > 0 && !wanted[r.Name] {
 			continue
 		}
 		tested++
+		d.Rules = append(d.Rules, ruleDocument(r))
 		if err := watch.TestRule(set, r); err != nil {
 			failed++
-			fmt.Fprintf(c.env.Stdout, "%s:%d: %s: %s\n", r.File, r.Line, r.Name, report.Clean(err.Error()))
+			d.Problems = append(d.Problems, report.Problem{What: fmt.Sprintf("%s:%d: %s", r.File, r.Line, r.Name), Why: err.Error()})
 		}
 	}
-	fmt.Fprintf(c.env.Stdout, "%d rules tested, %d failed\n", tested, failed)
-	if failed > 0 {
-		return &exitError{code: exitFailed}
-	}
-	return nil
+	return c.printRules(d, func(w io.Writer) {
+		for _, p := range d.Problems {
+			fmt.Fprintf(w, "%s: %s\n", report.Clean(p.What), report.Clean(p.Why))
+		}
+		fmt.Fprintf(w, "%d rules tested, %d failed\n", tested, failed)
+	})
 }

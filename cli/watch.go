@@ -83,7 +83,7 @@ read its configuration, rules and tables again; what is wrong in them is said, a
 It tells people by mail, chats, a webhook or a program of yours, serves figures for Prometheus, keeps quiet during a
 deployment (connwarden quiet) and maintenance, and treats sites differently: docs/watch.md has an example of everything.
 
-Exit codes: 0 stopped; 1 failed; 2 used wrongly.`,
+Exit codes: 0 stopped; 1 failed; 2 used wrongly; 4 a log that --once was to read could not be read.`,
 		Example: "  connwarden watch\n  connwarden watch --enforce --json\n  connwarden watch --once --json /var/log/nginx/access.log",
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.watch(cmd.Context(), f, args) },
 	}
@@ -162,7 +162,11 @@ func (c *command) watch(ctx context.Context, f watchFlags, args []string) error 
 	if !f.dryRun && !f.once {
 		c.takePart(ctx, p, f, &opt)
 	}
-	return errors.Join(live.Run(ctx, opt), broken)
+	err = live.Run(ctx, opt)
+	if errors.Is(err, live.ErrMissed) && broken == nil {
+		return &exitError{code: exitPartial} // what and why was told
+	}
+	return errors.Join(err, broken)
 }
 
 // message writes one message of the pipeline.

@@ -39,7 +39,8 @@ func (c *command) webCommand() *cobra.Command {
 		Long: `Serves a page for a browser: what is wrong, who does it and what to press, live; peers, pages, errors, networks, blocks and
 rules; and the same actions as the commands, through the same guard.
 
-It prints the address to open, with a token that only this run knows. By default nobody but users of this machine reaches
+It prints the address to open, with a token that only this run knows; programs read /api/review and what else is below
+/api/ with ?token= or the header Authorization: Bearer. By default nobody but users of this machine reaches
 it; from afar, forward the port: ssh -L 4790:127.0.0.1:4790 SERVER. On a Unix socket (unix:/PATH) the rights of the file
 stand in for the token. Elsewhere it wants --password-file and speaks TLS alone, with a certificate made at the start
 unless --tls-cert and --tls-key name one.

@@ -50,7 +50,8 @@ func parseMoment(text string, zone *time.Location) (moment, error) {
 	if h, m, sec, err := parseClock(s); err == nil {
 		return at(zone, 0, h, m, sec), nil
 	}
-	if d, err := parseSpan(s); err == nil {
+	span := strings.TrimSuffix(strings.ToLower(s), "ago")
+	if d, err := parseSpan(strings.TrimPrefix(span, "-")); err == nil {
 		return func(now time.Time) time.Time { return now.Add(-d) }, nil
 	}
 	return nil, fmt.Errorf("time %q is not understood", text)
@@ -83,11 +84,9 @@ var units = map[string]time.Duration{
 	"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
 }
 
-// parseSpan understands "1h30m", "2d", "-1h", "2 hours ago".
+// parseSpan understands "1h30m", "2d", "2 hours".
 func parseSpan(text string) (time.Duration, error) {
 	s := strings.ToLower(strings.TrimSpace(text))
-	s = strings.TrimSpace(strings.TrimSuffix(s, "ago"))
-	s = strings.TrimPrefix(s, "-")
 	var sum time.Duration
 	for s != "" {
 		i := 0

@@ -78,6 +78,7 @@ type text struct {
 	noState  int64          // rows of ss without a state column
 	skipping bool           // in a section about other sockets
 	wide     [numForms]bool // an address longer than the form cuts to was seen
+	clipped  bool           // a mapped IPv4 address (::ffff:192.0.2.7) was cut, as an older net-tools does: others may be
 	udpOnly  bool           // ss without Netid showed UNCONN
 	tcpOnly  bool           // ss without Netid showed a state that only TCP has
 

@@ -3,6 +3,7 @@ package conns
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 )
 
 // end is one end of a connection as text has it.
@@ -55,7 +56,7 @@ func parseEnd(b []byte, e *end) (bsd, ok bool) {
 	case e.known && b[0] == '[':
 	case e.known && (bsd && printed == bsdWidth || !bsd && len(b) == netstatWidth):
 		e.cut, e.maybe = host, true
-	case !e.known && looksIPv6(host):
+	case !e.known && (looksIPv6(host) || len(b) == netstatWidth && looksMapped(host)):
 		e.cut = host
 	}
 	return bsd, e.known || e.cut != nil
@@ -88,6 +89,18 @@ func looksIPv6(b []byte) bool {
 		}
 	}
 	return colons >= 2
+}
+
+// mapped tells whether an address is an IPv4 one. Of its text in IPv6 clothes, as long as what was cut is, net-tools of today
+// cuts nothing, and others cut the port's end.
+func mapped(a *[16]byte) bool {
+	return netip.AddrFrom16(*a).Is4In6()
+}
+
+// looksMapped tells whether b could be the beginning of an IPv4 address in IPv6 clothes.
+func looksMapped(b []byte) bool {
+	quad, ok := bytes.CutPrefix(bytes.ToLower(b), []byte("::ffff:"))
+	return ok && len(bytes.Trim(quad, "0123456789.")) == 0
 }
 
 // parseIPv4 reads a dotted quad into dst, by netip.ParseAddr's rules: four numbers without leading zeros.

@@ -109,13 +109,14 @@ func (t *text) setEnds(row *textRow, f form, local, remote []byte) bool {
 	row.form = f
 	row.local, row.lport, row.remote, row.rport = l.addr, l.port, r.addr, r.port
 	switch {
-	case l.cut != nil && l.maybe && !t.wide[f]: // what listens there is told by the port alone
+	case l.cut != nil && l.maybe && !t.wide[f] && !mapped(&l.addr): // what listens there is told by the port alone
 	case l.known:
 		row.flags |= rowLocal
 	}
 	if r.known {
 		row.flags |= rowRemote
 	}
+	t.clipped = t.clipped || l.cut != nil && !l.known && bytes.IndexByte(l.cut, '.') >= 0 || r.cut != nil && !r.known && bytes.IndexByte(r.cut, '.') >= 0
 	if r.cut != nil {
 		n, ok := t.cut.number(r.cut)
 		if !ok {

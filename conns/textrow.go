@@ -139,7 +139,7 @@ func (r *textRow) limit() uint32 {
 // conn makes a Conn of a row.
 func (t *text) conn(r *textRow, c *connwarden.Conn, listen *listeners, g *guess) {
 	*c = connwarden.Conn{Proto: r.proto, State: r.state, Local: r.localEnd(), Remote: r.remoteEnd(), RecvQueue: r.recv, SendQueue: r.send}
-	if r.cut != 0 && (r.flags&rowMaybeCut == 0 || !t.wide[r.form]) {
+	if r.cut != 0 && (r.flags&rowMaybeCut == 0 || !t.wide[r.form] && (t.clipped || !mapped(&r.remote))) {
 		c.Truncated = t.cut.list[r.cut]
 		c.Remote = netip.AddrPortFrom(netip.Addr{}, r.rport)
 	}

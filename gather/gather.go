@@ -97,6 +97,16 @@ func (p *Problems) Missed() bool {
 	return false
 }
 
+// None appends that there was no log to read, by a command's name; who named some was told why each could not be read.
+func (p *Problems) None(what, command string, named []string) {
+	switch {
+	case len(named) == 0:
+		p.Say(what, "none was found on this machine; name them: connwarden %s FILE", command)
+	case len(*p) == 0:
+		p.Say(what, "none is in what was named")
+	}
+}
+
 // Reason is the bare cause of an error about a file whose name stands beside it.
 func Reason(err error) string {
 	switch {

@@ -349,6 +349,11 @@ func TestSiteOf(t *testing.T) {
 		"/usr/local/apache/domlogs/example.com-ssl_log": "example.com", "domlogs/alice/example.com": "example.com",
 		"/var/www/vhosts/system/example.com/logs/access_log": "example.com", "example.com-access.log": "example.com", "access.log": "",
 		"/usr/local/apache/domlogs/proxy-subdomains-vhost.localhost": "",
+		"example.com.log.1": "example.com", "example.com.log.gz": "example.com", "example.com-access.log-20261122.xz": "example.com",
+		"example.com-access.log.2026-11-21": "example.com", "example.com-ssl_log-Nov-2026.gz": "example.com", "example.com.log.txt": "example.com",
+		"domlogs/example.com-Nov-2026.gz": "example.com", "access_log.processed.1.gz": "",
+		"access.log.2.gz": "", "access-20261122.gz": "", "access.log-20261122.gz": "", "foo.log.gz": "", "x.txt": "", "192.0.2.7.log": "",
+		"shop-24.example.com.log": "shop-24.example.com", "may-2026.gz": "", "1.gz": "", ".gz": "",
 	} {
 		same(t, name, want, SiteOf(name))
 	}

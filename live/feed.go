@@ -69,12 +69,13 @@ func (w *warden) begin(ctx, inner context.Context, state *State) error {
 	})
 	w.actor.begin()
 	w.quietly()
+	if len(w.byPath) == 0 && journalErr != nil {
+		p.None("logs", "watch", opt.Files)
+	}
 	for _, one := range p {
 		w.problem(one.What, one.Why)
 	}
-	if len(w.byPath) == 0 && journalErr != nil {
-		w.problem("logs", "none was found on this machine; name them: connwarden watch FILE")
-	}
+	w.missed = p.Missed()
 	if w.opt.Conns && !w.opt.Once {
 		go w.look(inner)
 		go w.hear(inner)

@@ -122,6 +122,7 @@ type warden struct {
 	bad     uint64
 	cursor  string // of the journal
 	changed bool   // something was read since the state was saved
+	missed  bool   // a log that the user named could not be read
 	saving  chan error
 	filled  chan *judge.Table
 	journal chan *journalBlock
@@ -154,7 +155,11 @@ type said struct {
 	at     time.Time
 }
 
-// Run follows until ctx is done, or with Once until all was read. The error is about the options, or of the history.
+// ErrMissed is what Run ends with if a log that the user named could not be read, and all else was, once.
+var ErrMissed = errors.New("a log that was named could not be read")
+
+// Run follows until ctx is done, or with Once until all was read. The error is ErrMissed, about the options, or of the
+// history.
 func Run(ctx context.Context, opt Options) error {
 	notes := &notes{peers: map[string]*note{}, groups: map[string]*note{}}
 	opt.Tell = notes.telling(opt.Tell)
@@ -209,7 +214,9 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	w.actor.stop()
 	stop()
-	err = w.save(context.WithoutCancel(ctx), true)
+	if err = w.save(context.WithoutCancel(ctx), true); err == nil && opt.Once && w.missed {
+		err = ErrMissed
+	}
 	w.opt.Tell(&End{Head: head("end", w.opt.Clock()), Lines: w.lines, Unparsed: w.bad, Verdicts: w.actor.verdicts, Blocks: w.actor.blocks})
 	return err
 }

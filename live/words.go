@@ -46,7 +46,7 @@ func (a *actor) peer(d *decided) report.Peer {
 		}
 		return r
 	}
-	r.Addr, r.Requests, r.Bytes, r.Status = v.Addr.String(), p.Requests, p.Bytes, report.Classes(p.ByClass)
+	r.Addr, r.Prefix, r.Requests, r.Bytes, r.Status = v.Addr.String(), report.Judged(v.Addr), p.Requests, p.Bytes, report.Classes(p.ByClass)
 	r.First, r.Last, r.Name = report.When(a.in(p.First)), report.When(a.in(p.Last)), report.Clean(d.host)
 	r.Network = network(a.opt.Networks, v.Addr)
 	if p.Proxied {
@@ -56,7 +56,7 @@ func (a *actor) peer(d *decided) report.Peer {
 		r.Bot = &report.Bot{Claim: d.known.Bot.Name, Proof: d.known.Proof.String(), How: report.Clean(d.known.How)}
 	}
 	if r.Verdict == connwarden.VerdictMalicious && (a.opt.Keeper == nil || d.held != "") {
-		r.Next = append(r.Next, "connwarden block "+r.Addr+" --for 1h")
+		r.Next = append(r.Next, "connwarden block "+r.Target()+" --for 1h")
 	}
 	return r
 }

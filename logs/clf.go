@@ -178,8 +178,8 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 	}
 	if vhosted {
 		host, rest := word(lead)
-		if !isName(host) || len(rest) == 0 || isDated(host) {
-			return false
+		if !isName(host) || len(rest) == 0 || isDated(host) || host[len(host)-1] == ',' {
+			return false // a comma: a forwarding header in the client's place
 		}
 		client, _ := word(rest)
 		if _, ok := parseAddr(host); ok && len(client) == 1 && client[0] == '-' && bytes.Count(rest, space) == 1 {
@@ -265,10 +265,10 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 	if len(client) == 0 {
 		return false
 	}
+	var list []byte
 	if lead[0] == '"' || client[len(client)-1] == ',' {
-		// A forwarding header in the client's place is a list: "10.0.0.2, 10.0.0.1 - - [". Its rightmost address is the
-		// one that was not written by whom it names; but when an address follows the list, that is the peer.
-		var list []byte
+		// A forwarding header in the client's place is a list: "10.0.0.2, 10.0.0.1 - - [". Its rightmost address that is no trusted
+		// proxy's is the one that was not written by whom it names; but when an address follows the list, that is the peer.
 		if list, rest = addrList(lead); rest == nil {
 			return false
 		}
@@ -294,7 +294,7 @@ func (p *Parser) clfClient(lead []byte, vhosted bool) bool {
 			p.setClient(third)
 		} else if words > 4 && !r.Client.IsValid() && len(p.forward) == 0 {
 			return false // a name as the client and spaces in the user's are not met together; what syslog writes in front is
-		} else if words == 4 && bytes.HasSuffix(lead, noUser) && len(p.forward) == 0 && client[len(client)-1] != ',' && &client[0] == &lead[0] {
+		} else if words == 4 && bytes.HasSuffix(lead, noUser) && list == nil {
 			return false
 		}
 	}

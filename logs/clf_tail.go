@@ -26,6 +26,9 @@ func (p *Parser) clfTail(line []byte, at int) (g grade, agents bool) {
 	at += 3
 	end := closeRequest(line, at)
 	if end < 0 {
+		if quoted(line[at:]) {
+			return misfit, false // the request has an end, and no status stands behind it
+		}
 		p.requestLine(line[at:])
 		return stump, false
 	}
@@ -79,11 +82,26 @@ func closeRequest(line []byte, from int) int {
 	}
 	// Cut off in the middle of the status.
 	if n := bytes.LastIndexByte(line[from:], '"'); n >= 0 {
-		if rest := line[from+n+1:]; len(rest) < len(" 200") && (len(rest) < 2 || rest[0] == ' ' && isDigit(rest[1])) {
+		if rest := line[from+n+1:]; !quoted(line[from:from+n]) && len(rest) < len(" 200") && (len(rest) < 2 || rest[0] == ' ' && isDigit(rest[1])) {
 			return from + n
 		}
 	}
 	return -1
+}
+
+// quoted tells whether b has, among its first quotes, one that no backslash escapes.
+func quoted(b []byte) bool {
+	for at, left := 0, quotes; left > 0; left-- {
+		n := bytes.IndexByte(b[at:], '"')
+		if n < 0 {
+			return false
+		}
+		if !escaped(b[at : at+n]) {
+			return true
+		}
+		at += n + 1
+	}
+	return false
 }
 
 // escaped tells whether b ends in an odd number of backslashes.

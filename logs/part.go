@@ -181,6 +181,11 @@ func (p *Parser) setDate(b []byte) bool {
 // setClient takes the direct peer; of a list the rightmost, which is the only one that a header's writer cannot forge.
 func (p *Parser) setClient(b []byte) {
 	if n := bytes.LastIndexByte(b, ','); n >= 0 && n+1 < len(b) {
+		if a := p.realClient(b); a.IsValid() {
+			p.seen |= sawClient
+			p.req.Client = a
+			return
+		}
 		b = b[n+1:]
 		for len(b) > 0 && b[0] == ' ' {
 			b = b[1:]

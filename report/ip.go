@@ -97,6 +97,9 @@ func (t *Text) one(p *Peer, named bool) {
 		line = "  " + t.paint(p.Addr, bold) + line
 	}
 	t.out.WriteString(line + "\n")
+	if p.Prefix != "" {
+		t.words("  ", "All of "+p.Prefix+" is judged as one, and what follows is of all of it.", dim)
+	}
 	if n := p.Network; n != nil {
 		t.words("  ", fmt.Sprintf("%s, AS%d %s, %s", n.Prefix, n.ASN, Clean(n.Org), n.Country), dim)
 	}

@@ -7,9 +7,11 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"math"
+	"net/netip"
 	"time"
 )
 
@@ -229,8 +231,9 @@ type Pressure struct {
 
 // Peer is one address and what is thought of it.
 type Peer struct {
-	Addr     string            `json:"addr"`           // of a group its name
-	Kind     string            `json:"kind,omitempty"` // of a group: net, asn, site, path, agent, user or service
+	Addr     string            `json:"addr"`             // of a group its name
+	Prefix   string            `json:"prefix,omitempty"` // of an IPv6 address: the /64 that is judged as one, whose lowest address seen it is
+	Kind     string            `json:"kind,omitempty"`   // of a group: net, asn, site, path, agent, user or service
 	Verdict  string            `json:"verdict"`
 	LevelNow string            `json:"level_now"`
 	Score    int               `json:"score"`
@@ -249,6 +252,17 @@ type Peer struct {
 	Blocked  *Block            `json:"blocked"`       // by the journal; null when it is not
 	Next     []string          `json:"next"`
 }
+
+// Judged is the /64 that an IPv6 address is judged with; "" of IPv4.
+func Judged(a netip.Addr) string {
+	if a = a.Unmap(); !a.Is6() {
+		return ""
+	}
+	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
+}
+
+// Target is what a block of a peer is of.
+func (p *Peer) Target() string { return cmp.Or(p.Prefix, p.Addr) }
 
 // Network is where an address belongs.
 type Network struct {

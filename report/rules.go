@@ -14,6 +14,8 @@ const SchemaRules = "connwarden.rules/1"
 type Rules struct {
 	Schema   string    `json:"schema"`
 	Rules    []Rule    `json:"rules"`
+	Tested   *int      `json:"tested,omitempty"` // how many of the rules had their examples run
+	Failed   *int      `json:"failed,omitempty"` // of those; problems tells which, and why
 	Problems []Problem `json:"problems"`
 }
 

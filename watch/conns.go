@@ -2,8 +2,9 @@ package watch
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"time"
@@ -38,7 +39,8 @@ func Conns(ctx context.Context, opt ConnsOptions) (d *report.Conns, missed bool,
 	return d, p.Missed(), nil
 }
 
-// look counts the kernel's connections or those of a text. Not being able to look at all is an error.
+// look counts the kernel's connections or those of a text. Not being able to look at the kernel's is an error; a text
+// that cannot be read is a problem, and what was read of it counts.
 func look(ctx context.Context, opt *ConnsOptions, p *gather.Problems) (*tally.Conns, *conns.Result, error) {
 	cells := &tally.Conns{Place: opt.Place}
 	if opt.By == tally.ConnByConn {
@@ -50,17 +52,32 @@ func look(ctx context.Context, opt *ConnsOptions, p *gather.Problems) (*tally.Co
 	case "":
 		found, err = conns.Snapshot(ctx, opt.Conns, cells)
 	case "-":
-		found, err = conns.Read(ctx, opt.Stdin, "standard input", opt.Conns, cells)
+		found, err = conns.Read(ctx, opt.Stdin, fromName(opt.From), opt.Conns, cells)
 	default:
 		found, err = readText(ctx, opt, cells)
 	}
 	if found != nil {
 		p.Add(found.Problems...)
 	}
+	if err != nil && opt.From != "" && ctx.Err() == nil {
+		p.Add(connwarden.Problem{What: fromName(opt.From), Why: gather.Reason(err), Named: true})
+		err = nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	if found == nil {
+		found = &conns.Result{}
+	}
 	return cells, found, nil
+}
+
+// fromName is what a text is called.
+func fromName(from string) string {
+	if from == "-" {
+		return "standard input"
+	}
+	return from
 }
 
 // keptConns is how many single connections are kept to be shown: all that are asked for, but not without bound.
@@ -74,12 +91,12 @@ func keptConns(top int) int {
 
 func readText(ctx context.Context, opt *ConnsOptions, sink connwarden.Sink) (*conns.Result, error) {
 	f, err := os.Open(opt.From)
-	if err != nil {
-		return nil, err
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return nil, at.Err // the name stands beside it
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("read %s: is a folder; name a file with the text of netstat or ss", opt.From)
+		return nil, errors.New("is a folder; name a file with the text of netstat or ss")
 	}
 	return conns.Read(ctx, f, opt.From, opt.Conns, sink)
 }

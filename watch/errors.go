@@ -27,7 +27,7 @@ func Errors(ctx context.Context, opt ErrorsOptions) (d *report.Errors, missed bo
 	}
 	defer s.Close()
 	if s.Found == 0 {
-		p.Say("error logs", "none was found on this machine; name them: connwarden errors FILE")
+		p.None("error logs", "errors", opt.Files)
 	}
 	folds, files, err := s.read(ctx, 0, func() *fold {
 		return &fold{faults: faults.NewTable(opt.By, faults.Options{Zone: opt.Zone})}

@@ -27,7 +27,7 @@ func (r *review) findings() {
 		}
 		if len(p.Evidence) == 1 && joint[p.Evidence[0].Rule] {
 			if p.Verdict == connwarden.VerdictMalicious {
-				members[p.Evidence[0].Rule] = append(members[p.Evidence[0].Rule], p.Addr)
+				members[p.Evidence[0].Rule] = append(members[p.Evidence[0].Rule], p.Target())
 			}
 			continue
 		}
@@ -172,7 +172,7 @@ func (r *review) blockAll(addrs []string) string {
 
 // allMalicious is what to type to block every address whose verdict is malicious.
 func (r *review) allMalicious() string {
-	return "connwarden review" + r.namedAccess() + " --json | jq -r '.peers[] | select(.verdict == \"malicious\").addr' | connwarden block --import - --for 1h"
+	return "connwarden review" + r.namedAccess() + " --json | jq -r '.peers[] | select(.verdict == \"malicious\") | .prefix // .addr' | connwarden block --import - --for 1h"
 }
 
 // mailBurst is from how many connections to port 25 elsewhere a person should look who makes them.

@@ -32,7 +32,7 @@ func Pages(ctx context.Context, opt PagesOptions) (d *report.Pages, missed bool,
 	}
 	defer s.Close()
 	if s.Found == 0 {
-		p.Say("access logs", "none was found on this machine; name them: connwarden pages FILE")
+		p.None("access logs", "pages", opt.Files)
 	}
 	keys := opt.By.In(opt.Zone)
 	needed := keys.Fields() | opt.Where.Fields() | connwarden.FieldTime | connwarden.FieldStatus | connwarden.FieldSize

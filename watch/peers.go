@@ -45,6 +45,7 @@ func (r *review) peers(ctx context.Context, verdicts []connwarden.Verdict, open 
 	}
 	shown := map[netip.Addr]bool{}
 	for _, a := range r.wanted(open) {
+		a = r.judgedAs(a, list)
 		add(r.counted(a))
 		shown[a] = true
 	}
@@ -95,6 +96,20 @@ func (r *review) wanted(open map[netip.Addr]uint64) []netip.Addr {
 	return list[:min(len(list), maxWanted)]
 }
 
+// judgedAs is the address by which the /64 of an IPv6 address is known.
+func (r *review) judgedAs(a netip.Addr, known []judge.Peer) netip.Addr {
+	judged := report.Judged(a)
+	for i := range known {
+		if judged != "" && report.Judged(known[i].Addr) == judged {
+			return known[i].Addr
+		}
+	}
+	if judged != "" && r.sum != nil {
+		return r.sum.ledgers.Peer(a).Addr
+	}
+	return a
+}
+
 // gravityOf is the place of a peer in the list: harm, then bots, then all others.
 func gravityOf(p *report.Peer) int {
 	switch p.Verdict {
@@ -119,7 +134,7 @@ func (r *review) counted(a netip.Addr) judge.Peer {
 
 func (r *review) peer(p *judge.Peer, v *connwarden.Verdict, k *identified, word string, open uint64) report.Peer {
 	d := report.Peer{
-		Addr: p.Addr.String(), Verdict: word, LevelNow: connwarden.Word(v.ScoreNow), Score: v.Score, Open: open, Requests: p.Requests, Bytes: p.Bytes,
+		Addr: p.Addr.String(), Prefix: report.Judged(p.Addr), Verdict: word, LevelNow: connwarden.Word(v.ScoreNow), Score: v.Score, Open: open, Requests: p.Requests, Bytes: p.Bytes,
 		Status: report.Classes(p.ByClass), First: report.When(in(p.First, r.opt.Zone)), Last: report.When(in(p.Last, r.opt.Zone)),
 		Network: r.opt.Identity.network(p.Addr), Name: report.Clean(k.host), Evidence: evidence(v.Evidence, r.opt.Zone), Exempt: report.Clean(v.Exempt), Next: []string{},
 	}
@@ -134,22 +149,21 @@ func (r *review) peer(p *judge.Peer, v *connwarden.Verdict, k *identified, word 
 	}
 	switch word {
 	case connwarden.VerdictMalicious:
-		if next := r.deny(p, v); next != "" {
+		if next := r.deny(&d, p.Proxied, v); next != "" {
 			d.Next = append(d.Next, next)
 		}
-		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
+		d.Next = append(d.Next, r.more(&d))
 	case connwarden.VerdictSuspicious:
-		d.Next = append(d.Next, r.more(p.Addr, p.Requests))
+		d.Next = append(d.Next, r.more(&d))
 	}
 	return d
 }
 
 // deny is what to type to block an address: for the one site that it attacks if all its requests came through a proxy, whose
 // packets are all that a firewall sees; nothing if that site is not known.
-func (r *review) deny(p *judge.Peer, v *connwarden.Verdict) string {
-	addr := p.Addr.String()
-	if !p.Proxied {
-		return "connwarden block " + addr + " --for 1h"
+func (r *review) deny(p *report.Peer, proxied bool, v *connwarden.Verdict) string {
+	if !proxied {
+		return "connwarden block " + p.Target() + " --for 1h"
 	}
 	if r.sources == nil {
 		return ""
@@ -171,7 +185,7 @@ func (r *review) deny(p *judge.Peer, v *connwarden.Verdict) string {
 	if site == "" {
 		return ""
 	}
-	return "connwarden block " + addr + " --site " + site + " --for 1h"
+	return "connwarden block " + p.Target() + " --site " + site + " --for 1h"
 }
 
 // viaProxy says of a peer that a firewall sees proxies in its place.
@@ -295,11 +309,11 @@ func (r *review) busiest(open map[netip.Addr]uint64) []netip.Addr {
 }
 
 // more is what to type to see more of an address.
-func (r *review) more(a netip.Addr, requests uint64) string {
-	if requests == 0 {
-		return "connwarden ip " + a.String()
+func (r *review) more(p *report.Peer) string {
+	if p.Requests == 0 {
+		return "connwarden ip " + p.Addr
 	}
-	return fmt.Sprintf("connwarden pages --where ip=%s --by path,status", a) + r.namedAccess()
+	return fmt.Sprintf("connwarden pages --where ip=%s --by path,status", p.Target()) + r.namedAccess()
 }
 
 // namedAccess is the access logs that the user named, as arguments of a command; three are enough to understand.

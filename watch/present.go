@@ -86,7 +86,7 @@ func (r *review) known(ctx context.Context, k *Known, open map[netip.Addr]uint64
 		if p.Verdict == connwarden.VerdictMalicious || p.Verdict == connwarden.VerdictSuspicious {
 			p.Next = []string{}
 			if p.Verdict == connwarden.VerdictMalicious && p.Exempt == "" && p.Via == "" {
-				p.Next = append(p.Next, "connwarden block "+p.Addr+" --for 1h")
+				p.Next = append(p.Next, "connwarden block "+p.Target()+" --for 1h")
 			}
 			p.Next = append(p.Next, fmt.Sprintf("connwarden ip %s", p.Addr))
 		}

@@ -299,7 +299,7 @@ func (r *review) assemble(ctx context.Context) {
 	r.lines(ctx)
 	r.p.Add(r.host.p...)
 	if r.sources != nil && r.sources.Found == 0 {
-		r.p.Say("logs", "none was found on this machine; name them: connwarden review FILE")
+		r.p.None("logs", "review", r.opt.Files)
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)

@@ -55,11 +55,12 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request) {
 		s.mux.ServeHTTP(w, r)
 		return
 	}
-	if token := r.URL.Query().Get("token"); token != "" && r.URL.Path == "/" && r.Method == http.MethodGet && s.opt.Password == "" && s.is(token, s.opt.Token) {
+	shown := !change && s.inAddress(r)
+	if shown && r.URL.Path == "/" {
 		s.admit(w, r)
 		return
 	}
-	if !s.admitted(r) {
+	if !shown && !s.admitted(r) {
 		s.unknown(w, r)
 		return
 	}
@@ -113,6 +114,13 @@ func (s *Server) admitted(r *http.Request) bool {
 	}
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return ok && s.opt.Token != "" && s.is(bearer, s.opt.Token)
+}
+
+// inAddress tells whether the token stands in what is asked for, as in the address that connwarden web prints. That is
+// enough to read.
+func (s *Server) inAddress(r *http.Request) bool {
+	token := r.URL.Query().Get("token")
+	return token != "" && s.opt.Password == "" && s.opt.Token != "" && s.is(token, s.opt.Token)
 }
 
 // is compares in a time that tells nothing of where two texts differ.

@@ -73,7 +73,7 @@ const bearer = "Bearer the-token"
 
 func TestNobodyWithoutToken(t *testing.T) {
 	h, _ := serve(t, &fakeDesk{review: manyPeers(3)}, nil)
-	for _, path := range []string{"/", "/page.js", "/icon.svg", "/api/review", "/api/events", "/api/blocks", "/metrics", "/nothing", "/?token=wrong", "/api/review?token=the-token"} {
+	for _, path := range []string{"/", "/page.js", "/icon.svg", "/api/review", "/api/events", "/api/blocks", "/metrics", "/nothing", "/?token=wrong", "/api/review?token=wrong", "/api/review?token="} {
 		for _, auth := range []string{"", "Bearer ", "Bearer wrong", "the-token"} {
 			if r, body := call(t, "GET", h.URL+path, "", "Authorization", auth); r.StatusCode != http.StatusUnauthorized || strings.Contains(body, "10.0.0.0") {
 				t.Errorf("GET %s with %q: %s", path, auth, r.Status)
@@ -83,8 +83,29 @@ func TestNobodyWithoutToken(t *testing.T) {
 	if r, body := call(t, "GET", h.URL+"/", "", "Accept", "text/html"); r.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "connwarden web") {
 		t.Errorf("a browser without token: %s %s", r.Status, body)
 	}
-	if r, _ := call(t, "POST", h.URL+"/api/block", `{"target":"192.0.2.1"}`, "Origin", h.URL, pageHeader, "1", "Content-Type", "application/json"); r.StatusCode != http.StatusUnauthorized {
-		t.Errorf("POST without token: %s", r.Status)
+	for _, path := range []string{"/api/block", "/api/block?token=the-token"} {
+		if r, _ := call(t, "POST", h.URL+path, `{"target":"192.0.2.1"}`, "Origin", h.URL, pageHeader, "1", "Content-Type", "application/json"); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("POST %s without token: %s", path, r.Status)
+		}
+	}
+}
+
+// TestTokenInAddress is how a program asks that was given the address of the page.
+func TestTokenInAddress(t *testing.T) {
+	h, _ := serve(t, &fakeDesk{review: manyPeers(3)}, nil)
+	for _, path := range []string{"/api/review", "/api/blocks", "/metrics"} {
+		if r, _ := call(t, "GET", h.URL+path+"?token=the-token", ""); r.StatusCode != http.StatusOK || len(r.Cookies) > 0 {
+			t.Errorf("GET %s: %s, %v", path, r.Status, r.Cookies)
+		}
+	}
+	if r, _ := call(t, "GET", h.URL+"/api/review?token=the-token", "", "Origin", "https://evil.example"); r.StatusCode != http.StatusForbidden {
+		t.Errorf("from another origin: %s", r.Status)
+	}
+	h, _ = serve(t, &fakeDesk{review: manyPeers(3)}, func(o *Options) { o.Token, o.Password = "", "secret" })
+	for _, token := range []string{"", "secret"} {
+		if r, _ := call(t, "GET", h.URL+"/api/review?token="+token, ""); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("with a password instead, %q: %s", token, r.Status)
+		}
 	}
 }
 
