@@ -182,8 +182,8 @@ func (p *Parser) clfLead(lead []byte, vhosted bool) bool {
 			return false // a comma: a forwarding header in the client's place
 		}
 		client, _ := word(rest)
-		if _, ok := parseAddr(host); ok && len(client) == 1 && client[0] == '-' && bytes.Count(rest, space) == 1 {
-			return false // a client with its port: Hypercorn, Daphne
+		if _, ok := parseAddr(host); ok && bytes.Count(rest, space) == 1 {
+			return false // a client: with its port, as Hypercorn and Daphne write it, or of lighttpd, with the host that it wrote behind
 		}
 		if !isSite(host) {
 			// Without a port in front only an address behind, or a word too many, tells that this is a host.
