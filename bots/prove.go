@@ -27,7 +27,7 @@ func (s *Set) Prove(ctx context.Context, r *Resolver, questions []Question) []An
 		answers[i] = s.ByRange(q)
 		c := crawlerOf(q.Bot)
 		addr := answers[i].Addr
-		if r == nil || answers[i].Proof == connwarden.ProofVerified || c == nil || len(c.names) == 0 || !public(addr) || nets.CDN().Contains(addr) {
+		if r == nil || answers[i].Proof == connwarden.ProofVerified || c == nil || len(c.names) == 0 || !public(addr) || nets.Fronts().Contains(addr) {
 			continue
 		}
 		if a, known := r.byName(over, answers[i]); known {

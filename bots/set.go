@@ -255,7 +255,7 @@ func (s *Set) ByRange(q Question) Answer {
 	}
 	none := q.Addr.String() + " is in none of the ranges that " + c.operator + " publishes (" + oldest.label + ")"
 	switch {
-	case nets.CDN().Contains(q.Addr):
+	case nets.Fronts().Contains(q.Addr):
 		return unproven(q, "%s belongs to a content delivery network, which passes on what others send", q.Addr)
 	case !c.full || held < len(c.lists):
 		return unproven(q, "%s, which are not all", none)

@@ -115,7 +115,17 @@ func TestCDN(t *testing.T) {
 			t.Errorf("CDN contains %s: got %v", addr, got)
 		}
 	}
-	for _, p := range CDN().Prefixes() {
+	for addr, want := range map[string]bool{
+		"104.16.0.1": true, "151.101.1.1": true, "130.176.1.1": true, "35.191.0.1": true, "2a04:4e42::1": true, "13.32.0.1": false, "192.0.2.1": false,
+	} {
+		if got := Fronts().Contains(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("fronts contain %s: got %v", addr, got)
+		}
+	}
+	if CDN().Contains(netip.MustParseAddr("151.101.1.1")) {
+		t.Error("what Fastly's customers forward is believed")
+	}
+	for _, p := range Fronts().Prefixes() {
 		if p.Addr().Is4() && p.Bits() < 12 || p.Addr().Is6() && p.Bits() < 29 {
 			t.Errorf("%s is wider than any network that publishes its edge", p)
 		}

@@ -127,7 +127,7 @@ func (r *review) exempt(a netip.Addr) string {
 		return "this machine's own address"
 	case slices.ContainsFunc(r.opt.Proxies, func(p netip.Prefix) bool { return p.Contains(a) }):
 		return "a trusted proxy, behind which are others: block the real client for the site"
-	case nets.CDN().Contains(a):
+	case nets.Fronts().Contains(a):
 		return "the address of a content delivery network, behind which are others: block the real client for the site"
 	}
 	return ""

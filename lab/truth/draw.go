@@ -85,7 +85,7 @@ func (w *World) stranger() netip.Addr {
 			binary.BigEndian.PutUint32(b[:], w.Uint32())
 			a = netip.AddrFrom4(b)
 		}
-		if _, known := operators().At(a); usable(a) && !known && w.truth[key(a)] == nil && !nets.CDN().Contains(a) {
+		if _, known := operators().At(a); usable(a) && !known && w.truth[key(a)] == nil && !nets.Fronts().Contains(a) {
 			return a
 		}
 	}
