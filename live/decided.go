@@ -180,7 +180,7 @@ func (a *actor) exempt(addr netip.Addr) string {
 		return "this machine's own address"
 	case slices.ContainsFunc(a.opt.Proxies, func(p netip.Prefix) bool { return p.Contains(addr) }):
 		return "a trusted proxy, behind which are others: block the real client for the site"
-	case nets.CDN().Contains(addr):
+	case nets.Fronts().Contains(addr):
 		return "the address of a content delivery network, behind which are others: block the real client for the site"
 	}
 	return ""
