@@ -48,7 +48,7 @@ func Present(ctx context.Context, opt ReviewOptions, k *Known) (*report.Review, 
 			r.families[opt.Rules.Rules[i].Name] = opt.Rules.Rules[i].Family
 		}
 	}
-	open, holders := r.opened()
+	open, holders := r.opened(k.names())
 	r.sum = &fold{faults: k.Faults, first: k.FirstFault, last: k.LastFault, events: k.Events}
 	logs := make([]report.File, 0)
 	d.Events = r.events()
@@ -68,6 +68,26 @@ func Present(ctx context.Context, opt ReviewOptions, k *Known) (*report.Review, 
 	}
 	d.Problems = told(r.p)
 	return d, nil
+}
+
+// names tells by which address the daemon knows that of a connection, or its /64.
+func (k *Known) names() func(netip.Addr) netip.Addr {
+	known := map[string]netip.Addr{}
+	for i := range k.Busiest {
+		known[report.Judged(k.Busiest[i].Addr)] = k.Busiest[i].Addr
+	}
+	for i := range k.Peers {
+		if a, err := netip.ParseAddr(k.Peers[i].Addr); err == nil {
+			known[k.Peers[i].Prefix] = a
+		}
+	}
+	delete(known, "") // IPv4
+	return func(a netip.Addr) netip.Addr {
+		if b, ok := known[report.Judged(a)]; ok {
+			return b
+		}
+		return a
+	}
 }
 
 // known writes the peers: the accused as they were told, with the connections that they have now, and the busiest others.

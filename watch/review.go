@@ -271,7 +271,12 @@ func (r *review) assemble(ctx context.Context) {
 		d.Since = report.When(in(r.sources.Bounds.Since, r.opt.Zone))
 	}
 	var groups []connwarden.Verdict
-	open, verdicts := r.opened()
+	open, verdicts := r.opened(func(a netip.Addr) netip.Addr {
+		if r.sum == nil {
+			return a
+		}
+		return r.sum.ledgers.Peer(a).Addr
+	})
 	if table := r.table(); table != nil {
 		var peers []connwarden.Verdict
 		peers, groups = table.Verdicts(r.now)
@@ -324,8 +329,9 @@ func (r *review) table() *judge.Table {
 	return table
 }
 
-// opened writes the connections, and tells how many each address has and who stands out by them.
-func (r *review) opened() (open map[netip.Addr]uint64, holders []connwarden.Verdict) {
+// opened writes the connections, and tells how many each address has and who stands out by them; those of an IPv6 /64 are
+// one, by the address by which it is known.
+func (r *review) opened(known func(netip.Addr) netip.Addr) (open map[netip.Addr]uint64, holders []connwarden.Verdict) {
 	open = map[netip.Addr]uint64{}
 	if r.cells == nil {
 		return open, nil
@@ -335,16 +341,32 @@ func (r *review) opened() (open map[netip.Addr]uint64, holders []connwarden.Verd
 	r.doc.Conns.Problems = []report.Problem{}
 	ports := r.cells.By(tally.ConnByPort, portRows)
 	r.doc.Ports = connRows(&ports, tally.ConnByPort, false)
-	var incoming []judge.Open
-	for _, row := range r.cells.By(tally.ConnByIP, 0).Rows {
+	in := map[netip.Addr]uint64{}
+	rows := r.cells.By(tally.ConnByIP, 0).Rows
+	lowest := map[string]netip.Addr{} // of each /64
+	for _, row := range rows {
+		if judged := report.Judged(row.Addr); judged != "" && (!lowest[judged].IsValid() || row.Addr.Less(lowest[judged])) {
+			lowest[judged] = row.Addr
+		}
+	}
+	for _, row := range rows {
 		if !row.Addr.IsValid() {
 			continue
 		}
-		open[row.Addr] = row.Count
-		if row.In > 0 && !row.Addr.IsLoopback() {
-			incoming = append(incoming, judge.Open{Addr: row.Addr, Count: row.In})
+		a := row.Addr
+		if judged := report.Judged(a); judged != "" {
+			a = known(lowest[judged])
+		}
+		open[a] += row.Count
+		if row.In > 0 && !a.IsLoopback() {
+			in[a] += row.In
 		}
 	}
+	incoming := make([]judge.Open, 0, len(in))
+	for a, n := range in {
+		incoming = append(incoming, judge.Open{Addr: a, Count: n})
+	}
+	slices.SortFunc(incoming, func(a, b judge.Open) int { return a.Addr.Compare(b.Addr) })
 	return open, judge.Holders(incoming)
 }
 
