@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/connwarden/connwarden/gather"
 	"github.com/connwarden/connwarden/hand"
 	"github.com/connwarden/connwarden/host"
+	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/watch"
 )
@@ -184,6 +186,9 @@ func (c *command) start() (*Plan, error) {
 	if _, err := time.ParseDuration(c.flags.dnsTimeout); err != nil {
 		return nil, usage("write it as 500ms or 2s", "--dns-timeout %q is no duration", c.flags.dnsTimeout)
 	}
+	if c.flags.noConns && (c.flags.withConns || c.flags.from != "") {
+		return nil, usage("leave one away", "--no-conns excludes --conns and --from")
+	}
 	if c.flags.root != "" {
 		if info, err := os.Stat(c.flags.root); err != nil {
 			return nil, usage("name a folder that holds etc and var", "--root: %w", err)
@@ -193,6 +198,30 @@ func (c *command) start() (*Plan, error) {
 	}
 	return c.plan()
 }
+
+// rowCount is how many rows --top asks for; -1 when it was not said.
+type rowCount int
+
+// String implements pflag.Value.
+func (n *rowCount) String() string {
+	if *n < 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*n))
+}
+
+// Set implements pflag.Value.
+func (n *rowCount) Set(text string) error {
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 0 {
+		return errors.New("a number of rows, or 0 for all")
+	}
+	*n = rowCount(v)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (n *rowCount) Type() string { return "int" }
 
 // window turns --since, --until and --now into the options of the pipeline.
 func (c *command) window(p *Plan, since string) (w gather.Window, err error) {
@@ -225,6 +254,11 @@ func (c *command) window(p *Plan, since string) (w gather.Window, err error) {
 }
 
 func (c *command) options(p *Plan, args []string, since string) (watch.Options, error) {
+	if c.flags.format != "" {
+		if _, err := logs.Lookup(c.flags.format); err != nil {
+			return watch.Options{}, usage("a name such as apache_combined, an Apache LogFormat or an nginx log_format", "--format: %w", err)
+		}
+	}
 	w, err := c.window(p, since)
 	return watch.Options{
 		Options: gather.Options{

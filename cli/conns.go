@@ -39,7 +39,7 @@ Windows; netstat -an of macOS and FreeBSD: it sees for itself which.`,
 	f.BoolVar(&c.flags.all, "all", false, "count listeners and loopback too")
 	f.BoolVar(&c.flags.processes, "processes", false, "say which processes hold them")
 	f.StringVar(&c.flags.netns, "netns", "", "look into other network namespaces too: all, or the `NAME` of one")
-	f.IntVar(&c.flags.top, "top", -1, "show `N` rows, 0 for all")
+	f.Var((*rowCount)(&c.flags.top), "top", "show `N` rows, 0 for all")
 	f.StringVar(&c.flags.from, "from", "", "read saved text from `FILE` (- is standard input) instead of the kernel")
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/connwarden/connwarden/conns"
@@ -56,6 +57,18 @@ func (d *desk) options(since string, top int) (watch.Options, error) {
 	opt, err := d.c.options(d.plan, d.files, span)
 	opt.Top, opt.Progress = top, nil
 	return opt, err
+}
+
+// canRead tells what keeps a text of connections from being read by who would wait for it for ever.
+func (c *command) canRead(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("read connections: %w", err)
+	}
+	return f.Close()
 }
 
 // Review implements web.Desk.

@@ -242,7 +242,7 @@ Exit codes: 0 done; 1 failed; 2 used wrongly.`,
 			return c.fleetView(cmd.Context(), p, id)
 		},
 	}
-	cmd.Flags().IntVar(&c.flags.top, "top", -1, "show `N` attackers (0: all)")
+	cmd.Flags().Var((*rowCount)(&c.flags.top), "top", "show `N` attackers (0: all)")
 	return cmd
 }
 

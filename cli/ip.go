@@ -37,7 +37,7 @@ Exit codes: 0 done; 1 failed; 2 used wrongly; 4 a named source could not be read
 	f.StringArrayVar(&files, "log", nil, "read this log `FILE` or folder instead of the machine's; may be given several times")
 	f.StringVar(&c.flags.since, "since", "", "begin at `TIME` (default: 1h back; for named logs their first line)")
 	f.StringVar(&c.flags.until, "until", "", "end at `TIME`")
-	f.IntVar(&c.flags.top, "top", -1, "show `N` rows of each table, 0 for all")
+	f.Var((*rowCount)(&c.flags.top), "top", "show `N` rows of each table, 0 for all")
 	return cmd
 }
 

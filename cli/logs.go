@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/connwarden/connwarden/faults"
-	"github.com/connwarden/connwarden/logs"
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/tally"
 	"github.com/connwarden/connwarden/watch"
@@ -43,7 +42,7 @@ func (c *command) logFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.flags.since, "since", "", "begin at `TIME`")
 	f.StringVar(&c.flags.until, "until", "", "end at `TIME`")
-	f.IntVar(&c.flags.top, "top", -1, "show `N` rows, 0 for all")
+	f.Var((*rowCount)(&c.flags.top), "top", "show `N` rows, 0 for all")
 }
 
 func (c *command) pages(cmd *cobra.Command, args []string) error {
@@ -64,11 +63,6 @@ func (c *command) pages(cmd *cobra.Command, args []string) error {
 			return usage("compare a field with a value: status>=500, path~^/wp-, ip=203.0.113.0/24, agent~curl", "--where: %w", err)
 		}
 		filters = append(filters, e)
-	}
-	if c.flags.format != "" {
-		if _, err := logs.Lookup(c.flags.format); err != nil {
-			return usage("a name such as apache_combined, an Apache LogFormat or an nginx log_format", "--format: %w", err)
-		}
 	}
 	opt, err := c.options(p, args, c.flags.since)
 	if err != nil {

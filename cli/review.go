@@ -18,7 +18,7 @@ func (c *command) reviewFlags(cmd *cobra.Command) {
 	f.BoolVar(&c.flags.noLogs, "no-logs", false, "do not read logs")
 	f.StringVar(&c.flags.since, "since", "", "begin at `TIME` (default: 1h back; for named logs their first line)")
 	f.StringVar(&c.flags.until, "until", "", "end at `TIME`")
-	f.IntVar(&c.flags.top, "top", -1, "show `N` rows of each table, 0 for all")
+	f.Var((*rowCount)(&c.flags.top), "top", "show `N` rows of each table, 0 for all")
 	f.StringVar(&c.flags.failOn, "fail-on", "", "exit with 3 if a verdict is at least `LEVEL`: suspicious or malicious")
 	f.StringVar(&c.flags.netns, "netns", "", "look into other network namespaces too: all, or the `NAME` of one")
 	f.StringVar(&c.flags.format, "format", "", "format of the named logs: a name, a LogFormat or a log_format `STRING`")

@@ -63,6 +63,9 @@ func (c *command) liveScreen(ctx context.Context, files []string, samples int) e
 	case !c.flags.json && !c.env.OutTerminal:
 		return usage("use connwarden review, or connwarden top --json", "top: standard output is no terminal")
 	}
+	if err := c.canRead(c.flags.from); err != nil {
+		return err
+	}
 	c.flags.withConns = true
 	d, err := c.newDesk(p, files)
 	if err != nil {

@@ -73,6 +73,9 @@ func (c *command) web(ctx context.Context, f webFlags, args []string) error {
 	if contains(args, "-") || c.flags.from == "-" {
 		return usage("save it to a file", "standard input can be read once, and the page looks again and again")
 	}
+	if err := c.canRead(c.flags.from); err != nil {
+		return err
+	}
 	place, err := web.ParsePlace(cmp.Or(f.listen, defaultListen))
 	if err != nil {
 		return usage("an address with a port, or unix:/PATH", "--listen: %w", err)
