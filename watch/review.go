@@ -285,6 +285,8 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	if r.sum != nil {
 		verdicts, groups = append(verdicts, r.holders...), append(groups, r.crowds...)
+		over(verdicts, r.now)
+		over(groups, r.now)
 		slices.SortStableFunc(groups, func(a, b connwarden.Verdict) int { return cmp.Compare(b.Score, a.Score) })
 		d.Events = r.events()
 		d.Errors = errorsDocument(r.sum, faults.ByFault, r.opt.Top, r.sources.only(r.files, logs.Error), r.opt.Zone, &r.p)
@@ -308,6 +310,18 @@ func (r *review) assemble(ctx context.Context) {
 	}
 	d.Partial = r.p.Missed()
 	d.Problems = told(r.p)
+}
+
+// thumbNow is for how long after its last request a rule of thumb says what an address does now.
+const thumbNow = 10 * time.Minute
+
+// over notes of what rules of thumb say, which have no window, that it is over.
+func over(verdicts []connwarden.Verdict, now time.Time) {
+	for i := range verdicts {
+		if v := &verdicts[i]; len(v.Evidence) == 1 && v.Evidence[0].Thumb && now.Sub(v.Evidence[0].Last) > thumbNow {
+			v.ScoreNow = 0
+		}
+	}
 }
 
 // table is what judges by rules, the connections that came in among what it counts; nil where nothing was looked at.
