@@ -80,7 +80,8 @@ func ParseStates(list string) (StateSet, error) {
 const maxStateWord = 24
 
 // stateWord reads one word of ss, netstat (Linux, BSD, macOS, Windows), conntrack or the kernel. Case, '-' and '_' do
-// not matter. It does not allocate.
+// not matter. Besides English it knows the words of Windows in German, and of net-tools in German, Portuguese and Czech (its
+// own translations, po/ of net-tools 2.10). It does not allocate.
 func stateWord(b []byte) (connwarden.State, bool) {
 	var buf [maxStateWord]byte
 	if len(b) == 0 || len(b) > maxStateWord {
@@ -98,27 +99,27 @@ func stateWord(b []byte) (connwarden.State, bool) {
 		n++
 	}
 	switch string(buf[:n]) {
-	case "established", "estab", "hergestellt":
+	case "established", "estab", "hergestellt", "verbunden", "estabelecida", "spojeno":
 		return connwarden.StateEstablished, true
-	case "synsent", "synsent2", "syngesendet":
+	case "synsent", "synsent2", "syngesendet", "synenviado":
 		return connwarden.StateSynSent, true
-	case "synrecv", "synrcvd", "synreceived", "newsynrecv", "synempfangen":
+	case "synrecv", "synrcvd", "synreceived", "newsynrecv", "synempfangen", "synrecebido":
 		return connwarden.StateSynRecv, true
-	case "finwait1", "finwait", "finwarten1":
+	case "finwait1", "finwait", "finwarten1", "esperafin1":
 		return connwarden.StateFinWait1, true
-	case "finwait2", "finwarten2":
+	case "finwait2", "finwarten2", "esperafin2":
 		return connwarden.StateFinWait2, true
 	case "timewait", "wartend":
 		return connwarden.StateTimeWait, true
-	case "close", "closed", "unconn", "unconnected":
+	case "close", "closed", "unconn", "unconnected", "fechar", "zavŘen":
 		return connwarden.StateClose, true
-	case "closewait", "schliessenwarten":
+	case "closewait", "schliessenwarten", "esperandofechar":
 		return connwarden.StateCloseWait, true
-	case "lastack":
+	case "lastack", "Últimoack", "\xdaltimoack":
 		return connwarden.StateLastAck, true
-	case "listen", "listening":
+	case "listen", "listening", "ouÇa", "ou\xc7a", "naslouchÁ":
 		return connwarden.StateListen, true
-	case "closing":
+	case "closing", "fechando", "zavÍrÁ":
 		return connwarden.StateClosing, true
 	case "unknown":
 		return connwarden.StateUnknown, true

@@ -411,3 +411,20 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// TestReadTranslated: net-tools writes the states in the language of whoever runs it.
+func TestReadTranslated(t *testing.T) {
+	for word, want := range map[string]string{
+		"VERBUNDEN": "established", "ESTABELECIDA": "established", "SPOJENO": "established", "SYN_RECEBIDO": "syn_recv", "SYN_ENVIADO": "syn_sent",
+		"ESPERA_FIN1": "fin_wait1", "ESPERA_FIN2": "fin_wait2", "ESPERANDO_FECHAR": "close_wait", "FECHAR": "close", "FECHANDO": "closing",
+		"ÚLTIMO_ACK": "last_ack", "\xdaLTIMO_ACK": "last_ack", "ZAVŘEN": "close", "ZAVÍRÁ": "closing", "OUÇA": "listen", "OU\xc7A": "listen", "NASLOUCHÁ": "listen",
+	} {
+		if got, ok := stateWord([]byte(word)); !ok || got.String() != want {
+			t.Errorf("%q is %v, %v; want %s", word, got, ok, want)
+		}
+	}
+	res, list := readText(t, "tcp 0 0 0.0.0.0:443 0.0.0.0:* OU\xc7A\ntcp 0 0 192.0.2.1:443 203.0.113.5:51234 ESTABELECIDA\n", Options{})
+	if res.Guessed || len(res.Problems) > 0 || len(list) != 1 || list[0] != "tcp established in 192.0.2.1:443 203.0.113.5:51234" {
+		t.Errorf("got %v, %+v", list, res)
+	}
+}
