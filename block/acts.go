@@ -16,7 +16,7 @@ const defaultPardon = 24 * time.Hour
 
 // Unblock lifts what is blocked of targets and below them, by all drivers or those named. An operator's unblock is also a
 // pardon; of anyone else's only what was blocked in the same way is lifted. A target inside a blocked range is refused:
-// lifting the range would open more than was asked for.
+// lifting the range would open more than was asked for. Of what the journal does not know the firewalls are asked.
 func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []string, by connwarden.Origin) (*Outcome, error) {
 	b, err := k.open(ctx)
 	if err != nil {
@@ -27,6 +27,11 @@ func (k *Keeper) Unblock(ctx context.Context, targets []netip.Prefix, names []st
 		return nil, err
 	}
 	out := b.outcome()
+	if by.Kind == connwarden.ByOperator {
+		if held, err = k.discover(ctx, &b, held, targets, names, out); err != nil {
+			return nil, err
+		}
+	}
 	c := &Change{At: b.now, By: by, Verb: "unblock"}
 	taken := map[connwarden.BlockKey]bool{}
 	for _, target := range targets {

@@ -16,7 +16,8 @@ type Held struct {
 }
 
 // Blocks returns what is wanted, of all targets or of those that share addresses with the ones named, and what the
-// firewalls hold of it. A firewall that cannot be asked is a problem, and its blocks are as the journal knows them.
+// firewalls hold of it, and what they and Others hold of ours that the journal does not know. A firewall that cannot be asked is a
+// problem, and its blocks are as the journal knows them.
 func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, []connwarden.Problem, error) {
 	b, err := k.open(ctx)
 	if err != nil {
@@ -33,7 +34,8 @@ func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, [
 		}
 	}
 	out := b.outcome()
-	for _, name := range drivers(all) {
+	names := drivers(all)
+	for _, name := range append(names, strays(ctx, k.guard, names, k.Others)...) {
 		g, err := k.guard(ctx, name)
 		if err != nil {
 			out.problem(name, "%v", err)
@@ -45,6 +47,15 @@ func (k *Keeper) Blocks(ctx context.Context, targets ...netip.Prefix) ([]Held, [
 			continue
 		}
 		k.compare(list, name, have)
+		if len(targets) > 0 {
+			have = slices.DeleteFunc(have, func(e Entry) bool { return !slices.ContainsFunc(targets, e.Target.Overlaps) })
+		}
+		mine := slices.DeleteFunc(slices.Clone(all), func(w Wish) bool { return w.Driver != name })
+		for _, w := range k.unknown(name, portion{mine, have}, b.now) {
+			if len(targets) == 0 || slices.ContainsFunc(targets, w.Target.Overlaps) {
+				list = append(list, Held{Wish: *w, InForce: true})
+			}
+		}
 	}
 	return list, out.Problems, nil
 }

@@ -243,7 +243,11 @@ func (k *Keeper) region(ctx context.Context, c *Change, b *book) ([]Wish, error)
 		// A driver that does not open is told of by who needs it.
 		if g, err := k.guard(ctx, name); err == nil {
 			if p := g.Properties(); p.Most > 0 && p.Prefixes {
-				return k.Journal.Wishes(ctx)
+				all, err := k.Journal.Wishes(ctx)
+				for _, s := range b.strays {
+					all = append(slices.DeleteFunc(all, func(w Wish) bool { return w.BlockKey == s.After.BlockKey }), *s.After)
+				}
+				return all, err
 			}
 		}
 	}

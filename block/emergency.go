@@ -5,22 +5,25 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
 )
 
 // Emergency blocks for an operator while the journal cannot be used. What is in force stays in force; what is asked for is
-// appended to the spool and brought to the firewall, with its end there. Nothing that only a journal can know is
-// known: the list of those that are allowed, what is wanted besides, how to undo. Even if the spool cannot be written
+// appended to the spool and brought to the firewall, with its end there. Of what only a journal can know, who is allowed and what is
+// wanted besides, it knows what can still be read; nothing can be undone. Even if the spool cannot be written
 // the block is made: the next Sync finds it in the firewall and takes it in.
 type Emergency struct {
-	Why    error // what is the matter with the journal
-	Spool  Spool
-	Rules  *Rules
-	Open   func(ctx context.Context, name string) (Driver, error)
-	Clock  func() time.Time
-	guards []*Guard
+	Why     error // what is the matter with the journal
+	Spool   Spool
+	Journal Journal // to read of it what can be read; nil: nothing
+	Rules   *Rules
+	Open    func(ctx context.Context, name string) (Driver, error)
+	Others  []string // as a Keeper's
+	Clock   func() time.Time
+	guards  []*Guard
 }
 
 // Close closes the drivers.
@@ -35,16 +38,26 @@ func (e *Emergency) Close() error {
 
 func (e *Emergency) now() time.Time { return e.Clock().UTC().Truncate(time.Millisecond) }
 
-func (e *Emergency) begin() *Outcome {
-	out := &Outcome{}
-	out.problem("journal", "%v; what is in force stays, and what you do now is taken in later. The list of those that are allowed could not be read", e.Why)
+// begin learns who is allowed, and begins the outcome of an act.
+func (e *Emergency) begin(ctx context.Context) *Outcome {
+	out, unread := &Outcome{}, "; the list of those that are allowed could not be read"
+	if e.Journal != nil {
+		if allows, err := e.Journal.Allows(ctx); err == nil {
+			e.Rules.allow(allows)
+			unread = ""
+		}
+	}
+	out.problem("journal", "%v; what is in force stays%s", e.Why, unread)
 	return out
 }
 
-func (e *Emergency) write(out *Outcome, notes []note) {
+// write appends notes to the spool and tells what comes of them; without is what comes of it if that fails.
+func (e *Emergency) write(out *Outcome, notes []note, without string) {
 	if err := e.Spool.append(notes...); err != nil {
-		out.problem(e.Spool.Name, "%v: it is not written down; connwarden sync will find it in the firewall", err)
+		out.problem(e.Spool.Name, "%v: it is not written down; %s", err, without)
+		return
 	}
+	out.Problems[0].Why += "; what you did now is written down beside it and taken in later"
 }
 
 // guard opens a driver.
@@ -65,7 +78,7 @@ func (e *Emergency) guard(ctx context.Context, name string) (*Guard, error) {
 
 // Block denies targets for an operator; verdicts are refused. A block that waits for its confirmation is one that ends.
 func (e *Emergency) Block(ctx context.Context, requests ...Request) (*Outcome, error) {
-	out := e.begin()
+	out := e.begin(ctx)
 	now := e.now()
 	var notes []note
 	add := map[string][]Entry{}
@@ -107,7 +120,7 @@ func (e *Emergency) Block(ctx context.Context, requests ...Request) (*Outcome, e
 	if len(notes) == 0 {
 		return out, nil
 	}
-	e.write(out, notes)
+	e.write(out, notes, "connwarden sync will find it in the firewall")
 	var errs []error
 	for name, entries := range add {
 		errs = append(errs, e.add(ctx, name, entries))
@@ -133,37 +146,51 @@ func (e *Emergency) add(ctx context.Context, name string, entries []Entry) error
 	return g.Apply(ctx, add, remove)
 }
 
-// Unblock lifts what drivers list of targets and below them.
+// Unblock lifts what drivers list of targets and below them: those named, or all that answer and those that the journal knows.
 func (e *Emergency) Unblock(ctx context.Context, targets []netip.Prefix, names []string, by connwarden.Origin) (*Outcome, error) {
-	out := e.begin()
+	out := e.begin(ctx)
 	now := e.now()
+	wanted, read := e.wanted(ctx, targets, names, now)
+	asked, held, err := e.ask(ctx, names, wanted)
+	if err != nil {
+		return out, err
+	}
 	remove := map[string][]Entry{}
 	var notes []note
 	for _, target := range targets {
-		found := false
-		for _, name := range names {
-			held, err := e.list(ctx, name)
-			if err != nil {
-				return out, err
-			}
-			for _, h := range held {
-				if within(h.Target, target) {
-					found = true
-					remove[name] = append(remove[name], h.entry())
-					out.Lifted = append(out.Lifted, h.Wish)
-				}
+		n := len(out.Lifted)
+		var above *Wish
+		for i := range held {
+			switch w := &held[i].Wish; {
+			case within(w.Target, target):
+				remove[w.Driver] = append(remove[w.Driver], w.entry())
+				out.Lifted = append(out.Lifted, *w)
+			case within(target, w.Target):
+				above = w
 			}
 		}
-		if !found {
-			out.refuse(target, "it is not blocked by %v", names)
-			continue
+		// What is wanted and is not there must not come back.
+		still := slices.ContainsFunc(wanted, func(w Wish) bool { return within(w.Target, target) })
+		switch {
+		case len(out.Lifted) > n || still:
+			notes = append(notes, note{Verb: "unblock", At: now, Target: target, Driver: names, By: by.String()})
+		case above != nil:
+			out.refuse(target, "it is blocked as part of %s: unblock that", Show(above.Target))
+		default:
+			out.refuse(target, "it is not blocked by %s", strings.Join(asked, ", "))
 		}
-		notes = append(notes, note{Verb: "unblock", At: now, Target: target, Driver: names, By: by.String()})
 	}
 	if len(notes) == 0 {
 		return out, nil
 	}
-	e.write(out, notes)
+	switch {
+	case !read && len(wanted) == 0:
+		e.write(out, notes, "if the journal wants it, the next connwarden sync puts it back: unblock it again when the journal can be used")
+	case len(wanted) > 0:
+		e.write(out, notes, "it is still wanted, and the next connwarden sync puts it back: unblock it again when the journal can be written")
+	default:
+		e.write(out, notes, "nothing wants it any more, and it stays lifted")
+	}
 	var errs []error
 	for name, entries := range remove {
 		g, err := e.guard(ctx, name)
@@ -173,6 +200,50 @@ func (e *Emergency) Unblock(ctx context.Context, targets []netip.Prefix, names [
 		errs = append(errs, err)
 	}
 	return out, errors.Join(errs...)
+}
+
+// wanted is what the journal and the spool want below targets, and whether the journal could be read.
+func (e *Emergency) wanted(ctx context.Context, targets []netip.Prefix, names []string, now time.Time) (list []Wish, read bool) {
+	if e.Journal != nil {
+		all, err := e.Journal.Wishes(ctx, targets...)
+		list, read = all, err == nil
+	}
+	notes, _, _ := e.Spool.read() // there may be none
+	for _, n := range notes {
+		switch n.Verb {
+		case "block":
+			for _, s := range n.wishes(nil) {
+				list = append(list, *s.After)
+			}
+		case "unblock":
+			list = slices.DeleteFunc(list, func(w Wish) bool {
+				return within(w.Target, n.Target) && (len(n.Driver) == 0 || slices.Contains(n.Driver, w.Driver))
+			})
+		}
+	}
+	return slices.DeleteFunc(list, func(w Wish) bool {
+		return !w.Wanted(now) || len(names) > 0 && !slices.Contains(names, w.Driver) || !slices.ContainsFunc(targets, func(t netip.Prefix) bool { return within(w.Target, t) })
+	}), read
+}
+
+// ask lists what the drivers named hold, or those of wishes and all others that answer. It returns whom it asked.
+func (e *Emergency) ask(ctx context.Context, names []string, wanted []Wish) (asked []string, held []Held, err error) {
+	must := names
+	if len(names) == 0 {
+		must = drivers(wanted)
+		names = slices.Concat(must, slices.DeleteFunc(slices.Clone(e.Others), func(name string) bool { return slices.Contains(must, name) }))
+	}
+	for _, name := range names {
+		list, err := e.list(ctx, name)
+		if err != nil {
+			if slices.Contains(must, name) {
+				return nil, nil, err
+			}
+			continue
+		}
+		asked, held = append(asked, name), append(held, list...)
+	}
+	return asked, held, nil
 }
 
 func (e *Emergency) list(ctx context.Context, name string) ([]Held, error) {
@@ -197,7 +268,7 @@ func (e *Emergency) list(ctx context.Context, name string) ([]Held, error) {
 
 // Blocks returns what drivers list. Who wanted it and why is in the journal.
 func (e *Emergency) Blocks(ctx context.Context, names ...string) ([]Held, []connwarden.Problem, error) {
-	out := e.begin()
+	out := e.begin(ctx)
 	var list []Held
 	for _, name := range names {
 		held, err := e.list(ctx, name)

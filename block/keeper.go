@@ -30,6 +30,9 @@ type Keeper struct {
 	Steps  []time.Duration // of automatic blocks, rising; Steps() if nil
 	Pardon time.Duration   // for how long an unblock keeps judge and fleet away; 0: a day
 	Spool  Spool           // what an Emergency wrote is taken in from there; its Name may be empty
+	// Others are firewalls that may hold something of ours though neither the journal nor anybody names them: Sync, Flush and an
+	// operator's Unblock look there too. One that does not answer is passed over.
+	Others []string
 	// Plan makes every act tell what it would do, in Outcome.Plans, and change nothing.
 	Plan bool
 
@@ -144,6 +147,8 @@ type book struct {
 	told    []connwarden.Problem
 	about   cover  // targets of which
 	near    []Wish // all wishes that share addresses with them were read
+	asked   []netip.Prefix
+	strays  []Swap[Wish] // of a dry run: what it would take in first
 }
 
 // outcome begins the outcome of an act.
@@ -255,7 +260,7 @@ func (k *Keeper) held(ctx context.Context, b *book, targets []netip.Prefix) (map
 	if err != nil {
 		return nil, err
 	}
-	b.about, b.near = coverOf(targets), list
+	b.about, b.near, b.asked = coverOf(targets), list, targets
 	held := make(map[connwarden.BlockKey]Wish, len(list))
 	for i := range list {
 		held[list[i].BlockKey] = list[i]

@@ -116,7 +116,9 @@ func (k *Keeper) takeIn(ctx context.Context, b book) (told []connwarden.Problem,
 			return told, err
 		}
 	}
-	told = append(told, connwarden.Problem{What: "journal", Why: fmt.Sprintf("%d acts from while it could not be used are in it now", len(notes))})
+	if len(notes) > 0 {
+		told = append(told, connwarden.Problem{What: "journal", Why: fmt.Sprintf("%d acts from while it could not be used are in it now", len(notes))})
+	}
 	if len(bad) > 0 {
 		aside := k.Spool.Name + ".unread"
 		told = append(told, connwarden.Problem{What: k.Spool.Name, Why: fmt.Sprintf("lines %v are not understood; the file is now %s", bad, aside)})

@@ -26,8 +26,8 @@ const syncSlack = 2 * time.Second
 // kept is how long the journal remembers changes and past blocks: ten times the longest step, and some.
 const kept = 90 * 24 * time.Hour
 
-// Sync makes the firewalls and the journal agree: it lists what the drivers named hold, and all others that something is
-// wanted of, adds what is missing, removes what was lifted or is over, and takes into the journal what carries our mark
+// Sync makes the firewalls and the journal agree: it lists what the drivers named hold, all others that something is
+// wanted of, and those of Others that hold something, adds what is missing, removes what was lifted or is over, and takes into the journal what carries our mark
 // but is known to no one. It removes nothing merely because the journal does not speak of it: an empty or restored
 // journal opens no door. A driver that fails is told in its Synced; the others go on.
 func (k *Keeper) Sync(ctx context.Context, names ...string) (*Outcome, []Synced, error) {
@@ -38,6 +38,7 @@ func (k *Keeper) Sync(ctx context.Context, names ...string) (*Outcome, []Synced,
 	if names, err = k.those(ctx, names); err != nil {
 		return nil, nil, err
 	}
+	names = append(slices.Clip(names), strays(ctx, k.guard, names, k.Others)...)
 	out := b.outcome()
 	list := make([]Synced, len(names))
 	for i, name := range names {
@@ -119,37 +120,6 @@ func (k *Keeper) sync(ctx context.Context, b book, s *Synced, out *Outcome) erro
 	return k.Journal.Settle(ctx, Settlement{Driver: s.Driver, Now: b.now, Open: d.open})
 }
 
-// Flush takes all of ours out of the firewalls named and of all others that something is wanted of, and leaves the journal
-// as it is: what is not over by then comes back with the next Sync. It is for the removal of the program, without which
-// nothing would lift what it blocks.
-func (k *Keeper) Flush(ctx context.Context, names ...string) ([]Synced, error) {
-	names, err := k.those(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Synced, len(names))
-	for i, name := range names {
-		list[i].Driver = name
-		list[i].Removed, list[i].Err = k.flush(ctx, name)
-	}
-	return list, nil
-}
-
-func (k *Keeper) flush(ctx context.Context, name string) (n int, err error) {
-	g, err := k.guard(ctx, name)
-	if err != nil {
-		return 0, err
-	}
-	have, err := g.List(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if k.Plan {
-		return len(have), nil
-	}
-	return len(have), g.Flush(ctx) // though nothing is listed: chains and sets go too
-}
-
 // settled tells whether the journal has nothing to learn of wishes: as a rule a sync finds everything as it was.
 func settled(list []Wish, now time.Time) bool {
 	return !slices.ContainsFunc(list, func(w Wish) bool { return w.State != StateInForce || w.Expired(now) })
@@ -182,12 +152,19 @@ func (k *Keeper) unknown(driver string, part portion, now time.Time) (list []*Wi
 	}
 	for _, e := range part.have {
 		for _, p := range Subtract(e.Target, explained[e.Scope].overlapping(e.Target)) {
-			w := Wish{State: StateInForce}
-			w.BlockKey = connwarden.BlockKey{Target: p, Scope: e.Scope, Driver: driver}
-			w.Since, w.Until = now, e.Until.UTC().Truncate(time.Millisecond)
-			w.Why = fmt.Sprintf("%s held it and the journal did not know why", driver)
+			e.Target = p
+			w := stray(driver, e, now)
 			list = append(list, &w)
 		}
 	}
 	return list
+}
+
+// stray is the wish that stands for an entry of a driver from now on.
+func stray(driver string, e Entry, now time.Time) Wish {
+	w := Wish{State: StateInForce}
+	w.BlockKey = connwarden.BlockKey{Target: e.Target, Scope: e.Scope, Driver: driver}
+	w.Since, w.Until = now, e.Until.UTC().Truncate(time.Millisecond)
+	w.Why = fmt.Sprintf("%s held it and the journal did not know why", driver)
+	return w
 }
