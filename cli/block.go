@@ -233,7 +233,7 @@ func (w *warden) block(ctx context.Context, dry bool, requests []block.Request) 
 	if dry {
 		return nil, w.emergency.Why
 	}
-	return w.emergency.Block(ctx, requests...)
+	return w.inNeed(ctx).Block(ctx, requests...)
 }
 
 // afterBlock closes connections and shows that a block is in force.

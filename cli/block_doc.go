@@ -46,13 +46,13 @@ func (c *command) fill(d *report.Blocks, w *warden, out *block.Outcome, names []
 				out.Plans = append(out.Plans, block.Plan{Driver: name})
 			}
 		}
-		for _, p := range out.Plans {
-			plan := report.BlockPlan{Driver: p.Driver, Lines: []string{}}
-			for _, line := range p.Lines {
-				plan.Lines = append(plan.Lines, report.Clean(line))
-			}
-			d.Plan = append(d.Plan, plan)
+	}
+	for _, p := range out.Plans {
+		plan := report.BlockPlan{Driver: p.Driver, Lines: []string{}}
+		for _, line := range p.Lines {
+			plan.Lines = append(plan.Lines, report.Clean(line))
 		}
+		d.Plan = append(d.Plan, plan)
 	}
 	d.Problems = append(d.Problems, reported(slices.Concat(w.problems, out.Problems))...)
 }

@@ -18,25 +18,15 @@ func (c *command) unblockCommand() *cobra.Command {
 		Use:   "unblock TARGET...",
 		Short: "Lift blocks",
 		Long: `Lifts what is blocked of the targets and inside them, and keeps it from being blocked again by itself for a day (see
-block.pardon in connwarden config).
+block.pardon in connwarden config). What the journal does not know is looked for in the firewalls, and lifted there if it
+carries our mark.
 
 Exit codes: 0 done; 1 something was not blocked, or failed; 2 used wrongly.`,
 		Example: "  connwarden unblock 192.0.2.7\n  connwarden unblock 192.0.2.0/24 --with nft",
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.RunE = c.onTargets(&f, func(ctx context.Context, w *warden, targets []netip.Prefix) (*block.Outcome, error) {
-		names := splitNames(f.with)
-		if w.emergency == nil {
-			out, err := w.keeper.Unblock(ctx, targets, names, c.operator())
-			if f.dryRun || !w.lost(err) {
-				return out, err
-			}
-		}
-		names, err := w.walls.choose(ctx, names, w.plan.Block.Drivers, false)
-		if err != nil {
-			return nil, err
-		}
-		return w.emergency.Unblock(ctx, targets, names, c.operator())
+		return w.unblock(ctx, targets, splitNames(f.with), c.operator())
 	})
 	cmd.Flags().StringSliceVar(&f.with, "with", nil, "only of `DRIVER`, perhaps several")
 	dryRun(cmd, &f)

@@ -7,11 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/connwarden/connwarden/report"
 	"github.com/connwarden/connwarden/store"
@@ -73,46 +70,15 @@ func TestLockedJournal(t *testing.T) {
 	}
 }
 
-// TestFullDisk blocks while the state folder's disk is full: a small one of its own, in a mount namespace that ends with
-// the test's thread.
+// TestFullDisk blocks while the state folder's disk is full.
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: mounts a small disk")
-	}
-	disk := t.TempDir()
-	runtime.LockOSThread() // for ever: the thread is not to be used again
-	for _, err := range []error{
-		unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS),
-		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount("tmpfs", disk, "tmpfs", 0, "size=512k"),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	disk := smallDisk(t)
 	s := stateful{t, filepath.Join(disk, "state"), filepath.Join(t.TempDir(), "wall")}
 	s.run("block", "192.0.2.1")
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filler.Close()
-	for size := 4096; size > 0; size /= 2 {
-		for err = nil; err == nil; {
-			_, err = filler.Write(make([]byte, size))
-		}
-	}
+	empty := fill(t, disk)
 	s.wants(s.run("block", "198.51.100.7", "--for", "1h"), "198.51.100.7/32", "no space left")
 	s.wants(s.run("blocks"), "198.51.100.7/32", "")
-	if err := os.Remove(filler.Name()); err != nil {
-		t.Fatal(err)
-	}
-	filler.Truncate(0)
+	empty()
 	s.run("sync")
 	d := s.run("blocks")
 	if len(d.Blocks) != 2 || d.Blocks[0].State != "in_force" || d.Blocks[1].State != "in_force" || d.Blocks[1].Until == nil {

@@ -51,12 +51,15 @@ func (c *command) blocks(ctx context.Context, export string, args []string) erro
 	defer w.leave()
 	var held []block.Held
 	var problems []connwarden.Problem
+	if w.keeper != nil {
+		w.keeper.Others = walls.marked()
+	}
 	if w.emergency != nil {
 		names, err := walls.choose(ctx, nil, p.Block.Drivers, false)
 		if err != nil {
 			return err
 		}
-		if held, problems, err = w.emergency.Blocks(ctx, names...); err != nil {
+		if held, problems, err = w.inNeed(ctx).Blocks(ctx, names...); err != nil {
 			return err
 		}
 	} else if held, problems, err = w.keeper.Blocks(ctx, targets...); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // testSystem is the environment of the program under test. Where a script sets WALL, a file of that name is the firewall
-// "wall" and the one that is chosen; NOW is then the clock, if it is set, and DIE the step of the firewall at which the
+// "wall" and the one that is chosen, and one of the name in MOAT the firewall "moat", which has to be named; NOW is then the clock, if it is set, and DIE the step of the firewall at which the
 // process kills itself.
 func testSystem() *Env {
 	env := System()
@@ -31,17 +31,23 @@ func testSystem() *Env {
 		claims := block.Everything()
 		claims.Counts = true
 		claims.Expiry = os.Getenv("WALL_EXPIRY") != "no"
-		env.firewalls = []driver{{
-			name:   "wall",
-			detect: func(context.Context, machine) (bool, string) { return true, "a file" },
-			open: func(machine) (block.Driver, error) {
-				w := &fileWall{name: name}
-				w.die, _ = strconv.Atoi(os.Getenv("DIE"))
-				w.Memory = block.Memory{Label: "wall", Claims: claims, Now: env.Now}
-				return w, w.load()
-			},
-			first: true,
-		}}
+		fileDriver := func(label, name string) driver {
+			return driver{
+				name:   label,
+				detect: func(context.Context, machine) (bool, string) { return true, "a file" },
+				open: func(machine) (block.Driver, error) {
+					w := &fileWall{name: name}
+					w.die, _ = strconv.Atoi(os.Getenv("DIE"))
+					w.Memory = block.Memory{Label: label, Claims: claims, Now: env.Now}
+					return w, w.load()
+				},
+				first: label == "wall",
+			}
+		}
+		env.firewalls = []driver{fileDriver("wall", name)}
+		if moat := os.Getenv("MOAT"); moat != "" {
+			env.firewalls = append(env.firewalls, fileDriver("moat", moat))
+		}
 	}
 	return env
 }

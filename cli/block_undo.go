@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -96,37 +95,38 @@ func (c *command) sync(ctx context.Context, f syncFlags) error {
 	}
 	walls := c.firewalls(p)
 	want := writes
-	if f.dryRun {
+	switch {
+	case f.dryRun:
 		want = reads
+	case f.flush:
+		want = writesAnyhow
 	}
 	w, err := c.warden(ctx, p, walls, want)
 	if err != nil {
 		return err
 	}
 	defer w.leave()
+	if w.keeper != nil {
+		w.keeper.Others = walls.marked()
+	}
 	// Besides the drivers that something is wanted of, the one that is chosen by itself: it may hold what is ours and unknown.
 	names, chosen := walls.choose(ctx, nil, p.Block.Drivers, false)
 	d := c.newBlocks()
 	var out *block.Outcome
 	var list []block.Synced
 	switch {
-	case w.emergency != nil:
-		return w.emergency.Why
 	case f.flush:
 		out = &block.Outcome{}
-		if list, err = w.keeper.Flush(ctx, names...); f.dryRun {
-			for i := range list {
-				out.Plans = append(out.Plans, block.Plan{Driver: list[i].Driver, Lines: []string{fmt.Sprintf("take away all that is ours, %d listed", list[i].Removed)}})
-				list[i].Removed = 0
-			}
-		}
+		list, err = w.flush(ctx, f.dryRun, out, names)
+	case w.emergency != nil:
+		return w.emergency.Why
 	default:
 		out, list, err = w.keeper.Sync(ctx, names...)
 	}
 	if out == nil || list == nil && err != nil {
 		return err
 	}
-	if chosen != nil && len(list) == 0 {
+	if chosen != nil && len(list)+len(out.Plans) == 0 {
 		return chosen
 	}
 	c.fill(d, w, out, names)

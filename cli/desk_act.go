@@ -55,14 +55,7 @@ func (d *desk) Block(ctx context.Context, r web.BlockRequest) (*report.Blocks, e
 // Unblock implements web.Desk.
 func (d *desk) Unblock(ctx context.Context, target string, dryRun bool) (*report.Blocks, error) {
 	return d.onTarget(ctx, target, dryRun, func(w *warden, targets []netip.Prefix) (*block.Outcome, error) {
-		if w.emergency == nil {
-			return w.keeper.Unblock(ctx, targets, nil, d.c.operator())
-		}
-		names, err := w.walls.choose(ctx, nil, d.plan.Block.Drivers, false)
-		if err != nil {
-			return nil, err
-		}
-		return w.emergency.Unblock(ctx, targets, names, d.c.operator())
+		return w.unblock(ctx, targets, nil, d.c.operator())
 	})
 }
 
