@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"iter"
 	"net/netip"
 	"time"
@@ -13,14 +14,24 @@ import (
 // are read by the other format all the same.
 const switchAfter = 8
 
+// hollow is how many bytes of a line's beginning say nothing: NULs, since after a crash a file system leaves holes of them, often in
+// front of the next whole line; and the byte order mark of a file that Windows saved.
+func hollow(line []byte) int {
+	if bytes.HasPrefix(line, byteOrderMark) {
+		return len(byteOrderMark)
+	}
+	n := 0
+	for n < len(line) && line[n] == 0 {
+		n++
+	}
+	return n
+}
+
+var byteOrderMark = []byte("\ufeff")
+
 // access reads one line of an access log and pushes the request.
 func (p *Parser) access(line []byte) grade {
-	// After a crash a file system leaves holes of NUL bytes, often in front of the next whole line.
-	if line[0] == 0 {
-		n := 1
-		for n < len(line) && line[n] == 0 {
-			n++
-		}
+	if n := hollow(line); n > 0 {
 		if n == len(line) {
 			return misfit
 		}
