@@ -205,3 +205,25 @@ func TestKernelOutgoing(t *testing.T) {
 		t.Error("not blocked, and its answers do not come in")
 	}
 }
+
+// TestKernelDisarmed has somebody take away what makes a block work, but not the block: what was listed brings it back.
+func TestKernelDisarmed(t *testing.T) {
+	for _, how := range []string{"flush chain inet connwarden incoming", "flush table inet connwarden", "add table inet connwarden { flags dormant; }"} {
+		t.Run(how, func(t *testing.T) {
+			s, d := newScene(t)
+			blocked := []block.Entry{entry("198.51.100.2/32", all), entry("2001:db8:a::/64", all)}
+			if err := d.Apply(t.Context(), blocked, nil); err != nil {
+				t.Fatal(err)
+			}
+			load(t, s, how+"\n")
+			s.Reaches(s.Attacker, netnstest.Attackers, published...)
+			if list, err := d.List(t.Context()); err != nil || len(list) > 0 {
+				t.Errorf("listed although nothing is dropped: %v, %v", list, err)
+			}
+			if err := d.Apply(t.Context(), blocked, nil); err != nil {
+				t.Fatal(err)
+			}
+			s.Fails(s.Attacker, netnstest.Attackers, published...)
+		})
+	}
+}

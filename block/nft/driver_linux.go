@@ -131,7 +131,8 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// List reads all sets: 100,000 entries take half a second, nearly all of it in the kernel. Ends are exact to some
+// List reads all sets that packets are dropped by; what is in another, of which somebody took the rule away, is not in force until
+// Apply puts it back. 100,000 entries take half a second, nearly all of it in the kernel. Ends are exact to some
 // milliseconds. An element that another program put into one of our sets is listed too; one that ends while the list is
 // read may hide a neighbour that stays.
 func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
@@ -142,6 +143,9 @@ func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 	var list []block.Entry
 	for set := range r.sets {
 		p, _ := parsePlace(set)
+		if !r.works(p) {
+			continue
+		}
 		kept := len(list)
 		err := d.read(ctx, set, func() { list = list[:kept] }, func(e element) {
 			addr, ok := netip.AddrFromSlice(e.key)

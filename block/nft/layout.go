@@ -131,13 +131,20 @@ func (p place) compare(o place) int {
 
 // ruleset is what our table holds, but for the elements.
 type ruleset struct {
-	sets  map[string]bool // by name, those that are places
-	drops map[string]bool // sets whose rule drops, by name, in the chain where it belongs
-	jumps map[string]bool // chains that incoming leads to
+	asleep    bool            // the table has the flag "dormant": its chains are not called
+	misplaced bool            // incoming is there and hangs somewhere else, or nowhere; its rules are as if they were not
+	sets      map[string]bool // by name, those that are places
+	drops     map[string]bool // sets whose rule drops, by name, in the chain where it belongs
+	jumps     map[string]bool // chains that incoming leads to
 }
 
 // leads tells whether packets come to the chain of a place.
 func (r *ruleset) leads(p place) bool { return p.chain() == incoming || r.jumps[p.chain()] }
+
+// works tells whether what is in the set of a place is dropped.
+func (r *ruleset) works(p place) bool {
+	return !r.asleep && !r.misplaced && r.drops[p.set()] && r.leads(p)
+}
 
 // change is what is to be done to one set.
 type change struct {

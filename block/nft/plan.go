@@ -27,7 +27,7 @@ func (w *script) change(r *ruleset, c change, there []block.Entry, now time.Time
 	if !r.sets[name] && len(c.add) == 0 {
 		return
 	}
-	if !r.drops[name] || !r.leads(c.place) {
+	if len(c.add) > 0 && !r.works(c.place) {
 		w.lead(r, c.place)
 	}
 	if !r.sets[name] {
@@ -40,7 +40,7 @@ func (w *script) change(r *ruleset, c change, there []block.Entry, now time.Time
 		}
 		w.line("add set %s %s { type %s; flags timeout;%s }", w.table, name, family, counter)
 	}
-	if !r.drops[name] {
+	if len(c.add) > 0 && !r.drops[name] {
 		w.line("add rule %s %s %s drop", w.table, c.chain(), c.match())
 	}
 	for _, e := range there {
@@ -60,6 +60,10 @@ func (w *script) lead(r *ruleset, p place) {
 	if w.chains == nil {
 		w.chains = map[string]bool{}
 		w.line("add table %s", w.table)
+		if r.misplaced {
+			w.line("flush chain %s %s", w.table, incoming)
+			w.line("delete chain %s %s", w.table, incoming)
+		}
 		w.line("add chain %s %s { type filter hook prerouting priority %d; policy accept; }", w.table, incoming, priority)
 	}
 	chain := p.chain()

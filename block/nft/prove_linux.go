@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
-
 	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/block"
 )
@@ -40,17 +37,18 @@ func (d *Driver) prove(ctx context.Context, e block.Entry) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look for it in set %s: %w", p.set(), err)
 	}
-	if err := d.awake(ctx); err != nil {
-		return "", err
-	}
-	h, err := d.hook(ctx)
+	r, err := d.ruleset(ctx)
 	if err != nil {
 		return "", err
 	}
-	r, err := d.ruleset(ctx)
+	h, err := d.hook(ctx)
 	switch {
+	case r.asleep:
+		return "", missing("the table inet %s is dormant: connwarden sync wakes it, as nft add table inet %s does", d.table, d.table)
 	case err != nil:
-		return "", err
+		return "", fmt.Errorf("look for chain %s: %w", incoming, err)
+	case r.misplaced:
+		return "", missing("chain %s has hook %d of type %q at priority %d: want prerouting before %d", incoming, h.number, h.kind, h.priority, translation)
 	case !r.drops[p.set()]:
 		return "", missing("the rule %q in chain %s", p.match()+" drop", p.chain())
 	case !r.leads(p):
@@ -72,32 +70,9 @@ func missing(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{connwarden.ErrNotFound}, args...)...)
 }
 
-// awake fails if the table sleeps, as nft's flag "dormant" makes it: its chains are not hooked then.
-func (d *Driver) awake(ctx context.Context) error {
-	var flags uint32
-	err := d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETTABLE,
-		request: []netlink.Attribute{attr(unix.NFTA_TABLE_NAME, d.table)},
-		each:    func(m []byte) error { flags = be32(find(body(m), attrTableFlags)); return nil },
-	})
-	if err == nil && flags&tableDormant != 0 {
-		err = missing("the table inet %s is dormant: nft add table inet %s { flags ; }", d.table, d.table)
-	}
-	return err
-}
-
-// hook fails unless the chain hangs where packets come by before addresses are translated.
-func (d *Driver) hook(ctx context.Context) (h hook, err error) {
-	err = d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETCHAIN,
-		request: []netlink.Attribute{attr(unix.NFTA_CHAIN_TABLE, d.table), attr(unix.NFTA_CHAIN_NAME, incoming)},
-		each:    func(m []byte) error { h = parseHook(m); return nil },
-	})
-	switch {
-	case err != nil:
-		return h, fmt.Errorf("look for chain %s: %w", incoming, err)
-	case h.kind != "filter" || h.number != hookPrerouting || h.priority >= translation:
-		return h, missing("chain %s has hook %d of type %q at priority %d: want prerouting before %d", incoming, h.number, h.kind, h.priority, translation)
-	}
-	return h, nil
+// early tells whether packets come by before addresses are translated.
+func (h hook) early() bool {
+	return h.kind == "filter" && h.number == hookPrerouting && h.priority < translation
 }
 
 // Plan returns lines for "nft -f" that do what Apply would do now. What is there already is not in them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -168,7 +169,42 @@ func (d *Driver) ruleset(ctx context.Context) (*ruleset, error) {
 			return nil, err
 		}
 	}
+	flags, err := d.flags(ctx)
+	if err != nil && !errors.Is(err, connwarden.ErrNotFound) {
+		return nil, err
+	}
+	r.asleep = flags&tableDormant != 0
+	h, err := d.hook(ctx)
+	switch {
+	case errors.Is(err, connwarden.ErrNotFound):
+	case err != nil:
+		return nil, err
+	case !h.early():
+		r.misplaced, r.jumps = true, map[string]bool{}
+		maps.DeleteFunc(r.drops, func(set string, _ bool) bool {
+			p, _ := parsePlace(set)
+			return p.chain() == incoming
+		})
+	}
 	return r, nil
+}
+
+// flags are those of the table.
+func (d *Driver) flags(ctx context.Context) (flags uint32, err error) {
+	err = d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETTABLE,
+		request: []netlink.Attribute{attr(unix.NFTA_TABLE_NAME, d.table)},
+		each:    func(m []byte) error { flags = be32(find(body(m), attrTableFlags)); return nil },
+	})
+	return flags, err
+}
+
+// hook tells where the chain incoming hangs.
+func (d *Driver) hook(ctx context.Context) (h hook, err error) {
+	err = d.reader.ask(ctx, query{family: unix.NFPROTO_INET, kind: unix.NFT_MSG_GETCHAIN,
+		request: []netlink.Attribute{attr(unix.NFTA_CHAIN_TABLE, d.table), attr(unix.NFTA_CHAIN_NAME, incoming)},
+		each:    func(m []byte) error { h = parseHook(m); return nil },
+	})
+	return h, err
 }
 
 // read calls each with every element of a set; see query for begin.

@@ -92,7 +92,7 @@ func (t *transaction) change(r *ruleset, c change, now time.Time) {
 	if c.v6 {
 		set.KeyType = nftables.TypeIP6Addr
 	}
-	if !r.drops[name] || !r.leads(c.place) {
+	if len(c.add) > 0 && !r.works(c.place) {
 		t.lead(r, c.place)
 	}
 	if !r.sets[name] {
@@ -100,7 +100,7 @@ func (t *transaction) change(r *ruleset, c change, now time.Time) {
 		set.ID = t.ids
 		t.note(t.AddSet(set, nil))
 	}
-	if !r.drops[name] {
+	if len(c.add) > 0 && !r.drops[name] {
 		t.AddRule(&nftables.Rule{Table: t.table, Chain: &nftables.Chain{Table: t.table, Name: c.chain()}, Exprs: dropRule(c.place, set)})
 	}
 	if r.sets[name] {
@@ -140,7 +140,7 @@ func keys(entries []block.Entry) []nftables.SetElement {
 	return list
 }
 
-// lead makes sure that packets come to the chain of a place. What is there already is not made twice; two processes that
+// lead makes sure that packets come to the chain of a place: somebody may have taken it away, or hung it somewhere else. What is there already is not made twice; two processes that
 // begin at the same moment may yet make the same rule twice, the second of which no packet comes to.
 func (t *transaction) lead(r *ruleset, p place) {
 	base := &nftables.Chain{Table: t.table, Name: incoming, Type: nftables.ChainTypeFilter,
@@ -149,7 +149,11 @@ func (t *transaction) lead(r *ruleset, p place) {
 		t.based = true
 		accept := nftables.ChainPolicyAccept
 		base.Policy = &accept
-		t.AddTable(t.table)
+		t.AddTable(t.table) // without a flag: it wakes one that sleeps
+		if r.misplaced {
+			t.FlushChain(base)
+			t.DelChain(base)
+		}
 		t.AddChain(base)
 	}
 	chain := p.chain()
