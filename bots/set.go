@@ -283,6 +283,28 @@ func (s *Set) At(a netip.Addr) (connwarden.Bot, bool) {
 	return connwarden.Bot{}, false
 }
 
+// Exempt tells which bot that must not be blocked once it is proved has published addresses in a prefix, and the first of them. That
+// most prefixes have none takes a binary search.
+func (s *Set) Exempt(p netip.Prefix) (connwarden.Bot, netip.Prefix, bool) {
+	if _, ok := s.all.Overlap(p); !ok {
+		return connwarden.Bot{}, netip.Prefix{}, false
+	}
+	for i := range crawlers {
+		bot := crawlers[i].bot()
+		if !bot.Exempt {
+			continue
+		}
+		for _, name := range crawlers[i].lists {
+			if l := s.lists[name]; l != nil {
+				if at, ok := l.ranges.Overlap(p); ok {
+					return bot, at, true
+				}
+			}
+		}
+	}
+	return connwarden.Bot{}, netip.Prefix{}, false
+}
+
 func unproven(q Question, how string, args ...any) Answer {
 	return Answer{Question: q, Proof: connwarden.ProofUnproven, How: fmt.Sprintf(how, args...)}
 }

@@ -154,6 +154,23 @@ func TestAt(t *testing.T) {
 	}
 }
 
+func TestExemptPrefix(t *testing.T) {
+	s, _ := Load("")
+	for p, want := range map[string]string{
+		"66.249.66.1/32": "Googlebot 66.249.66.1/32", "66.249.0.0/16": "Googlebot 66.249.64.0/23", "54.187.216.0/24": "Stripe 54.187.216.72/32", "66.240.192.138/32": "", "66.240.192.0/24": "",
+		"2001:4860:4801::/48": "Googlebot 2001:4860:4801:2::/64", "203.0.113.0/24": "", "2001:db8::/32": "",
+	} {
+		bot, at, ok := s.Exempt(netip.MustParsePrefix(p))
+		got := ""
+		if ok {
+			got = bot.Name + " " + at.String()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", p, got, want)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	ranges := filepath.Join(dir, "ranges")

@@ -108,6 +108,33 @@ func (s *Set) Contains(a netip.Addr) bool {
 	return i > 0 && !s.v6[i-1].last.less(x)
 }
 
+// Overlap returns the first prefix of those that make up what the set and p share, and false if that is nothing. It takes a binary search.
+func (s *Set) Overlap(p netip.Prefix) (netip.Prefix, bool) {
+	if s == nil || !p.IsValid() {
+		return netip.Prefix{}, false
+	}
+	q4, q6, is4 := ranged(p)
+	if is4 {
+		i := sort.Search(len(s.v4), func(i int) bool { return s.v4[i].last >= q4.first })
+		if i == len(s.v4) || s.v4[i].first > q4.last {
+			return netip.Prefix{}, false
+		}
+		first, last := max(q4.first, s.v4[i].first), min(q4.last, s.v4[i].last)
+		return netip.PrefixFrom(addr4(first), 32-widest4(first, last)), true
+	}
+	i := sort.Search(len(s.v6), func(i int) bool { return !s.v6[i].last.less(q6.first) })
+	if i == len(s.v6) || q6.last.less(s.v6[i].first) {
+		return netip.Prefix{}, false
+	}
+	if q6.first.less(s.v6[i].first) {
+		q6.first = s.v6[i].first
+	}
+	if s.v6[i].last.less(q6.last) {
+		q6.last = s.v6[i].last
+	}
+	return netip.PrefixFrom(addr6(q6.first), 128-q6.widest()), true
+}
+
 // Empty tells whether no address is in the set.
 func (s *Set) Empty() bool { return s == nil || len(s.v4)+len(s.v6) == 0 }
 
@@ -119,7 +146,7 @@ func (s *Set) Prefixes() []netip.Prefix {
 	var out []netip.Prefix
 	for _, r := range s.v4 {
 		for first := uint64(r.first); first <= uint64(r.last); {
-			size := min(bits.TrailingZeros64(first|1<<32), bits.Len64(uint64(r.last)-first+1)-1)
+			size := widest4(uint32(first), r.last)
 			out = append(out, netip.PrefixFrom(addr4(uint32(first)), 32-size))
 			first += 1 << size
 		}
@@ -130,16 +157,24 @@ func (s *Set) Prefixes() []netip.Prefix {
 	return out
 }
 
+// widest4 is the size, in bits, of the widest block that starts at the first address, is aligned and ends by the last.
+func widest4(first, last uint32) int {
+	return min(bits.TrailingZeros64(uint64(first)|1<<32), bits.Len64(uint64(last)-uint64(first)+1)-1)
+}
+
+// widest is widest4 of IPv6.
+func (r range6) widest() int {
+	size := trailingZeros(r.first)
+	for size > 0 && r.last.less(r.first.or(size)) {
+		size--
+	}
+	return size
+}
+
 func (r range6) prefixes() []netip.Prefix {
 	var out []netip.Prefix
 	for first := r.first; ; {
-		// The widest block that starts here, is aligned and ends inside the range.
-		size := trailingZeros(first)
-		for ; size > 0; size-- {
-			if last := first.or(size); !r.last.less(last) {
-				break
-			}
-		}
+		size := range6{first, r.last}.widest()
 		out = append(out, netip.PrefixFrom(addr6(first), 128-size))
 		last := first.or(size)
 		if last == r.last {
@@ -172,18 +207,26 @@ func (s *Set) add(p netip.Prefix) {
 	if !p.IsValid() {
 		return
 	}
+	if r4, r6, is4 := ranged(p); is4 {
+		s.v4 = append(s.v4, r4)
+	} else {
+		s.v6 = append(s.v6, r6)
+	}
+}
+
+// ranged is a valid prefix as a range.
+func ranged(p netip.Prefix) (r4 range4, r6 range6, is4 bool) {
 	a, n := p.Addr(), p.Bits()
 	if a.Is4In6() && n >= 96 {
 		a, n = a.Unmap(), n-96
 	}
 	if a.Is4() {
 		first := value4(a) &^ uint32(^uint64(0)>>(32+n))
-		s.v4 = append(s.v4, range4{first, first | uint32(^uint64(0)>>(32+n))})
-		return
+		return range4{first, first | uint32(^uint64(0)>>(32+n))}, r6, true
 	}
 	host := u128{}.or(128 - n)
 	x := value6(a)
-	s.v6 = append(s.v6, range6{u128{x.hi &^ host.hi, x.lo &^ host.lo}, x.or(128 - n)})
+	return r4, range6{u128{x.hi &^ host.hi, x.lo &^ host.lo}, x.or(128 - n)}, false
 }
 
 // settle sorts and joins the ranges.

@@ -106,6 +106,24 @@ func TestAgainstList(t *testing.T) {
 	}
 }
 
+func TestOverlap(t *testing.T) {
+	s := New(netip.MustParsePrefix("192.0.2.64/26"), netip.MustParsePrefix("192.0.2.128/31"), netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("255.255.255.255/32"),
+		netip.MustParsePrefix("2001:db8:1::/48"), netip.MustParsePrefix("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"))
+	for p, want := range map[string]string{
+		"192.0.2.0/24": "192.0.2.64/26", "192.0.2.64/26": "192.0.2.64/26", "192.0.2.100/32": "192.0.2.100/32", "192.0.2.128/25": "192.0.2.128/31", "192.0.2.0/26": "",
+		"0.0.0.0/0": "192.0.2.64/26", "198.51.100.0/24": "198.51.100.7/32", "198.51.100.8/29": "", "::ffff:198.51.100.0/120": "198.51.100.7/32", "203.0.113.0/24": "",
+		"255.0.0.0/8": "255.255.255.255/32", "2001:db8::/32": "2001:db8:1::/48", "2001:db8:1:2::/64": "2001:db8:1:2::/64", "2001:db8:2::/47": "", "ffff::/16": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
+	} {
+		got, ok := s.Overlap(netip.MustParsePrefix(p))
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("%s: %s, %v, want %q", p, got, ok, want)
+		}
+	}
+	if _, ok := (*Set)(nil).Overlap(netip.MustParsePrefix("::/0")); ok {
+		t.Error("nothing overlaps")
+	}
+}
+
 func TestCDN(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"104.16.0.1": true, "172.64.1.1": true, "2606:4700::1": true, "5.9.71.119": true,
