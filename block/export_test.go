@@ -24,7 +24,7 @@ func Carve(entries []Entry, except []netip.Prefix) []Entry {
 func FactsOf(files map[string]string) []Spare {
 	f := &facts{Machine: Machine{Root: "/nonexistent", PID: 50, Now: time.Unix(1763820000, 0)}, seen: map[Spare]bool{}}
 	f.read = func(name string) []byte { return []byte(files[name]) }
-	f.tail = f.read
+	f.back = func(name string, take func([]byte, bool) (int, bool)) { take(f.read(name), true) }
 	f.resolvers()
 	f.system()
 	return f.spares

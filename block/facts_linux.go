@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,13 +17,19 @@ func (f *facts) system() {
 	f.ancestors()
 	admins := f.administrators()
 	f.logind(admins)
-	f.utmp(f.read("/run/utmp"), admins, time.Time{})
-	if f.Now.IsZero() {
-		return
+	f.utmp(admins)
+	if !f.Now.IsZero() {
+		f.week(admins, f.Now.Add(-recently))
 	}
-	since := f.Now.Add(-recently)
-	f.utmp(f.tail("/var/log/wtmp"), admins, since)
-	f.panel(f.tail("/usr/local/cpanel/logs/access_log"), since)
+	if f.ByHand {
+		f.sessions()
+	}
+}
+
+// week adds the logins since a time, also those that are over.
+func (f *facts) week(admins map[string]bool, since time.Time) {
+	f.wtmp(admins, since)
+	f.panel(since)
 	if f.Logins == nil {
 		return
 	}
@@ -33,30 +38,6 @@ func (f *facts) system() {
 	for _, l := range logins[:min(len(logins), maxSessions)] {
 		if a, err := netip.ParseAddr(l.Host); err == nil {
 			f.session(l.User, a, "logged in from within a week", "wtmpdb", admins)
-		}
-	}
-}
-
-// panel reads who was at WHM as root: lines of cPanel's access_log as "The cPanel & WHM Log Files" of its documentation
-// describes them,
-//
-//	ADDRESS - USER [MM/DD/YYYY:HH:MM:SS -ZZZZ] "REQUEST" STATUS SIZE "REFERER" "AGENT" "AUTH" "FORWARDED" PORT
-//
-// where AUTH is "s" for a session and "a" for a key, both of which take more than a name. Request, referer and agent are the
-// client's: a line with more quotes than the form has is passed over.
-func (f *facts) panel(b []byte, since time.Time) {
-	for s := lines(b); s.Scan(); {
-		quoted := strings.Split(s.Text(), `"`)
-		if len(quoted) != 11 || quoted[7] != "s" && quoted[7] != "a" {
-			continue
-		}
-		head, status := strings.Fields(quoted[0]), strings.Fields(quoted[2])
-		if len(head) != 5 || head[2] != "root" || len(status) != 2 || status[0] != "200" {
-			continue
-		}
-		at, err := time.Parse("[01/02/2006:15:04:05 -0700]", head[3]+" "+head[4])
-		if a, bad := netip.ParseAddr(head[0]); err == nil && bad == nil && !at.Before(since) {
-			f.session("root", a, "used WHM from within a week", "cPanel's access_log", map[string]bool{"root": true})
 		}
 	}
 }
@@ -101,7 +82,7 @@ func hasFlag(text string, flag uint64) bool {
 
 func (f *facts) gateway(a netip.Addr, device string) {
 	if !a.IsUnspecified() {
-		f.spare(Spare{Single(a), "the gateway of " + device, false})
+		f.spare(Spare{Prefix: Single(a), Who: "the gateway of " + device})
 	}
 }
 
@@ -118,29 +99,14 @@ func (f *facts) ancestors() {
 		if pid != f.PID {
 			f.operator("process "+name, f.environ(pid))
 		}
-		if name == "sshd" || name == "sshd-session" {
+		if isSSHD(name) {
 			if len(f.spares) == found {
-				f.socket(pid)
+				f.peers([]session{{pid: pid, name: name}})
 			}
 			return
 		}
 		pid = parent
 	}
-}
-
-// process reads a process's name and parent.
-func (f *facts) process(pid int) (name string, parent int, ok bool) {
-	stat := f.read("/proc/" + strconv.Itoa(pid) + "/stat")
-	first, last := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
-	if first < 0 || last < first {
-		return "", 0, false
-	}
-	words := bytes.Fields(stat[last+1:])
-	if len(words) < 2 {
-		return "", 0, false
-	}
-	parent, err := strconv.Atoi(string(words[1]))
-	return string(stat[first+1 : last]), parent, err == nil
 }
 
 func (f *facts) environ(pid int) func(string) string {
@@ -158,67 +124,9 @@ func (f *facts) environ(pid int) func(string) string {
 	}
 }
 
-// socket adds the peers of an sshd's own TCP connections.
-func (f *facts) socket(pid int) {
-	dir := filepath.Join("/", f.Root, "proc", strconv.Itoa(pid))
-	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
-	f.problem(dir+"/fd", err)
-	var inodes []string
-	for _, fd := range fds {
-		link, err := os.Readlink(filepath.Join(dir, "fd", fd.Name()))
-		if inode, ok := strings.CutPrefix(link, "socket:["); ok && err == nil {
-			inodes = append(inodes, strings.TrimSuffix(inode, "]"))
-		}
-	}
-	for _, table := range []string{"tcp", "tcp6"} {
-		for s := lines(f.read("/proc/" + strconv.Itoa(pid) + "/net/" + table)); s.Scan(); {
-			// sl local remote st queues timer retransmits uid timeout inode
-			w := strings.Fields(s.Text())
-			if len(w) >= 10 && w[3] == "01" && slices.Contains(inodes, w[9]) {
-				if a, ok := procAddr(w[2]); ok {
-					f.spare(operatorAt(a, "the connection of sshd, process "+strconv.Itoa(pid)))
-				}
-			}
-		}
-	}
-}
-
-// procAddr reads the address of "0100007F:1F90": each four bytes are the hexadecimal of a native number.
-func procAddr(text string) (netip.Addr, bool) {
-	word, _, _ := strings.Cut(text, ":")
-	b, err := hex.DecodeString(word)
-	if err != nil || len(b) != 4 && len(b) != 16 {
-		return netip.Addr{}, false
-	}
-	for i := 0; i < len(b); i += 4 {
-		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
-	}
-	a, ok := netip.AddrFromSlice(b)
-	return a.Unmap(), ok
-}
-
-// adminGroups are those whose members may become root, by the sudoers files that Debian, Ubuntu, RHEL and SUSE ship.
-var adminGroups = []string{"sudo", "wheel", "admin"}
-
-// administrators are root and the members of the groups that may become root. Others who are logged in, a customer
-// with a shell, are not spared.
-func (f *facts) administrators() map[string]bool {
-	admins := map[string]bool{"root": true}
-	for s := lines(f.read("/etc/group")); s.Scan(); {
-		w := strings.Split(s.Text(), ":")
-		if len(w) < 4 || !slices.Contains(adminGroups, w[0]) {
-			continue
-		}
-		for user := range strings.SplitSeq(w[3], ",") {
-			admins[strings.TrimSpace(user)] = true
-		}
-	}
-	return admins
-}
-
 func (f *facts) session(user string, a netip.Addr, how, where string, admins map[string]bool) {
 	if a.IsValid() && admins[user] && !a.IsLoopback() && !a.IsUnspecified() {
-		f.spare(Spare{Automatic(Single(a)), "where the administrator " + user + " " + how + " (" + where + ")", false})
+		f.spare(Spare{Prefix: Automatic(Single(a)), Who: "where the administrator " + user + " " + how + " (" + where + ")"})
 	}
 }
 
@@ -248,63 +156,4 @@ func (f *facts) logind(admins map[string]bool) {
 			f.session(user, a, "is logged in from", "logind", admins)
 		}
 	}
-}
-
-// Two forms of a record of utmp(5): with times of 32 bits, as amd64 has it, and of 64, as arm64.
-var utmpForms = []struct {
-	size, at, addr int
-	wide           bool
-}{{384, 340, 348, false}, {400, 344, 360, true}}
-
-const (
-	userProcess = 7  // USER_PROCESS of utmp(5)
-	utmpLast    = 9  // ACCOUNTING, the highest type
-	utmpUser    = 44 // of 32 bytes
-)
-
-// utmp reads logins: of all who are logged in, or with a time those since then.
-func (f *facts) utmp(b []byte, admins map[string]bool, since time.Time) {
-	for _, form := range utmpForms {
-		if !utmpFits(b, form.size) {
-			continue
-		}
-		for ; len(b) >= form.size; b = b[form.size:] {
-			if binary.NativeEndian.Uint16(b) != userProcess {
-				continue
-			}
-			user, _, _ := bytes.Cut(b[utmpUser:utmpUser+32], []byte{0})
-			at := int64(int32(binary.NativeEndian.Uint32(b[form.at:])))
-			if form.wide {
-				at = int64(binary.NativeEndian.Uint64(b[form.at:]))
-			}
-			switch host := utmpAddr(b[form.addr : form.addr+16]); {
-			case since.IsZero():
-				f.session(string(user), host, "is logged in from", "utmp", admins)
-			case at >= since.Unix():
-				f.session(string(user), host, "logged in from within a week", "wtmp", admins)
-			}
-		}
-		return
-	}
-}
-
-// utmpFits tells whether a file consists of records of a size: each begins with a type that exists.
-func utmpFits(b []byte, size int) bool {
-	if len(b) == 0 || len(b)%size != 0 {
-		return false
-	}
-	for i := 0; i < len(b); i += size {
-		if t := binary.NativeEndian.Uint16(b[i:]); t > utmpLast || b[i+2] != 0 || b[i+3] != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// utmpAddr reads 16 bytes of which IPv4 takes the first four.
-func utmpAddr(b []byte) netip.Addr {
-	if bytes.Equal(b[4:16], make([]byte, 12)) {
-		return netip.AddrFrom4([4]byte(b[:4]))
-	}
-	return netip.AddrFrom16([16]byte(b)).Unmap()
 }

@@ -105,7 +105,42 @@ func TestFacts(t *testing.T) {
 			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
 		{"utmp of arm64", nil, map[string]string{"etc/group": group, "run/utmp": utmp(400, 344)},
 			[]string{"198.51.100.7/32 where the administrator anna is logged in from (utmp)", "2001:db8:1:2::/64 where the administrator root is logged in from (utmp)"}},
-		{"no utmp", nil, map[string]string{"run/utmp": strings.Repeat("not a record\n", 100)}, nil},
+		{"administrators by their first group, their number and sudo's files", nil, map[string]string{
+			"etc/group": "root:x:0:\nsudo:x:27:\nops:x:90:dora\ndeploy:x:91:\nusers:x:100:carl\nlong:x:92:" + strings.Repeat("somebody,", 20000) + "\nwheel:x:10:gerd\n",
+			"etc/passwd": "root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\nanna:x:1001:27::/home/anna:/bin/sh\nbert:x:1002:100::/:/bin/sh\n" +
+				"carl:x:1003:100::/:/bin/sh\nemil:x:1004:91::/:/bin/sh\nfred:x:1005:100::/:/bin/sh\nnobody\n",
+			"etc/sudoers": "# carl ALL=(ALL) ALL \\\nDefaults env_reset\nDefaults:carl !requiretty\nroot ALL=(ALL:ALL) ALL\nALL ALL=(ALL) ALL\n" +
+				"User_Alias ADMINS = hans, MORE : MORE=ines,!carl\nUser_Alias NEVER = carl\nCmnd_Alias CARL = /bin/carl\nADMINS,\\\n\t\"ja n\" web1, web2 = NOPASSWD: /bin/ls\n" +
+				"%ops ALL=(ALL) ALL\n%#91 ALL = ALL\n#1005 ALL = ALL\ncarl is not named by a line without an equals sign\n@includedir /etc/sudoers.d\n#include sudoers.more\n",
+			"etc/sudoers.d/bert":   "bert\tALL=(ALL) NOPASSWD: ALL",
+			"etc/sudoers.d/carl.x": "carl ALL=(ALL) ALL\n", "etc/sudoers.d/carl~": "carl ALL=(ALL) ALL\n",
+			"etc/sudoers.more":        "karl ALL=(ALL) ALL\n@include sudoers.more\n",
+			"run/systemd/sessions/1":  "USER=toor\nREMOTE_HOST=192.0.2.1\n",
+			"run/systemd/sessions/2":  "USER=anna\nREMOTE_HOST=192.0.2.2\n",
+			"run/systemd/sessions/3":  "USER=bert\nREMOTE_HOST=192.0.2.3\n",
+			"run/systemd/sessions/4":  "USER=carl\nREMOTE_HOST=192.0.2.4\n",
+			"run/systemd/sessions/5":  "USER=dora\nREMOTE_HOST=192.0.2.5\n",
+			"run/systemd/sessions/6":  "USER=emil\nREMOTE_HOST=192.0.2.6\n",
+			"run/systemd/sessions/7":  "USER=fred\nREMOTE_HOST=192.0.2.7\n",
+			"run/systemd/sessions/8":  "USER=gerd\nREMOTE_HOST=192.0.2.8\n",
+			"run/systemd/sessions/9":  "USER=hans\nREMOTE_HOST=192.0.2.9\n",
+			"run/systemd/sessions/10": "USER=ines\nREMOTE_HOST=192.0.2.10\n",
+			"run/systemd/sessions/11": "USER=ja n\nREMOTE_HOST=192.0.2.11\n",
+			"run/systemd/sessions/12": "USER=karl\nREMOTE_HOST=192.0.2.12\n",
+			"run/systemd/sessions/13": "USER=web2\nREMOTE_HOST=192.0.2.13\n",
+		}, []string{
+			"192.0.2.1/32 where the administrator toor is logged in from (logind)",
+			"192.0.2.10/32 where the administrator ines is logged in from (logind)",
+			"192.0.2.11/32 where the administrator ja n is logged in from (logind)",
+			"192.0.2.12/32 where the administrator karl is logged in from (logind)",
+			"192.0.2.2/32 where the administrator anna is logged in from (logind)",
+			"192.0.2.3/32 where the administrator bert is logged in from (logind)",
+			"192.0.2.5/32 where the administrator dora is logged in from (logind)",
+			"192.0.2.6/32 where the administrator emil is logged in from (logind)",
+			"192.0.2.7/32 where the administrator fred is logged in from (logind)",
+			"192.0.2.8/32 where the administrator gerd is logged in from (logind)",
+			"192.0.2.9/32 where the administrator hans is logged in from (logind)",
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, problems := block.Facts(block.Machine{Root: tree(t, c.files), PID: 50, Getenv: func(name string) string { return c.env[name] }})

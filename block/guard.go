@@ -22,6 +22,7 @@ type Spare struct {
 	Prefix netip.Prefix
 	Who    string // a noun with its reason: "the gateway of eth0", "the address you are logged in from (SSH_CONNECTION)"
 	Always bool   // not even if an operator insists: it would cut the machine off from itself
+	ByHand bool   // only from what an operator asks for now; what is in force already stays
 }
 
 // Limits are what the guard refuses beside those that are spared by name. The zero value has the defaults.
@@ -38,8 +39,9 @@ type Limits struct {
 type Rules struct {
 	limits  Limits
 	spares  []Spare
-	always  cover // of spares
-	spared  cover // of spares
+	always  cover   // of spares
+	spared  cover   // of spares
+	here    []Spare // from what an operator asks for
 	allowed cover
 	allows  []Allow
 
@@ -49,15 +51,15 @@ type Rules struct {
 
 // theMachine are the addresses that stand for the machine itself or for no one.
 var theMachine = []Spare{
-	{netip.MustParsePrefix("127.0.0.0/8"), "loopback", true},
-	{netip.MustParsePrefix("::1/128"), "loopback", true},
-	{netip.MustParsePrefix("0.0.0.0/8"), "the unspecified network", true},
-	{netip.MustParsePrefix("::/128"), "the unspecified address", true},
-	{netip.MustParsePrefix("224.0.0.0/4"), "multicast", true},
-	{netip.MustParsePrefix("ff00::/8"), "multicast, by which IPv6 finds its neighbours", true},
-	{netip.MustParsePrefix("255.255.255.255/32"), "broadcast", true},
-	{netip.MustParsePrefix("169.254.0.0/16"), "link-local, where clouds keep their own services", false},
-	{netip.MustParsePrefix("fe80::/10"), "link-local, by which routers speak", false},
+	{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Who: "loopback", Always: true},
+	{Prefix: netip.MustParsePrefix("::1/128"), Who: "loopback", Always: true},
+	{Prefix: netip.MustParsePrefix("0.0.0.0/8"), Who: "the unspecified network", Always: true},
+	{Prefix: netip.MustParsePrefix("::/128"), Who: "the unspecified address", Always: true},
+	{Prefix: netip.MustParsePrefix("224.0.0.0/4"), Who: "multicast", Always: true},
+	{Prefix: netip.MustParsePrefix("ff00::/8"), Who: "multicast, by which IPv6 finds its neighbours", Always: true},
+	{Prefix: netip.MustParsePrefix("255.255.255.255/32"), Who: "broadcast", Always: true},
+	{Prefix: netip.MustParsePrefix("169.254.0.0/16"), Who: "link-local, where clouds keep their own services"},
+	{Prefix: netip.MustParsePrefix("fe80::/10"), Who: "link-local, by which routers speak"},
 }
 
 // NewRules joins what is known of the machine with the addresses that stand for it everywhere.
@@ -79,9 +81,13 @@ func NewRules(spares []Spare, limits Limits) *Rules {
 // Renew replaces what is known of the machine: who is logged in and which addresses it has changes while a daemon runs.
 func (r *Rules) Renew(spares []Spare) {
 	var all, always []netip.Prefix
-	r.spares = nil
+	r.spares, r.here = nil, nil
 	for _, s := range slices.Concat(theMachine, spares) {
 		s.Prefix = Canonical(s.Prefix)
+		if s.ByHand {
+			r.here = append(r.here, s)
+			continue
+		}
 		r.spares = append(r.spares, s)
 		all = append(all, s.Prefix)
 		if s.Always {
@@ -100,13 +106,26 @@ func (r *Rules) allow(list []Allow) {
 	r.allows, r.allowed = list, coverOf(prefixes)
 }
 
-// Check says why a target must not be blocked, as a clause that follows "must not be blocked:"; nothing if it may be. An
-// operator who insists is refused only what would cut the machine off from itself. Of a target that is allowed in
+// Check says why a target that is asked for now must not be blocked, as a clause that follows "must not be blocked:"; nothing if it may
+// be. An operator who insists is refused only what would cut the machine off from itself. Of a target that is allowed in
 // part, the rest is asked about.
 func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
+	if why := r.check(target, forced); why != "" || forced {
+		return why
+	}
+	for _, p := range Subtract(target, r.allowed.overlapping(target)) {
+		if why := reason(r.here, p, false); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// check is Check for what may be in force already.
+func (r *Rules) check(target netip.Prefix, forced bool) (why string) {
 	spared := len(r.spared.overlapping(target)) > 0 // of whom some always are
 	if spared && len(r.always.overlapping(target)) > 0 {
-		return r.reason(target, true) + "; this cannot be forced"
+		return reason(r.spares, target, true) + "; this cannot be forced"
 	}
 	if forced {
 		return ""
@@ -138,7 +157,7 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 func (r *Rules) part(p netip.Prefix, spared bool) string {
 	switch {
 	case spared:
-		return r.reason(p, false)
+		return reason(r.spares, p, false)
 	case r.limits.Exempt != nil:
 		return r.limits.Exempt(p)
 	default:
@@ -166,7 +185,7 @@ func (r *Rules) allowance(target netip.Prefix) string {
 
 // carve appends the parts of an entry that may be blocked: an exception inside a range splits it.
 func (r *Rules) carve(out []Entry, e Entry) []Entry {
-	if (e.Forced || len(r.allowed.overlapping(e.Target)) == 0) && r.Check(e.Target, e.Forced) == "" {
+	if (e.Forced || len(r.allowed.overlapping(e.Target)) == 0) && r.check(e.Target, e.Forced) == "" {
 		return append(out, e)
 	}
 	except := r.always.overlapping(e.Target)
@@ -174,7 +193,7 @@ func (r *Rules) carve(out []Entry, e Entry) []Entry {
 		except = slices.Concat(except, r.spared.overlapping(e.Target), r.allowed.overlapping(e.Target))
 	}
 	for _, p := range Subtract(e.Target, except) {
-		if r.Check(p, e.Forced) == "" {
+		if r.check(p, e.Forced) == "" {
 			e.Target = p
 			out = append(out, e)
 		}
@@ -183,8 +202,8 @@ func (r *Rules) carve(out []Entry, e Entry) []Entry {
 }
 
 // reason names the first who is spared in a target.
-func (r *Rules) reason(target netip.Prefix, always bool) string {
-	for _, s := range r.spares {
+func reason(spares []Spare, target netip.Prefix, always bool) string {
+	for _, s := range spares {
 		switch {
 		case always && !s.Always || !s.Prefix.Overlaps(target):
 		case within(target, s.Prefix):
@@ -193,7 +212,7 @@ func (r *Rules) reason(target netip.Prefix, always bool) string {
 			return fmt.Sprintf("it holds %s, %s", Show(s.Prefix), s.Who)
 		}
 	}
-	return "it is spared"
+	return ""
 }
 
 // Admit counts one automatic block and tells whether it is within the limit of its minute.
@@ -248,7 +267,7 @@ func (g *Guard) Apply(ctx context.Context, add, remove []Entry) error {
 
 func (g *Guard) check(add []Entry) error {
 	for _, e := range add {
-		if why := g.rules.Check(e.Target, e.Forced); why != "" {
+		if why := g.rules.check(e.Target, e.Forced); why != "" {
 			return &Error{g.Name(), "add", e.Target.String(), fmt.Errorf("%w: %s", connwarden.ErrExempt, why)}
 		}
 	}
