@@ -139,6 +139,32 @@ func TestKernelOtherFirewalls(t *testing.T) {
 			c.reaches("tcp4", "192.0.2.1:8080", false, "after the block")
 			c.run("undo")
 			c.reaches("tcp4", "192.0.2.1:8080", true, "after the undo")
+
+			// What no journal knows is found where nobody names it.
+			forget := func() {
+				c.run("block", "192.0.2.2", "--with", name)
+				if err := os.RemoveAll(c.state); err != nil {
+					t.Fatal(err)
+				}
+			}
+			forget()
+			c.run("unblock", "192.0.2.2")
+			c.reaches("tcp4", "192.0.2.1:8080", true, "without its journal, after unblock")
+			forget()
+			if out := c.run("sync"); !strings.Contains(out, name+": 1 in force, 1 taken into the journal") {
+				t.Errorf("sync says\n%s", out)
+			}
+			forget()
+			c.run("sync", "--flush")
+			c.reaches("tcp4", "192.0.2.1:8080", true, "after the flush")
+			netnstest.In(t, c.server, func() error {
+				for _, ask := range [][]string{{"iptables-save"}, {"ip6tables-save"}, {"ipset", "list", "-name"}} {
+					if out, err := exec.Command(ask[0], ask[1:]...).Output(); err == nil && strings.Contains(string(out), "connwarden") {
+						t.Errorf("left by the flush:\n%s", out)
+					}
+				}
+				return nil
+			})
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,6 +230,11 @@ func secondsUntil(now, until time.Time) uint32 {
 // List returns what is in the sets that a rule of ours drops by.
 func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 	var list []block.Entry
+	if sets, err := d.sets(); err != nil {
+		return nil, d.failed("list", err)
+	} else if len(sets) == 0 {
+		return nil, nil // no rule can speak of a set that is not there, and no program is asked
+	}
 	for _, f := range d.families {
 		rules, err := d.rules(ctx, f)
 		if err != nil {
@@ -256,6 +262,13 @@ func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 // Flush takes away our rules and sets. Table raw stays where iptables had to make it for us: empty, letting everything
 // through.
 func (d *Driver) Flush(ctx context.Context) error {
+	sets, err := d.sets()
+	if err != nil {
+		return d.failed("flush", err)
+	}
+	if len(sets) == 0 {
+		return nil
+	}
 	for _, f := range d.families {
 		rules, err := d.rules(ctx, f)
 		if err != nil {
@@ -267,18 +280,21 @@ func (d *Driver) Flush(ctx context.Context) error {
 			}
 		}
 	}
-	names, err := setNames()
-	if err != nil {
-		return d.failed("flush", fmt.Errorf("list the sets: %w", err))
-	}
-	for _, name := range names {
-		if d.owns(name) {
-			if err := destroySet(ctx, name); err != nil && !errors.Is(err, connwarden.ErrNotFound) {
-				return d.failed("flush", fmt.Errorf("destroy set %s: %w", name, err))
-			}
+	for _, name := range sets {
+		if err := destroySet(ctx, name); err != nil && !errors.Is(err, connwarden.ErrNotFound) {
+			return d.failed("flush", fmt.Errorf("destroy set %s: %w", name, err))
 		}
 	}
 	return nil
+}
+
+// sets are the names of ours.
+func (d *Driver) sets() ([]string, error) {
+	names, err := setNames()
+	if err != nil {
+		return nil, fmt.Errorf("list the sets: %w", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !d.owns(name) }), nil
 }
 
 // Prove shows that the set holds the entry and that a rule drops by the set.

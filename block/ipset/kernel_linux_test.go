@@ -239,3 +239,35 @@ func BenchmarkKernelApply(b *testing.B) {
 		})
 	}
 }
+
+// TestKernelNothingAsked asks no program where no set of ours is, and leaves nothing behind when all has ended.
+func TestKernelNothingAsked(t *testing.T) {
+	needs(t)
+	netnstest.Run(t, func() {
+		d := mustOpen(t)
+		whole := d.run
+		d.run = func(_ context.Context, name string, args ...string) ([]byte, error) {
+			return nil, fmt.Errorf("%s %v was asked", name, args)
+		}
+		if list, err := d.List(t.Context()); err != nil || len(list) > 0 {
+			t.Errorf("listed %v, %v", list, err)
+		}
+		if err := d.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		d.run = whole
+		e := block.Entry{Target: netip.MustParsePrefix("192.0.2.7/32")}
+		if err := d.Apply(t.Context(), []block.Entry{e}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Apply(t.Context(), nil, []block.Entry{e}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if sets, err := d.sets(); err != nil || len(sets) > 0 || strings.Contains(netnstest.Command(t, "iptables-save", "-t", "raw"), d.name) {
+			t.Errorf("left: %v, %v\n%s", sets, err, netnstest.Command(t, "iptables-save", "-t", "raw"))
+		}
+	})
+}

@@ -189,7 +189,7 @@ func keys(entries []block.Entry, six bool) []block.EntryKey {
 
 // List returns the entries all of whose rules are there, if packets come to the chain.
 func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
-	tables, err := d.read(ctx)
+	tables, err := d.held(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (d *Driver) List(ctx context.Context) ([]block.Entry, error) {
 // Flush takes away our rules, the jump and the chain. Where somebody put a rule of their own into our chain, both stay for
 // it. Table raw stays where iptables had to make it for us: empty, letting everything through.
 func (d *Driver) Flush(ctx context.Context) error {
-	tables, err := d.read(ctx)
+	tables, err := d.held(ctx)
 	if err != nil {
 		return err
 	}

@@ -220,3 +220,25 @@ func BenchmarkKernelApply(b *testing.B) {
 		})
 	}
 }
+
+// TestKernelNothingAsked looks for what is ours without making a table that is not there.
+func TestKernelNothingAsked(t *testing.T) {
+	needs(t)
+	netnstest.Run(t, func() {
+		d := mustOpen(t)
+		d.version = "iptables v1.8.9 (legacy)"
+		d.run = func(_ context.Context, name string, args ...string) ([]byte, error) {
+			return nil, fmt.Errorf("%s %v was asked", name, args)
+		}
+		if list, err := d.List(t.Context()); err != nil || len(list) > 0 {
+			t.Errorf("listed %v, %v", list, err)
+		}
+		if err := d.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		d.version = "iptables v1.8.9 (nf_tables)"
+		if _, err := d.List(t.Context()); err == nil {
+			t.Error("what may be there was not asked for")
+		}
+	})
+}

@@ -2,7 +2,9 @@ package iptables
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -209,6 +211,23 @@ func (d *Driver) read(ctx context.Context) ([]*table, error) {
 		tables = append(tables, parse(string(out), d.name))
 	}
 	return tables, nil
+}
+
+// held is what read returns, but asks no program where table raw is not there: to ask the older iptables for it makes it.
+func (d *Driver) held(ctx context.Context) ([]*table, error) {
+	if strings.Contains(d.version, "nf_tables") || slices.ContainsFunc(d.families, func(f family) bool { return f.raw() }) {
+		return d.read(ctx)
+	}
+	return nil, nil
+}
+
+// raw tells whether the older iptables has table raw; where that cannot be seen it may.
+func (f family) raw() bool {
+	names, err := os.ReadFile("/proc/thread-self/net/" + strings.TrimSuffix(f.program, "tables") + "_tables_names")
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return slices.Contains(strings.Fields(string(names)), "raw")
 }
 
 // restore changes table raw by lines, all of them or none. The program reads them from a file.
