@@ -105,7 +105,7 @@ func (r *redactor) name(text string) string {
 }
 
 func (r *redactor) peer(p *report.Peer) {
-	p.Addr, p.Name, p.Next = r.name(p.Addr), "", nil
+	p.Addr, p.Prefix, p.Name, p.Next = r.name(p.Addr), "", "", nil
 	if p.Network != nil {
 		p.Network = &report.Network{Country: p.Network.Country}
 	}
