@@ -31,6 +31,7 @@ type warden struct {
 	emergency *block.Emergency // not nil when the journal cannot be used
 	problems  []connwarden.Problem
 	lock      *os.File
+	daemon    bool // no operator asks, verdicts do
 }
 
 // access is what a command wants of the journal.
@@ -56,7 +57,7 @@ func (c *command) warden(ctx context.Context, p *Plan, walls *firewalls, want ac
 	limits := p.Block.Limits
 	limits.Exempt = exempt(p.StateDir)
 	w.rules = block.NewRules(nil, limits)
-	w.facts = func() ([]block.Spare, []connwarden.Problem) { return c.facts(p) }
+	w.facts = func() ([]block.Spare, []connwarden.Problem) { return c.facts(p, !w.daemon) }
 	var journal block.Journal = &block.MemoryJournal{}
 	if want != reads || store.Exists(p.StateDir) {
 		s, err := store.Open(ctx, p.StateDir)
@@ -166,8 +167,8 @@ func (w *warden) hold(ctx context.Context, name string) error {
 }
 
 // facts are who must never be blocked: what the machine says and what the configuration adds.
-func (c *command) facts(p *Plan) ([]block.Spare, []connwarden.Problem) {
-	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now(), Logins: func(since time.Time) ([]block.Login, error) {
+func (c *command) facts(p *Plan, byHand bool) ([]block.Spare, []connwarden.Problem) {
+	spares, problems := block.Facts(block.Machine{Root: c.env.root, Getenv: c.env.Getenv, Now: c.env.Now(), ByHand: byHand, Logins: func(since time.Time) ([]block.Login, error) {
 		return store.Logins(context.Background(), filepath.Join("/", c.env.root, store.Wtmpdb), since)
 	}})
 	for _, prefix := range p.Proxies {
@@ -194,15 +195,15 @@ func exempt(dir string) func(netip.Prefix) string {
 		if networks().Overlap(p) {
 			return "it is of a content delivery network: behind it stand all its visitors; block the visitor's own address, per site"
 		}
-		// Both ends: no crawler's range is known by prefix.
-		bot, ok := crawlers().At(p.Addr())
-		if !ok && !p.IsSingleIP() {
-			bot, ok = crawlers().At(block.Last(p))
-		}
-		if ok && bot.Exempt {
+		bot, at, ok := crawlers().Exempt(p)
+		switch {
+		case !ok:
+			return ""
+		case at == p:
 			return "it is " + bot.Name + " of " + bot.Operator + ", by the addresses that " + bot.Operator + " publishes"
+		default:
+			return "it holds " + block.Show(at) + ", " + bot.Name + " of " + bot.Operator + ", by the addresses that " + bot.Operator + " publishes"
 		}
-		return ""
 	}
 }
 

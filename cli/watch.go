@@ -248,6 +248,7 @@ func (c *command) daemon(ctx context.Context, p *Plan, walls *firewalls) (*daemo
 	if err != nil {
 		return nil, err
 	}
+	w.daemon = true
 	w.keeper.Lifts = func() string { return "" } // we do
 	d := &daemon{c, w}
 	d.release()
