@@ -49,6 +49,9 @@ const routeGateway = 0x2 // RTF_GATEWAY of linux/route.h
 
 // gateways adds the next hops of the routing tables.
 func (f *facts) gateways() {
+	if f.Root == "" {
+		f.routes()
+	}
 	for s := lines(f.read("/proc/net/route")); s.Scan(); {
 		// Iface Destination Gateway Flags …; an address is the hexadecimal of its four bytes taken for a native number.
 		w := strings.Fields(s.Text())
@@ -81,7 +84,7 @@ func hasFlag(text string, flag uint64) bool {
 }
 
 func (f *facts) gateway(a netip.Addr, device string) {
-	if !a.IsUnspecified() {
+	if a.IsValid() && !a.IsUnspecified() {
 		f.spare(Spare{Prefix: Single(a), Who: "the gateway of " + device})
 	}
 }

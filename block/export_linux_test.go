@@ -1,0 +1,4 @@
+package block
+
+// Hops reads the next hops of a route.
+func Hops(route []byte) { hops(route) }
