@@ -3,9 +3,11 @@ package block
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connwarden/connwarden"
@@ -19,7 +21,7 @@ type delta struct {
 }
 
 // bring writes a change down and brings it to the drivers that it is about. A driver that fails is told in the error and
-// as a problem; the wish stands, and Sync tries again. What a driver cannot hold after all is withdrawn.
+// by the states of its wishes; the wish stands, and Sync tries again. What a driver cannot hold after all is withdrawn.
 func (k *Keeper) bring(ctx context.Context, c *Change, b book, out *Outcome) error {
 	deltas, err := k.deltas(ctx, c, b, out)
 	if err != nil {
@@ -28,7 +30,8 @@ func (k *Keeper) bring(ctx context.Context, c *Change, b book, out *Outcome) err
 	if k.Plan {
 		return plan(ctx, deltas, out)
 	}
-	if err := k.Journal.Record(ctx, c); err != nil {
+	if err := k.Journal.Record(ctx, c); err != nil { // and nothing was done
+		out.Blocks, out.Lifted, out.Allowed, out.Disallowed = nil, nil, nil, nil
 		return err
 	}
 	out.Change = c.Number
@@ -51,12 +54,22 @@ func (k *Keeper) bring(ctx context.Context, c *Change, b book, out *Outcome) err
 				w.State = StateInForce
 			}
 		}
+		out.gone(name)
 		// It is in force; that the journal could not be told so is mended by the next Sync.
 		if err := k.Journal.Settle(ctx, Settlement{name, c.Number, b.now, d.open}); err != nil {
 			out.problem("journal", "%v", err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// gone notes what a driver has let go.
+func (o *Outcome) gone(driver string) {
+	for i := range o.Lifted {
+		if w := &o.Lifted[i]; w.Driver == driver {
+			w.State = StateLifted
+		}
+	}
 }
 
 // plan asks each driver what it would do.
@@ -122,6 +135,11 @@ func (k *Keeper) deltas(ctx context.Context, c *Change, b book, out *Outcome) ([
 		traces := k.traces(g, before, was, b.now)
 		k.Rules.allow(allows)
 		want := k.entries(g, after, b.now, d.spared(out))
+		for _, s := range c.Wishes {
+			if s.After != nil && s.After.Driver == name {
+				out.excepted(k.Rules, s.After)
+			}
+		}
 		if !adds(c, name) { // what adds may be refused by a driver that is full; what lifts must not
 			want = d.fit(want, after, out)
 		}
@@ -144,6 +162,25 @@ func (d *delta) spared(out *Outcome) func(w *Wish, why string, whole bool) {
 		out.problem(Show(w.Target), "it is wanted of %s, but not in force: %s", d.guard.Name(), why)
 		d.open = append(d.open, w.BlockKey)
 	}
+}
+
+// excepted tells of a wish which of its target is allowed and therefore stays open.
+func (o *Outcome) excepted(r *Rules, w *Wish) {
+	const most = 5
+	if w.Forced {
+		return
+	}
+	var inside []string
+	for _, p := range r.allowed.overlapping(w.Target) {
+		inside = append(inside, Show(p))
+	}
+	if len(inside) == 0 {
+		return
+	}
+	if more := len(inside) - most; more > 0 {
+		inside = append(inside[:most], fmt.Sprintf("%d more", more))
+	}
+	o.problem(Show(w.Target), "a part of it is not blocked by %s, since it is allowed: %s", w.Driver, strings.Join(inside, ", "))
 }
 
 // adds tells whether a change wants something new of a driver.

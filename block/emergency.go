@@ -107,10 +107,11 @@ func (e *Emergency) Block(ctx context.Context, requests ...Request) (*Outcome, e
 				out.refuse(r.Target, "%s: it ends no block by itself, and without the journal nothing else does", name)
 				continue
 			}
-			add[name] = append(add[name], w.entry())
+			add[name] = e.Rules.carve(add[name], w.entry())
 			n.Driver = append(n.Driver, name)
 			held := w
-			held.Driver, held.State = name, StateInForce
+			held.Driver = name
+			out.excepted(e.Rules, &held)
 			out.Blocks = append(out.Blocks, held)
 		}
 		if len(n.Driver) > 0 {
@@ -123,7 +124,13 @@ func (e *Emergency) Block(ctx context.Context, requests ...Request) (*Outcome, e
 	e.write(out, notes, "connwarden sync will find it in the firewall")
 	var errs []error
 	for name, entries := range add {
-		errs = append(errs, e.add(ctx, name, entries))
+		err := e.add(ctx, name, entries)
+		errs = append(errs, err)
+		for i := range out.Blocks {
+			if w := &out.Blocks[i]; err == nil && w.Driver == name {
+				w.State = StateInForce
+			}
+		}
 	}
 	return out, errors.Join(errs...)
 }
@@ -196,6 +203,9 @@ func (e *Emergency) Unblock(ctx context.Context, targets []netip.Prefix, names [
 		g, err := e.guard(ctx, name)
 		if err == nil {
 			err = g.Apply(ctx, nil, entries)
+		}
+		if err == nil {
+			out.gone(name)
 		}
 		errs = append(errs, err)
 	}

@@ -87,9 +87,9 @@ type Plan struct {
 
 // Outcome is what an act did. It is told even where the act failed for some driver.
 type Outcome struct {
-	Change              int64 // what undo takes back; 0: nothing was changed
-	Blocks              []Wish
-	Lifted              []Wish
+	Change              int64  // what undo takes back; 0: nothing was changed
+	Blocks              []Wish // in force or not, as their states say
+	Lifted              []Wish // or to be lifted: its state says so of what is gone
 	Allowed, Disallowed []Allow
 	Refused             []Refusal
 	Problems            []connwarden.Problem

@@ -217,3 +217,53 @@ func TestJournalReadable(t *testing.T) {
 		t.Errorf("unblock of what only the firewall knows: %v; want ErrJournal", err)
 	}
 }
+
+// TestTold says of an act what became of it.
+func TestTold(t *testing.T) {
+	s := newScene(t)
+	s.done(s.k.Allow(t.Context(), prefixes("198.51.100.7/32"), operator, ""))
+	out := s.blocked(request("198.51.100.0/24"))
+	if got := fmt.Sprint(out.Problems); !strings.Contains(got, "198.51.100.0/24 a part of it is not blocked by fw, since it is allowed: 198.51.100.7") {
+		t.Errorf("problems %s", got)
+	}
+	if out := s.sync(8, 0, 0, 0); len(out.Problems) > 0 {
+		t.Errorf("sync, too, says %v", out.Problems)
+	}
+	e := s.emergency(filepath.Join(t.TempDir(), "spool"))
+	e.Journal = s.journal
+	out = s.done(e.Block(t.Context(), request("198.51.100.6/31")))
+	if got := fmt.Sprint(out.Problems); !strings.Contains(got, "since it is allowed: 198.51.100.7") {
+		t.Errorf("problems %s", got)
+	}
+	list, _ := s.fw.List(t.Context())
+	for _, e := range list {
+		if e.Target.Overlaps(prefix("198.51.100.7/32")) {
+			t.Errorf("%s is in force", e.Target)
+		}
+	}
+	s.blocked(request("192.0.2.7/32"))
+	out = s.done(s.k.Unblock(t.Context(), prefixes("192.0.2.7/32"), nil, operator))
+	if out.Lifted[0].State != block.StateLifted {
+		t.Errorf("lifted, and said to be %s", out.Lifted[0].State)
+	}
+	s.blocked(request("192.0.2.7/32"))
+	s.fw.Fail = func(op string, _ block.Entry) error {
+		if op == "remove" {
+			return errors.New("it is locked")
+		}
+		return nil
+	}
+	if out, err := s.k.Unblock(t.Context(), prefixes("192.0.2.7/32"), nil, operator); err == nil || out.Lifted[0].State != block.StateInForce {
+		t.Errorf("not lifted, and said to be %+v, %v", out, err)
+	}
+	if out, err := e.Unblock(t.Context(), prefixes("192.0.2.7/32"), []string{"fw"}, operator); err == nil || out.Lifted[0].State != block.StateInForce {
+		t.Errorf("not lifted without a journal, and said to be %+v, %v", out, err)
+	}
+	s.k.Journal = readable{s.journal}
+	if out, err := s.k.Allow(t.Context(), prefixes("192.0.2.9/32"), operator, ""); !errors.Is(err, block.ErrJournal) || len(out.Allowed) > 0 {
+		t.Errorf("not written, and said to be %+v, %v", out, err)
+	}
+	if out, err := s.k.Undo(t.Context(), 0, operator); !errors.Is(err, block.ErrJournal) || len(out.Lifted)+len(out.Blocks) > 0 {
+		t.Errorf("not written, and said to be %+v, %v", out, err)
+	}
+}
