@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -127,7 +128,7 @@ func (c *command) block(ctx context.Context, f blockFlags, args []string) error 
 	}
 	c.fill(d, w, out, names)
 	if err == nil && !f.dryRun {
-		c.afterBlock(ctx, f, w, out, d)
+		err = c.afterBlock(ctx, f, w, out, d)
 	}
 	done := "blocked"
 	if f.dryRun {
@@ -236,8 +237,8 @@ func (w *warden) block(ctx context.Context, dry bool, requests []block.Request) 
 	return w.inNeed(ctx).Block(ctx, requests...)
 }
 
-// afterBlock closes connections and shows that a block is in force.
-func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *block.Outcome, d *report.Blocks) {
+// afterBlock closes connections and shows that a block is in force. It fails if one is not.
+func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *block.Outcome, d *report.Blocks) error {
 	if f.kill {
 		closed := 0
 		for _, target := range targetsOf(out.Blocks) {
@@ -252,17 +253,31 @@ func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *
 	}
 	const most = 10 // a proof costs a question to the firewall, or a request to a site
 	if w.keeper == nil || len(out.Blocks) > most {
-		return
+		return nil
 	}
+	failed := 0
 	for i := range out.Blocks {
-		seen, err := w.keeper.Prove(ctx, &out.Blocks[i])
+		wish := &out.Blocks[i]
+		seen, err := w.keeper.Prove(ctx, wish)
 		if err != nil {
 			d.Problems = append(d.Problems, report.Problem{What: "proof", Why: report.Clean(err.Error())})
+		}
+		if err != nil && !errors.Is(err, connwarden.ErrUnsupported) { // that would be no way to prove it
+			failed++
+			for j := range d.Blocks {
+				if b := &d.Blocks[j]; b.Target == wish.Target.String() && slices.Contains(b.Drivers, wish.Driver) {
+					b.State = block.StateWanted.String()
+				}
+			}
 		}
 		for _, line := range seen {
 			d.Proof = append(d.Proof, report.Clean(line))
 		}
 	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d blocks could not be shown to be in force", failed, len(out.Blocks))
+	}
+	return nil
 }
 
 func targetsOf(wishes []block.Wish) (targets []netip.Prefix) {

@@ -25,8 +25,7 @@ func (c *command) fill(d *report.Blocks, w *warden, out *block.Outcome, names []
 		}
 	}
 	for _, wish := range out.Lifted {
-		wish.State = block.StateLifted
-		add(&d.Lifted, block.Held{Wish: wish}, false)
+		add(&d.Lifted, block.Held{Wish: wish, InForce: wish.State == block.StateInForce}, false)
 	}
 	for _, a := range out.Allowed {
 		d.Allowed = append(d.Allowed, allowedRow(a))
@@ -41,6 +40,7 @@ func (c *command) fill(d *report.Blocks, w *warden, out *block.Outcome, names []
 		d.Change, d.Undo = out.Change, fmt.Sprintf("connwarden undo %d", out.Change)
 	}
 	if w.keeper != nil && w.keeper.Plan {
+		d.DryRun = true
 		for _, name := range names {
 			if !slices.ContainsFunc(out.Plans, func(p block.Plan) bool { return p.Driver == name }) {
 				out.Plans = append(out.Plans, block.Plan{Driver: name})
@@ -120,10 +120,23 @@ func reported(list []connwarden.Problem) []report.Problem {
 // told prints what a command did, and then fails if something was refused or went wrong. A program reads the reasons in
 // the document, a person beneath it.
 func (c *command) told(d *report.Blocks, done string, err error) error {
+	if c.flags.json && err != nil && err.Error() != "" { // a person reads it beneath
+		what := "act"
+		var wall *block.Error
+		switch {
+		case errors.Is(err, block.ErrJournal):
+			what = "journal"
+		case errors.As(err, &wall):
+			what = wall.Driver
+		}
+		d.Problems = append(d.Problems, report.Problem{What: what, Why: report.Clean(err.Error())})
+	}
 	if err := c.print(d, func(t *report.Text, w io.Writer) error { return t.Act(w, d, done) }, func(v *report.CSV) error { return v.Blocks(d) }); err != nil {
 		return err
 	}
 	switch {
+	case err != nil && d.Change != 0 && len(d.Blocks) == 0 && slices.ContainsFunc(d.Lifted, kept):
+		return &exitError{exitFailed, err, fmt.Sprintf("it is still blocked there: connwarden sync tries again to lift it, connwarden undo %d leaves it blocked", d.Change)}
 	case err != nil && d.Change != 0 && !errors.Is(err, connwarden.ErrUnsupported):
 		return &exitError{exitFailed, err, fmt.Sprintf("it stays wanted: connwarden sync tries again, connwarden undo %d forgets it", d.Change)}
 	case err != nil:
@@ -134,3 +147,6 @@ func (c *command) told(d *report.Blocks, done string, err error) error {
 		return nil
 	}
 }
+
+// kept tells of what was to be lifted that it was not.
+func kept(b report.Block) bool { return b.State != block.StateLifted.String() }

@@ -80,6 +80,12 @@ func TestUnblockFullDisk(t *testing.T) {
 	s.run("block", "192.0.2.1")
 	s.run("allow", "192.0.2.9")
 	empty := fill(t, disk)
+	for _, act := range [][]string{{"undo"}, {"allow", "192.0.2.10"}, {"disallow", "192.0.2.9"}} {
+		out, err := s.fails(act...)
+		if err != nil || !strings.Contains(out, `"what":"journal"`) || strings.Contains(out, "allowed\":[{") || strings.Contains(out, "lifted\":[{") {
+			t.Errorf("%s: %s, %v", act, out, err)
+		}
+	}
 	s.run("block", "198.51.100.7")
 	s.lacks(s.run("unblock", "198.51.100.7"), "198.51.100.7/32", "nothing wants it any more, and it stays lifted")
 	s.lacks(s.run("unblock", "192.0.2.1"), "192.0.2.1/32", "the next connwarden sync puts it back: unblock it again")

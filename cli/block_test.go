@@ -101,6 +101,9 @@ func (w *fileWall) Apply(ctx context.Context, add, remove []block.Entry) error {
 		return &block.Error{Driver: "wall", Op: "add", Err: errors.New("the wall is broken")}
 	}
 	w.step()
+	if os.Getenv("WALL_LOSES") != "" { // it says that it is done, and is not
+		return nil
+	}
 	if err := w.Memory.Apply(ctx, add, remove); err != nil {
 		return err
 	}

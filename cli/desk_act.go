@@ -47,7 +47,7 @@ func (d *desk) Block(ctx context.Context, r web.BlockRequest) (*report.Blocks, e
 	if err != nil {
 		doc.Problems = append(doc.Problems, report.Problem{What: "block", Why: report.Clean(err.Error())})
 	} else if !r.DryRun {
-		c.afterBlock(ctx, f, w, out, doc)
+		_ = c.afterBlock(ctx, f, w, out, doc) // which tells it in the document
 	}
 	return doc, nil
 }

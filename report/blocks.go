@@ -17,8 +17,9 @@ const (
 type Blocks struct {
 	Schema     string      `json:"schema"`
 	Time       time.Time   `json:"time"`
-	Change     int64       `json:"change,omitempty"` // the number of what was done; undo takes it back
-	Undo       string      `json:"undo,omitempty"`   // the command that does
+	DryRun     bool        `json:"dry_run,omitempty"` // nothing was changed
+	Change     int64       `json:"change,omitempty"`  // the number of what was done; undo takes it back
+	Undo       string      `json:"undo,omitempty"`    // the command that does
 	Confirm    *time.Time  `json:"confirm_by,omitempty"`
 	Blocks     []Block     `json:"blocks"`
 	Lifted     []Block     `json:"lifted,omitempty"`
@@ -136,7 +137,7 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		word, st := done, bold
-		if b.State != "in_force" && len(d.Plan) == 0 {
+		if b.State != "in_force" && !d.dry() {
 			word, st = "NOT IN FORCE", amber
 		}
 		tab.add(field{word, st}, field{Shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{until(d.Time, b.Until), plain},
@@ -144,7 +145,11 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 	}
 	for i := range d.Lifted {
 		b := &d.Lifted[i]
-		tab.add(field{conditional("unblocked", d), bold}, field{Shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{}, field{Clean(strings.Join(b.Drivers, " ")), plain}, field{})
+		word, st := conditional("unblocked", d), bold
+		if b.State != "lifted" && !d.dry() {
+			word, st = "NOT LIFTED", amber
+		}
+		tab.add(field{word, st}, field{Shown(b.Target), bold}, field{Clean(b.Scope), plain}, field{}, field{Clean(strings.Join(b.Drivers, " ")), plain}, field{})
 	}
 	for _, l := range []struct {
 		word string
@@ -186,9 +191,12 @@ func (t *Text) Act(w io.Writer, d *Blocks, done string) error {
 	return t.end(w)
 }
 
+// dry tells whether nothing was changed.
+func (d *Blocks) dry() bool { return d.DryRun || len(d.Plan) > 0 }
+
 // conditional is a word for what was done, or would be.
 func conditional(word string, d *Blocks) string {
-	if len(d.Plan) > 0 {
+	if d.dry() {
 		return "would be " + word
 	}
 	return word
