@@ -189,7 +189,7 @@ func exempt(dir string) func(netip.Prefix) string {
 	})
 	go crawlers() // the lists take two milliseconds to unpack, while the journal is opened
 	networks := sync.OnceValue(func() *block.Ranges {
-		return block.NewRanges(nets.CDN().Prefixes())
+		return block.NewRanges(nets.Fronts().Prefixes())
 	})
 	return func(p netip.Prefix) string {
 		if networks().Overlap(p) {
