@@ -134,6 +134,9 @@ func (r *Rules) check(target netip.Prefix, forced bool) (why string) {
 	if target.Addr().Is4() {
 		widest = r.limits.Widest4
 	}
+	if connwarden.Translates(target) {
+		widest = 128 - 32 + r.limits.Widest4
+	}
 	if target.Bits() < widest {
 		return fmt.Sprintf("it is wider than /%d", widest)
 	}

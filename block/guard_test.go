@@ -38,6 +38,8 @@ func TestGuard(t *testing.T) {
 		{"::/0", "cannot be forced", "cannot be forced"},
 		{"100.0.0.0/15", "wider than /16", ""},
 		{"2001:db8::/31", "wider than /32", ""},
+		{"64:ff9b::/64", "wider than /112", ""}, // all of IPv4
+		{"64:ff9b:1:2::/64", "wider than /112", ""},
 		{"66.249.66.1/32", "Googlebot", ""},
 		{"66.0.0.0/16", "", ""},
 	} {

@@ -63,6 +63,11 @@ func TestAutomaticBlocksTheWholeHousehold(t *testing.T) {
 		"2001:db8:1:2::/96":        "2001:db8:1:2::/64",
 		"2001:db8::/48":            "2001:db8::/48",
 		"192.0.2.7/32":             "192.0.2.7/32",
+		"64:ff9b::c000:207/128":    "64:ff9b::c000:207/128", // 192.0.2.7 behind a translation
+		"64:ff9b::c000:200/120":    "64:ff9b::c000:200/120",
+		"64:ff9b:1::c000:207/128":  "64:ff9b:1::c000:207/128",
+		"64:ff9b:2::c000:207/128":  "64:ff9b:2::/64",
+		"64:ff9b::1:0:0:207/128":   "64:ff9b::/64",
 	} {
 		if got := block.Automatic(prefix(from)); got != prefix(want) {
 			t.Errorf("Automatic(%s) = %s, want %s", from, got, want)

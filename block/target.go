@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/connwarden/connwarden"
 )
 
 // maxTarget is longer than any address or prefix: no word beyond it is looked at or shown.
@@ -50,9 +52,9 @@ func Canonical(p netip.Prefix) netip.Prefix {
 }
 
 // Automatic returns what a verdict on an address blocks: of IPv4 the address, of IPv6 its /64, since whoever has one
-// address of a /64 has all of them. A prefix stays what it is.
+// address of a /64 has all of them, but what stands for an address of IPv4. A prefix stays what it is.
 func Automatic(p netip.Prefix) netip.Prefix {
-	if p.Addr().Is6() && p.Bits() > 64 {
+	if a := p.Addr().As16(); p.Addr().Is6() && p.Bits() > 64 && !connwarden.Translated(&a) {
 		return netip.PrefixFrom(p.Addr(), 64).Masked()
 	}
 	return p

@@ -389,6 +389,29 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
+// TestTranslated: behind a NAT64 each address is a peer, and what would be a /24 of IPv4 is a network.
+func TestTranslated(t *testing.T) {
+	var log []*connwarden.Request
+	for i := range 30 {
+		for _, addr := range []string{"64:ff9b::c000:207", "64:ff9b::c000:208", "64:ff9b:1::c000:209"} {
+			log = append(log, request(addr, "POST", "/xmlrpc.php", 200, start, int64(3*i)))
+		}
+	}
+	log = append(log, request("64:ff9b::c633:6407", "GET", "/", 200, start, 100))
+	peers, _ := judged(compiled(t), log, start)
+	var got []string
+	for _, p := range peers {
+		got = append(got, p.Addr.String())
+	}
+	slices.Sort(got)
+	if want := []string{"64:ff9b:1::c000:209", "64:ff9b::c000:207", "64:ff9b::c000:208"}; !slices.Equal(got, want) {
+		t.Errorf("peers = %v, want %v", got, want)
+	}
+	if got := netOf(netip.MustParseAddr("64:ff9b::c000:207")).String(); got != "64:ff9b::c000:200/120" {
+		t.Errorf("network %s", got)
+	}
+}
+
 func TestWeigh(t *testing.T) {
 	for _, c := range []struct {
 		gauge Gauge

@@ -17,8 +17,10 @@ const (
 // netOf is the network of an address.
 func netOf(a netip.Addr) netip.Prefix {
 	bits := net6
-	if a.Is4() {
+	if b := a.As16(); a.Is4() {
 		bits = net4
+	} else if connwarden.Translated(&b) {
+		bits = 128 - 32 + net4
 	}
 	p, _ := a.Prefix(bits) // of a valid address
 	return p

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/connwarden/connwarden"
 	"github.com/connwarden/connwarden/rules"
 )
 
@@ -17,7 +18,7 @@ import (
 // counts of paths stay below 120 MB; beyond it the quietest addresses are given up, and [Table.Evicted] says how many.
 const MaxLedgers = 1 << 18
 
-// Peer is what was counted of one address, or of one IPv6 /64.
+// Peer is what was counted of one address, or of one IPv6 /64, if that does not stand for addresses of IPv4.
 type Peer struct {
 	Addr        netip.Addr // of a /64 the lowest of its addresses that was seen
 	Requests    uint64
@@ -86,10 +87,10 @@ var hashSeed = func() [2]uint64 {
 	return [2]uint64{maphash.String(seed, "high"), maphash.String(seed, "low") | 1}
 }()
 
-// keyOf is the part of an address that a ledger is kept by: an IPv4 address whole, of IPv6 the /64.
+// keyOf is the part of an address that a ledger is kept by: an IPv4 address whole, also one that is translated, of IPv6 the /64.
 func keyOf(a *[16]byte) (hi, lo uint64) {
 	hi, lo = binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
-	if hi != 0 || lo>>32 != 0xffff {
+	if (hi != 0 || lo>>32 != 0xffff) && !connwarden.Translated(a) {
 		lo = 0
 	}
 	return hi, lo

@@ -13,6 +13,8 @@ import (
 	"math"
 	"net/netip"
 	"time"
+
+	"github.com/connwarden/connwarden"
 )
 
 // Schemas of the documents, by CLI.md. A field may be added without a new number; a change of meaning needs one.
@@ -253,9 +255,10 @@ type Peer struct {
 	Next     []string          `json:"next"`
 }
 
-// Judged is the /64 that an IPv6 address is judged with; "" of IPv4.
+// Judged is the /64 that an IPv6 address is judged with; "" of IPv4, also of one that is translated.
 func Judged(a netip.Addr) string {
-	if a = a.Unmap(); !a.Is6() {
+	b := a.As16()
+	if a = a.Unmap(); !a.Is6() || connwarden.Translated(&b) {
 		return ""
 	}
 	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
