@@ -1,6 +1,8 @@
 package connwarden_test
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"testing"
 
 	"github.com/connwarden/connwarden"
@@ -48,6 +50,19 @@ func TestWord(t *testing.T) {
 	for score, want := range map[int]string{0: "normal", 49: "normal", 50: "suspicious", 79: "suspicious", 80: "malicious", 100: "malicious"} {
 		if got := connwarden.Word(score); got != want {
 			t.Errorf("Word(%d) = %s, want %s", score, got, want)
+		}
+	}
+}
+
+func TestTranslated(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"64:ff9b::c000:207": true, "64:ff9b:1::c000:207": true, "64:ff9b:1:c000:2:700::": true, "64:ff9b:2::c000:207": false, "64:ff9b:0:1::c000:207": false,
+		"2001:db8::c000:207": false, "::c000:207": false, "::1": false, "64:ff9c::1": false,
+	} {
+		a := netip.MustParseAddr(addr)
+		b := a.As16()
+		if one, two := connwarden.Translated(binary.BigEndian.Uint64(b[:8])), connwarden.Translates(netip.PrefixFrom(a, 128)); one != want || two != want {
+			t.Errorf("%s: %v, %v, want %v", addr, one, two, want)
 		}
 	}
 }

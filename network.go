@@ -2,16 +2,17 @@ package connwarden
 
 import "net/netip"
 
-// translations are the prefixes by which IPv6 alone reaches IPv4 (RFC 6052 and RFC 8215).
-var translations = [...]netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48")}
+// translations are the prefixes by which IPv6 alone reaches IPv4 (RFC 6052 and RFC 8215); nothing else is in the /64 of the first.
+var translations = [...]netip.Prefix{netip.MustParsePrefix("64:ff9b::/64"), netip.MustParsePrefix("64:ff9b:1::/48")}
 
-// Translates tells whether a prefix has addresses that stand for such of IPv4.
-func Translates(p netip.Prefix) bool { return translations[0].Overlaps(p) || translations[1].Overlaps(p) }
-
-// Translated tells whether an IPv6 address stands for an IPv4 one, as behind a NAT64: others' addresses are beside it in its /64.
-func Translated(a *[16]byte) bool {
-	return a[0] == 0 && a[1] == 0x64 && a[2] == 0xff && a[3] == 0x9b && ([8]byte(a[4:12]) == [8]byte{} || a[4] == 0 && a[5] == 1)
+// Translates tells whether a prefix has IPv6 addresses that stand for such of IPv4, as behind a NAT64: of these, others are beside
+// each in its /64.
+func Translates(p netip.Prefix) bool {
+	return translations[0].Overlaps(p) || translations[1].Overlaps(p)
 }
+
+// Translated is Translates of the /64 of an address, by its first eight bytes.
+func Translated(high uint64) bool { return high == 0x64ff9b<<32 || high>>16 == 0x64ff9b0001 }
 
 // Network is to whom an address belongs, as far as a table knows. The zero value knows nothing. Tables err: what they say
 // helps a person to judge and proves nothing.

@@ -54,7 +54,7 @@ func Canonical(p netip.Prefix) netip.Prefix {
 // Automatic returns what a verdict on an address blocks: of IPv4 the address, of IPv6 its /64, since whoever has one
 // address of a /64 has all of them, but what stands for an address of IPv4. A prefix stays what it is.
 func Automatic(p netip.Prefix) netip.Prefix {
-	if a := p.Addr().As16(); p.Addr().Is6() && p.Bits() > 64 && !connwarden.Translated(&a) {
+	if p.Addr().Is6() && p.Bits() > 64 && !connwarden.Translates(p) {
 		return netip.PrefixFrom(p.Addr(), 64).Masked()
 	}
 	return p

@@ -17,9 +17,9 @@ const (
 // netOf is the network of an address.
 func netOf(a netip.Addr) netip.Prefix {
 	bits := net6
-	if b := a.As16(); a.Is4() {
+	if a.Is4() {
 		bits = net4
-	} else if connwarden.Translated(&b) {
+	} else if connwarden.Translates(netip.PrefixFrom(a, 64)) {
 		bits = 128 - 32 + net4
 	}
 	p, _ := a.Prefix(bits) // of a valid address

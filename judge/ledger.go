@@ -90,7 +90,7 @@ var hashSeed = func() [2]uint64 {
 // keyOf is the part of an address that a ledger is kept by: an IPv4 address whole, also one that is translated, of IPv6 the /64.
 func keyOf(a *[16]byte) (hi, lo uint64) {
 	hi, lo = binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
-	if (hi != 0 || lo>>32 != 0xffff) && !connwarden.Translated(a) {
+	if (hi != 0 || lo>>32 != 0xffff) && !connwarden.Translated(hi) {
 		lo = 0
 	}
 	return hi, lo

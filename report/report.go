@@ -257,11 +257,14 @@ type Peer struct {
 
 // Judged is the /64 that an IPv6 address is judged with; "" of IPv4, also of one that is translated.
 func Judged(a netip.Addr) string {
-	b := a.As16()
-	if a = a.Unmap(); !a.Is6() || connwarden.Translated(&b) {
+	if a = a.Unmap(); !a.Is6() {
 		return ""
 	}
-	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
+	p := netip.PrefixFrom(a.WithZone(""), 64)
+	if connwarden.Translates(p) {
+		return ""
+	}
+	return p.Masked().String()
 }
 
 // Target is what a block of a peer is of.
