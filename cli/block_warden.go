@@ -57,7 +57,15 @@ func (c *command) warden(ctx context.Context, p *Plan, walls *firewalls, want ac
 	limits := p.Block.Limits
 	limits.Exempt = exempt(p.StateDir)
 	w.rules = block.NewRules(nil, limits)
-	w.facts = func() ([]block.Spare, []connwarden.Problem) { return c.facts(p, !w.daemon) }
+	hubs := c.hubs(ctx, p)
+	w.facts = func() ([]block.Spare, []connwarden.Problem) {
+		spares, problems := c.facts(p, !w.daemon)
+		if !w.daemon {
+			more, told := hubs()
+			spares, problems = append(spares, more...), append(problems, told...)
+		}
+		return spares, problems
+	}
 	var journal block.Journal = &block.MemoryJournal{}
 	if want != reads || store.Exists(p.StateDir) {
 		s, err := store.Open(ctx, p.StateDir)

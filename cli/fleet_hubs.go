@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 const (
 	// hubLimit is how long the name servers may take for the hub's names before the fleet is listened to.
 	hubLimit = 5 * time.Second
+	hubWait  = time.Second // the same for a person who blocks
 	hubEvery = 10 * time.Minute
 	hubSoon  = 10 * time.Second // after a name was not found
 )
@@ -54,6 +56,44 @@ func spareHubs(ctx context.Context, keeper *block.Keeper, id *fleet.Identity) {
 			}
 		}
 	}()
+}
+
+// hubs begins to ask for the addresses of the hub of the fleet that this host is in, which an operator is not to block unawares, and
+// returns who waits for the answer.
+func (c *command) hubs(ctx context.Context, p *Plan) func() ([]block.Spare, []connwarden.Problem) {
+	id, err := fleet.Load(p.StateDir)
+	if err != nil {
+		return func() ([]block.Spare, []connwarden.Problem) { return nil, nil } // in no fleet, or fleet tells why not
+	}
+	urls := id.URLs
+	if c.flags.noDNS {
+		urls = slices.DeleteFunc(slices.Clone(urls), func(text string) bool {
+			u, err := url.Parse(text)
+			if err != nil {
+				return true
+			}
+			_, err = netip.ParseAddr(u.Hostname())
+			return err != nil
+		})
+	}
+	var spares []block.Spare
+	all, done := false, make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, stop := context.WithTimeout(ctx, hubWait)
+		defer stop()
+		spares, all = hubsOf(ctx, urls)
+		for i := range spares {
+			spares[i].ByHand = true
+		}
+	}()
+	return func() ([]block.Spare, []connwarden.Problem) {
+		<-done
+		if all {
+			return spares, nil
+		}
+		return spares, []connwarden.Problem{{What: "the hub of the fleet", Why: "its name was not found: its addresses are not spared"}}
+	}
 }
 
 // hubsOf are the addresses behind URLs. all is false if a name is not known.
