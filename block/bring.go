@@ -41,7 +41,7 @@ func (k *Keeper) bring(ctx context.Context, c *Change, b book, out *Outcome) err
 	var errs []error
 	for _, d := range deltas {
 		name := d.guard.Name()
-		err := d.guard.Apply(ctx, d.add, d.remove)
+		err := k.apply(ctx, d.guard, d.add, d.remove)
 		if errors.Is(err, connwarden.ErrUnsupported) {
 			err = errors.Join(err, k.withdraw(ctx, c, name, out))
 		}

@@ -37,7 +37,8 @@ type Keeper struct {
 	Plan bool
 
 	guards map[string]*Guard
-	asked  time.Time // when Facts was
+	stamps map[string]uint64 // of firewalls that were compared, as they were left
+	asked  time.Time         // when Facts was
 }
 
 // factsAge is how old facts may be: logging in takes longer than that.

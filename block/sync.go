@@ -70,8 +70,10 @@ func (k *Keeper) sync(ctx context.Context, b book, s *Synced, out *Outcome) erro
 	if err != nil {
 		return err
 	}
+	k.began(ctx, g)
 	have, err := g.List(ctx)
 	if err != nil {
+		delete(k.stamps, s.Driver)
 		return err
 	}
 	slices.SortFunc(have, func(a, b Entry) int { return a.Target.Compare(b.Target) })
@@ -110,7 +112,8 @@ func (k *Keeper) sync(ctx context.Context, b book, s *Synced, out *Outcome) erro
 		return plan(ctx, []delta{d}, out)
 	}
 	if s.Added+s.Removed > 0 {
-		if err := g.Apply(ctx, d.add, d.remove); err != nil {
+		if err := k.apply(ctx, g, d.add, d.remove); err != nil {
+			delete(k.stamps, s.Driver)
 			return err
 		}
 	}

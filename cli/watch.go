@@ -285,6 +285,9 @@ func (d *daemon) Sync(ctx context.Context, drivers ...string) (*block.Outcome, [
 	return out, list, err
 }
 
+// Moved tells whether a firewall may have been changed by somebody, for which no lock is needed.
+func (d *daemon) Moved(ctx context.Context) (bool, error) { return d.w.keeper.Moved(ctx) }
+
 // Each hands over what is wanted now, by the journal, for which no lock is needed.
 func (d *daemon) Each(ctx context.Context, each func(*block.Wish)) error {
 	return d.w.keeper.Each(ctx, each)

@@ -29,6 +29,8 @@ type Keeper interface {
 	Sync(ctx context.Context, drivers ...string) (*block.Outcome, []block.Synced, error)
 	// Last returns the last that is known of blocks, whether they are in force or ended.
 	Last(ctx context.Context, keys ...connwarden.BlockKey) ([]block.Wish, error)
+	// Moved tells whether somebody may have changed a firewall since the last Sync.
+	Moved(ctx context.Context) (bool, error)
 }
 
 // Work is what a configuration lets the hand do.
@@ -68,6 +70,7 @@ const (
 	doSync   = "sync"
 	doWishes = "wishes"
 	doLast   = "last"
+	doMoved  = "moved"
 )
 
 // answer is what the hand says.
@@ -79,6 +82,7 @@ type answer struct {
 	Outcome *block.Outcome `json:"outcome,omitempty"`
 	Synced  []synced       `json:"synced,omitempty"`
 	Wishes  []block.Wish   `json:"wishes,omitempty"`
+	Moved   bool           `json:"moved,omitempty"`
 }
 
 // synced is a block.Synced whose error is text.
@@ -154,6 +158,8 @@ func (h *server) answer(ctx context.Context, q *question) *answer {
 		}
 	case doLast:
 		a.Wishes, err = w.last(ctx, q.Keys)
+	case doMoved:
+		a.Moved, err = w.Keeper.Moved(ctx)
 	default:
 		err = errors.New("no such question")
 	}
@@ -349,6 +355,12 @@ func (r *Remote) Last(_ context.Context, keys ...connwarden.BlockKey) (list []bl
 		list = append(list, a.Wishes...)
 	}
 	return list, nil
+}
+
+// Moved asks the hand.
+func (r *Remote) Moved(context.Context) (bool, error) {
+	a, err := r.client.ask(&question{Do: doMoved, Work: r.work})
+	return err == nil && a.Moved, err
 }
 
 // Close lets the hand forget the configuration that it was opened by.

@@ -47,6 +47,9 @@ func (k *keeper) Sync(_ context.Context, drivers ...string) (*block.Outcome, []b
 	return &block.Outcome{}, []block.Synced{{Driver: "nft", Wanted: 3, Added: 1, Err: errFull}}, nil
 }
 
+// Moved is so once something was blocked.
+func (k *keeper) Moved(context.Context) (bool, error) { return len(k.asked) > 0, nil }
+
 // Last knows nothing of what begins with 203.
 func (k *keeper) Last(_ context.Context, keys ...connwarden.BlockKey) (list []block.Wish, err error) {
 	for _, key := range keys {
@@ -97,6 +100,9 @@ func TestBlocksOverTheWire(t *testing.T) {
 	if r.Every != time.Minute || !cmp.Equal(r.Drivers, []string{"nft"}) {
 		t.Errorf("opened %+v", r)
 	}
+	if moved, err := r.Moved(context.Background()); err != nil || moved {
+		t.Errorf("before a block moved: %v, %v", moved, err)
+	}
 	site := request("2001:db8:0:7::/64")
 	site.Scope, site.Drivers = connwarden.Scope{Kind: connwarden.ScopeSite, Detail: "/srv/shop"}, []string{"htaccess"}
 	spared := request("192.0.2.9/32")
@@ -104,6 +110,9 @@ func TestBlocksOverTheWire(t *testing.T) {
 	out, err := r.Block(context.Background(), request("192.0.2.7/32"), site, spared)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if moved, err := r.Moved(context.Background()); err != nil || !moved {
+		t.Errorf("after a block moved: %v, %v", moved, err)
 	}
 	want, _ := (&keeper{}).Block(context.Background(), request("192.0.2.7/32"), site, spared)
 	if diff := cmp.Diff(want, out, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {

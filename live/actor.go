@@ -41,7 +41,9 @@ type actor struct {
 	asking   chan struct{} // as many as may ask name servers at once
 	own      map[netip.Addr]bool
 	synced   time.Time
-	lifts    bool // something has ended that no firewall ends by itself
+	took     time.Duration // by the last sync
+	looked   time.Time     // whether the firewalls were changed
+	lifts    bool          // something has ended that no firewall ends by itself
 
 	mu       sync.Mutex // guards the rest; leaf
 	queue    []accusation

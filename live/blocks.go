@@ -33,6 +33,31 @@ func (a *actor) sync(ctx context.Context) {
 		}
 	}
 	a.hold(ctx)
+	a.took = a.opt.Clock().Sub(a.synced)
+}
+
+// mover is a keeper that knows cheaply whether somebody changed the firewalls.
+type mover interface {
+	Moved(ctx context.Context) (bool, error)
+}
+
+// putBackEvery is how soon it is seen that somebody took our blocks out of a firewall.
+const putBackEvery = time.Minute
+
+// moved tells, at most once a minute and for a hundredth of the time, whether the firewalls are to be compared anew, since somebody may
+// have flushed them.
+func (a *actor) moved(ctx context.Context, now time.Time) bool {
+	rest := max(putBackEvery, 100*a.took)
+	k, ok := a.opt.Keeper.(mover)
+	if !ok || now.Sub(a.synced) < rest || now.Sub(a.looked) < putBackEvery {
+		return false
+	}
+	a.looked = now
+	yes, err := k.Moved(ctx)
+	if err != nil {
+		a.problem("blocks", err.Error())
+	}
+	return yes
 }
 
 // memory is a keeper that knows what is blocked, by whomever, and what was.
@@ -115,7 +140,7 @@ func (a *actor) expire(ctx context.Context) {
 	if !now.Before(a.ends) && a.over(ctx, now) && a.opt.Sync > 0 { // some firewall ends nothing by itself
 		a.lifts = true
 	}
-	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest {
+	if rest := now.Sub(a.synced); rest >= every || a.lifts && rest >= liftRest || a.moved(ctx, now) {
 		a.sync(ctx)
 		if rest >= every && a.held.ends.Len() >= easeFrom && a.opt.Ease != nil {
 			go a.opt.Ease() // beside: it collects garbage, and who is to be blocked should not wait

@@ -30,6 +30,7 @@ var (
 	_ block.Driver  = (*Driver)(nil)
 	_ block.Prover  = (*Driver)(nil)
 	_ block.Planner = (*Driver)(nil)
+	_ block.Stamper = (*Driver)(nil)
 )
 
 // Open returns the driver once the kernel has answered; the table is made by the first Apply. The error is a *block.Error
@@ -94,6 +95,18 @@ func (r *reader) answers(ctx context.Context) error {
 		return unsupported("the kernel has no nf_tables")
 	}
 	return err
+}
+
+// Stamp returns the number of the ruleset's generation: each transaction of anybody in this network namespace raises it.
+func (d *Driver) Stamp(ctx context.Context) (n uint64, err error) {
+	err = d.reader.ask(ctx, query{kind: unix.NFT_MSG_GETGEN, each: func(m []byte) error {
+		n = uint64(be32(find(body(m), attrGenID)))
+		return nil
+	}})
+	if err != nil {
+		return 0, failed("list", err)
+	}
+	return n, nil
 }
 
 // counts tells whether the kernel counts by element: since Linux 5.7, NFTA_SET_EXPR. Older ones pass over the wish.

@@ -286,6 +286,36 @@ func TestKernelInstances(t *testing.T) {
 	})
 }
 
+// TestKernelStamp counts each transaction, of anybody.
+func TestKernelStamp(t *testing.T) {
+	netnstest.Run(t, func() {
+		d := open(t)
+		last, err := d.Stamp(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			name string
+			act  func() error
+			by   uint64
+		}{
+			{"nothing", func() error { return nil }, 0},
+			{"List", func() error { _, err := d.List(t.Context()); return err }, 0},
+			{"Apply", func() error { return d.Apply(t.Context(), mixed(), nil) }, 1},
+			{"a flush", func() error { return nftFile("flush ruleset\n") }, 1},
+		} {
+			if err := step.act(); err != nil {
+				t.Fatal(err)
+			}
+			n, err := d.Stamp(t.Context())
+			if err != nil || n-last != step.by {
+				t.Errorf("%s raises it by %d, %v; want %d", step.name, n-last, err, step.by)
+			}
+			last = n
+		}
+	})
+}
+
 // TestKernelDenied asks as nobody.
 func TestKernelDenied(t *testing.T) {
 	ns := netnstest.Named(t)

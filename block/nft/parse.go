@@ -15,6 +15,8 @@ const (
 
 	attrListElem = 1 // NFTA_LIST_ELEM
 
+	attrGenID = 1
+
 	attrTableName  = 1
 	attrTableFlags = 2
 
