@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -75,15 +76,30 @@ func (f *facts) utmp(admins map[string]bool) {
 	f.junk(name, junk, len(b))
 }
 
-// wtmp adds who logged in since a time.
+// wtmp adds who logged in since a time, also by the file that logrotate put aside, after its number or its date.
 func (f *facts) wtmp(admins map[string]bool, since time.Time) {
 	const name = "/var/log/wtmp"
+	dated, _ := filepath.Glob(f.path(name + "-????????"))
+	older := name + ".1"
+	if len(dated) > 0 {
+		older = filepath.Dir(name) + "/" + filepath.Base(dated[len(dated)-1])
+	}
+	if f.wtmpFile(name, admins, since) {
+		f.wtmpFile(older, admins, since)
+	}
+}
+
+// wtmpFile tells whether all of a file's logins are since then.
+func (f *facts) wtmpFile(name string, admins map[string]bool, since time.Time) (whole bool) {
+	whole = true
 	junk, all := 0, 0
 	f.back(name, func(b []byte, first bool) (rest int, more bool) {
 		none := true
 		began, bad := eachLogin(b, func(user string, host netip.Addr, at time.Time) {
 			none = false
-			if !at.Before(since) {
+			if at.Before(since) {
+				whole = false
+			} else {
 				more = true
 				f.session(user, host, "logged in from within a week", "wtmp", admins)
 			}
@@ -95,6 +111,7 @@ func (f *facts) wtmp(admins map[string]bool, since time.Time) {
 		return rest, more || none
 	})
 	f.junk(name, junk, all)
+	return whole
 }
 
 // junk tells of a file of records of which much is none.
@@ -138,6 +155,9 @@ func eachLogin(b []byte, each func(user string, host netip.Addr, at time.Time)) 
 		})
 		if rest := len(b) - sure*utmpForms[i].size; rest < least || rest == least && junk == 0 {
 			form, least = &utmpForms[i], rest
+		}
+		if least < len(b)/10 { // the other form is not that of the rest
+			break
 		}
 	}
 	return form.records(b, func(r []byte, _ bool) {
@@ -187,22 +207,36 @@ func (form *utmpForm) may(r []byte) bool {
 // sure tells whether bytes are a record in all that is known of one: its texts are text and end with nothing but zeros, its time
 // is one, and what nothing uses is empty.
 func (form *utmpForm) sure(r []byte) bool {
-	if !form.may(r) {
+	if !form.may(r) || !empty(r[form.addr+16:form.addr+16+utmpUnused]) {
 		return false
-	}
-	for _, t := range utmpTexts {
-		text, pad, _ := bytes.Cut(r[t[0]:t[1]], []byte{0})
-		if bytes.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) || len(bytes.TrimLeft(pad, "\x00")) > 0 {
-			return false
-		}
 	}
 	micro := uint64(binary.NativeEndian.Uint32(r[form.at+4:]))
 	if form.wide {
 		micro = binary.NativeEndian.Uint64(r[form.at+8:])
 	}
-	unused := r[form.addr+16 : form.addr+16+utmpUnused]
-	return micro < 1e6 && form.time(r).Year() < 3000 && len(bytes.TrimLeft(unused, "\x00")) == 0
+	if micro >= 1e6 || form.time(r).Year() >= 3000 {
+		return false
+	}
+	for _, t := range utmpTexts {
+		text := r[t[0]:t[1]]
+		if i := bytes.IndexByte(text, 0); i >= 0 {
+			if !empty(text[i:]) {
+				return false
+			}
+			text = text[:i]
+		}
+		for _, c := range text {
+			if c < ' ' || c == 0x7f {
+				return false
+			}
+		}
+	}
+	return true
 }
+
+var zeros [256]byte // as long as the longest text
+
+func empty(b []byte) bool { return bytes.Equal(b, zeros[:len(b)]) }
 
 func (form *utmpForm) time(r []byte) time.Time {
 	if form.wide {
@@ -213,7 +247,7 @@ func (form *utmpForm) time(r []byte) time.Time {
 
 // utmpAddr reads 16 bytes of which IPv4 takes the first four.
 func utmpAddr(b []byte) netip.Addr {
-	if bytes.Equal(b[4:16], make([]byte, 12)) {
+	if empty(b[4:16]) {
 		return netip.AddrFrom4([4]byte(b[:4]))
 	}
 	return netip.AddrFrom16([16]byte(b)).Unmap()

@@ -111,6 +111,19 @@ func TestFilledLogs(t *testing.T) {
 	if !slices.Equal(got, want) || len(problems) > 0 {
 		t.Errorf("problems %v\n got %s\nwant %s", problems, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
+	// A log that was put aside.
+	for _, name := range []string{"wtmp.1", "wtmp-20251119"} {
+		aside := tree(t, map[string]string{"var/log/wtmp": login(384, "carl", "198.51.100.9", epoch.Add(-day)), "var/log/wtmp-20251019": login(384, "root", "198.51.100.8", epoch.Add(-5*day)),
+			"var/log/" + name: login(384, "root", "198.51.100.9", epoch.Add(-9*day)) + login(384, "root", "198.51.100.1", epoch.Add(-6*day))})
+		if name == "wtmp.1" {
+			if err := os.Remove(filepath.Join(aside, "var/log/wtmp-20251019")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, problems := factsOf(t, aside, block.Machine{Now: epoch}); !slices.Equal(got, want[:1]) || len(problems) > 0 {
+			t.Errorf("%s: problems %v, got %s", name, problems, got)
+		}
+	}
 	// There is an end to what is read, which is told.
 	name := filepath.Join(root, "usr/local/cpanel/logs/access_log")
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
