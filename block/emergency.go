@@ -276,11 +276,11 @@ func (e *Emergency) list(ctx context.Context, name string) ([]Held, error) {
 	return list, nil
 }
 
-// Blocks returns what drivers list. Who wanted it and why is in the journal.
+// Blocks returns what drivers list, those named and Others that hold something. Who wanted it and why is in the journal.
 func (e *Emergency) Blocks(ctx context.Context, names ...string) ([]Held, []connwarden.Problem, error) {
 	out := e.begin(ctx)
 	var list []Held
-	for _, name := range names {
+	for _, name := range append(names, strays(ctx, e.guard, names, e.Others)...) {
 		held, err := e.list(ctx, name)
 		if err != nil {
 			out.problem(name, "%v", err)

@@ -135,7 +135,7 @@ func (c *command) told(d *report.Blocks, done string, err error) error {
 		return err
 	}
 	switch {
-	case err != nil && d.Change != 0 && len(d.Blocks) == 0 && slices.ContainsFunc(d.Lifted, kept):
+	case err != nil && d.Change != 0 && len(d.Blocks) == 0 && slices.ContainsFunc(d.Lifted, kept) && !errors.Is(err, connwarden.ErrUnsupported):
 		return &exitError{exitFailed, err, fmt.Sprintf("it is still blocked there: connwarden sync tries again to lift it, connwarden undo %d leaves it blocked", d.Change)}
 	case err != nil && d.Change != 0 && !errors.Is(err, connwarden.ErrUnsupported):
 		return &exitError{exitFailed, err, fmt.Sprintf("it stays wanted: connwarden sync tries again, connwarden undo %d forgets it", d.Change)}

@@ -155,8 +155,18 @@ func TestKernelOtherFirewalls(t *testing.T) {
 				t.Errorf("sync says\n%s", out)
 			}
 			forget()
+			other := *c // an instance with a state folder of its own
+			other.state += "-2"
+			other.run("block", "192.0.2.99", "--with", name)
+			if out := c.run("blocks"); strings.Contains(out, "192.0.2.99") {
+				t.Errorf("blocks of another instance:\n%s", out)
+			}
 			c.run("sync", "--flush")
 			c.reaches("tcp4", "192.0.2.1:8080", true, "after the flush")
+			if out := other.run("blocks"); !strings.Contains(out, "192.0.2.99") || strings.Contains(out, "NOT IN FORCE") {
+				t.Errorf("blocks of the other instance after the flush of one:\n%s", out)
+			}
+			other.run("sync", "--flush")
 			netnstest.In(t, c.server, func() error {
 				for _, ask := range [][]string{{"iptables-save"}, {"ip6tables-save"}, {"ipset", "list", "-name"}} {
 					if out, err := exec.Command(ask[0], ask[1:]...).Output(); err == nil && strings.Contains(string(out), "connwarden") {

@@ -138,14 +138,19 @@ func (c *command) allowed(ctx context.Context) error {
 		return err
 	}
 	defer w.leave()
-	if w.emergency != nil {
+	d := &report.AllowedList{Schema: report.SchemaAllowed, Allowed: []report.Allowed{}, Problems: []report.Problem{}}
+	var journal block.Journal
+	if w.keeper != nil {
+		journal = w.keeper.Journal
+	} else if journal = w.inNeed(ctx).Journal; journal == nil {
 		return w.emergency.Why
+	} else {
+		d.Problems = append(d.Problems, report.Problem{What: "journal", Why: report.Clean(w.emergency.Why.Error())})
 	}
-	list, err := w.keeper.Journal.Allows(ctx)
+	list, err := journal.Allows(ctx)
 	if err != nil {
 		return err
 	}
-	d := &report.AllowedList{Schema: report.SchemaAllowed, Allowed: []report.Allowed{}, Problems: []report.Problem{}}
 	for _, a := range list {
 		d.Allowed = append(d.Allowed, allowedRow(a))
 	}

@@ -112,6 +112,12 @@ func TestReadOnlyDisk(t *testing.T) {
 		if out, err := s.fails("block", "192.0.2.7"); err != nil || !strings.Contains(out, "it is allowed") {
 			t.Errorf("block of who is allowed: %s, %v", out, err)
 		}
+		if d := s.run("blocks"); len(d.Blocks) != 1 || d.Blocks[0].State != "in_force" {
+			t.Errorf("blocks %+v", d.Blocks)
+		}
+		if out, err := s.output("allowed"); err != nil || !strings.Contains(out, `"192.0.2.7/32"`) {
+			t.Errorf("allowed: %s, %v", out, err)
+		}
 		s.lacks(s.run("unblock", "192.0.2.8"), "192.0.2.8/32", "it is still wanted, and the next connwarden sync puts it back")
 		remount(0)
 		s.wants(s.run("sync"), "192.0.2.8/32", "")
@@ -121,18 +127,24 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-// fails returns what the program prints where it is to fail.
-func (s stateful) fails(args ...string) (string, error) {
-	s.Helper()
+// output returns what the program prints.
+func (s stateful) output(args ...string) (string, error) {
 	cmd := exec.Command("connwarden", append(args, "--json")...)
 	cmd.Env = append(os.Environ(), "CONNWARDEN_STATE_DIR="+s.state, "WALL="+s.wall)
 	out, err := cmd.Output()
+	return string(out), err
+}
+
+// fails returns what the program prints where it is to fail.
+func (s stateful) fails(args ...string) (string, error) {
+	s.Helper()
+	out, err := s.output(args...)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitFailed {
 		err = nil
 	} else if err == nil {
 		err = errors.New("it did not fail")
 	}
-	return string(out), err
+	return out, err
 }
 
 // checkpoint moves all into the database, and takes the files beside it away.

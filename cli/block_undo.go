@@ -70,11 +70,11 @@ func (c *command) syncCommand() *cobra.Command {
 		Use:   "sync",
 		Short: "Make firewalls and journal agree",
 		Long: `Puts back what is wanted and missing in the firewall, after a reboot or somebody's reload; lifts what is over where the
-firewall does not do so by itself; and takes into the journal what the firewall holds of ours and the journal does not know.
-Run it at boot and every minute, as the packages' systemd units do.
+firewall does not do so by itself; and takes into the journal what this or another firewall holds of ours and the journal does
+not know. Run it at boot and every minute, as the packages' systemd units do.
 
 --flush takes all of ours out of the firewalls and leaves the journal alone, as the removal of the package does: what is
-not over by then comes back with the next sync.
+not over by then comes back with the next sync. It needs no journal that can be used.
 
 Exit codes: 0 they agree; 1 a firewall or the journal could not be used; 2 used wrongly.`,
 		Example: "  connwarden sync\n  connwarden sync --dry-run",

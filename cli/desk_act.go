@@ -151,7 +151,7 @@ func (d *desk) Blocks(ctx context.Context) (*report.Blocks, error) {
 		if err != nil {
 			return nil, err
 		}
-		held, problems, err = w.emergency.Blocks(ctx, names...)
+		held, problems, err = w.inNeed(ctx).Blocks(ctx, names...)
 		if err != nil {
 			return nil, err
 		}
