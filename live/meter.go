@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -256,9 +257,9 @@ func (m *meter) look(open uint64) {
 
 func accusedKey(a netip.Addr) [16]byte { return peerKey(a.As16()) }
 
-// peerKey is what a peer is known by: an IPv4 address, or a /64.
+// peerKey is what a peer is known by: an IPv4 address, or a /64 that translates none.
 func peerKey(a [16]byte) [16]byte {
-	if !netip.AddrFrom16(a).Is4In6() {
+	if !netip.AddrFrom16(a).Is4In6() && !connwarden.Translated(binary.BigEndian.Uint64(a[:8])) {
 		clear(a[8:])
 	}
 	return a
