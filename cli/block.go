@@ -42,9 +42,10 @@ func (c *command) blockCommand() *cobra.Command {
 is so. What is wanted is written down before the firewall is touched, and survives a reboot.
 
 Refused, with the reason: this machine's own addresses, gateways and name servers, the address you are logged in from,
-those from which root or a sudoer logged in, or used WHM, within a week, what is on the list of connwarden allowed, proved
-search engines, content delivery networks, and prefixes wider than /16 (IPv4) or /32 (IPv6). --force insists, one target at
-a time; nothing insists on loopback or the machine itself.
+those from which root or a sudoer logged in, or used WHM, within a week, everybody who is logged in by ssh now, the hub of the
+fleet, what is on the list of connwarden allowed, proved crawlers and prefixes around them, content delivery networks, and
+prefixes wider than /16 (IPv4) or /32 (IPv6). --force insists, one target at a time; nothing insists on loopback or the
+machine itself.
 
 --confirm-within 60s makes a block that goes away by itself, even if this connection dies, unless connwarden confirm
 follows in time.
