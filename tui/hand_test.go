@@ -38,6 +38,19 @@ func TestBlockAndUndo(t *testing.T) {
 	}
 }
 
+// TestBlockIPv6: an IPv6 address is blocked with the /64 that is judged with it, from the list and from its own sheet.
+func TestBlockIPv6(t *testing.T) {
+	h := begin(t, 80, 24, Options{})
+	h.keys("2", "down", "b")
+	h.sees("Block 2001:db8:bad::/64?")
+	h.keys("n", "enter", "b")
+	h.sees("Block 2001:db8:bad::/64?")
+	h.keys("y", "y")
+	if diff := cmp.Diff([]string{"block 2001:db8:bad::/64 1h"}, h.desk.did); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestRefused offers no yes for what must not be done, and says why.
 func TestRefused(t *testing.T) {
 	h := begin(t, 80, 24, Options{})

@@ -126,7 +126,7 @@ func (s *screen) onTab(name string) tea.Cmd {
 		return s.enter()
 	case "b":
 		if e := s.selected(); e != nil && e.target != "" && s.tab != tabBlocks {
-			return s.wonder(&question{verb: block, target: e.target, span: usualSpan})
+			return s.wonder(&question{verb: block, target: whole(e.target), span: usualSpan})
 		}
 	case "x":
 		if e := s.selected(); e != nil && e.target != "" && s.tab == tabBlocks {

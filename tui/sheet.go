@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -64,14 +66,27 @@ func (s *screen) onSheet(name string) tea.Cmd {
 		s.sheet.top = 1 << 20
 	case "b":
 		if s.sheet.target != "" {
-			return s.wonder(&question{verb: block, target: s.sheet.target, span: usualSpan})
+			return s.wonder(&question{verb: block, target: whole(s.sheet.target), span: usualSpan})
 		}
 	case "x":
 		if s.sheet.target != "" {
-			return s.wonder(&question{verb: unblock, target: s.sheet.target})
+			target := s.sheet.target
+			if b := s.blockOf(target); b != nil {
+				target = report.Shown(b.Target)
+			}
+			return s.wonder(&question{verb: unblock, target: target})
 		}
 	}
 	return nil
+}
+
+// whole is what a block of a target is of: an IPv6 address goes with the /64 that is judged with it.
+func whole(target string) string {
+	a, err := netip.ParseAddr(target)
+	if err != nil {
+		return target
+	}
+	return cmp.Or(report.Judged(a), target)
 }
 
 func (h *sheet) keys() []string {

@@ -88,6 +88,9 @@ export function blockOf(addr) {
   return all && held.find((h) => h.size === all.length && all.startsWith(h.prefix))?.block
 }
 
+// whole is what a block of an address is of: one of IPv6 goes with the /64 that is judged with it.
+export const whole = (addr) => live.update?.review.peers.find((p) => p.addr === addr)?.prefix ?? addr
+
 export function open(path) {
   location.hash = path
 }
