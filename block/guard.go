@@ -41,7 +41,7 @@ type Rules struct {
 	spares  []Spare
 	always  cover   // of spares
 	spared  cover   // of spares
-	here    []Spare // from what an operator asks for
+	byHand  []Spare // from what an operator asks for
 	allowed cover
 	allows  []Allow
 
@@ -81,11 +81,11 @@ func NewRules(spares []Spare, limits Limits) *Rules {
 // Renew replaces what is known of the machine: who is logged in and which addresses it has changes while a daemon runs.
 func (r *Rules) Renew(spares []Spare) {
 	var all, always []netip.Prefix
-	r.spares, r.here = nil, nil
+	r.spares, r.byHand = nil, nil
 	for _, s := range slices.Concat(theMachine, spares) {
 		s.Prefix = Canonical(s.Prefix)
 		if s.ByHand {
-			r.here = append(r.here, s)
+			r.byHand = append(r.byHand, s)
 			continue
 		}
 		r.spares = append(r.spares, s)
@@ -114,7 +114,7 @@ func (r *Rules) Check(target netip.Prefix, forced bool) (why string) {
 		return why
 	}
 	for _, p := range Subtract(target, r.allowed.overlapping(target)) {
-		if why := reason(r.here, p, false); why != "" {
+		if why := reason(r.byHand, p, false); why != "" {
 			return why
 		}
 	}

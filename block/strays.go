@@ -13,6 +13,16 @@ import (
 
 // strays are the firewalls among others, without those in names, that answer and hold something of ours.
 func strays(ctx context.Context, guard func(context.Context, string) (*Guard, error), names, others []string) (more []string) {
+	answering(ctx, guard, names, others, func(g *Guard, have []Entry) {
+		if len(have) > 0 {
+			more = append(more, g.Name())
+		}
+	})
+	return more
+}
+
+// answering hands over the firewalls among others, without those in names, that answer, with what they hold of ours.
+func answering(ctx context.Context, guard func(context.Context, string) (*Guard, error), names, others []string, each func(g *Guard, have []Entry)) {
 	for _, name := range others {
 		if slices.Contains(names, name) {
 			continue
@@ -21,11 +31,10 @@ func strays(ctx context.Context, guard func(context.Context, string) (*Guard, er
 		if err != nil {
 			continue
 		}
-		if have, err := g.List(ctx); err == nil && len(have) > 0 {
-			more = append(more, name)
+		if have, err := g.List(ctx); err == nil {
+			each(g, have)
 		}
 	}
-	return more
 }
 
 // discover takes into the journal what firewalls hold of targets of which it knows nothing that is wanted, so that it can be lifted; a
@@ -119,22 +128,12 @@ func flush(ctx context.Context, guard func(context.Context, string) (*Guard, err
 		s.Err = err
 		list = append(list, s)
 	}
-	for _, name := range others {
-		if slices.Contains(names, name) {
-			continue
-		}
-		g, err := guard(ctx, name)
-		if err != nil {
-			continue
-		}
-		if _, err := g.List(ctx); err != nil {
-			continue // it does not answer
-		}
-		s := Synced{Driver: name}
+	answering(ctx, guard, names, others, func(g *Guard, _ []Entry) {
+		s := Synced{Driver: g.Name()}
 		if s.Removed, s.Err = g.flush(ctx, plan); s.Removed > 0 || s.Err != nil {
 			list = append(list, s)
 		}
-	}
+	})
 	return list
 }
 

@@ -252,7 +252,10 @@ func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *
 		}
 		d.Killed = &closed
 	}
-	const most = 10 // a proof costs a question to the firewall, or a request to a site
+	const (
+		most      = 10 // a proof costs a question to the firewall, or a request to a site
+		mostProof = 2  // lines of one
+	)
 	if w.keeper == nil || len(out.Blocks) > most {
 		return nil
 	}
@@ -271,7 +274,11 @@ func (c *command) afterBlock(ctx context.Context, f blockFlags, w *warden, out *
 				}
 			}
 		}
-		for _, line := range seen {
+		for j, line := range seen {
+			if j == mostProof && len(seen) > mostProof+1 { // parts around what is allowed
+				d.Proof = append(d.Proof, fmt.Sprintf("and so %d more parts of it", len(seen)-j))
+				break
+			}
 			d.Proof = append(d.Proof, report.Clean(line))
 		}
 	}

@@ -125,6 +125,16 @@ func TestKernelBlock(t *testing.T) {
 	}
 }
 
+// TestKernelParts: a prefix around somebody who is allowed is denied in parts, of which not every one is told.
+func TestKernelParts(t *testing.T) {
+	c := newCable(t)
+	c.run("allow", "198.51.100.7")
+	out := c.run("block", "198.51.100.0/24", "--for", "1h")
+	if strings.Count(out, "listed in set") != 2 || !strings.Contains(out, "and so 6 more parts of it") || !strings.Contains(out, "since it is allowed: 198.51.100.7") {
+		t.Errorf("block says\n%s", out)
+	}
+}
+
 // TestKernelOtherFirewalls blocks and lifts with those of the kernel that are asked for by name.
 func TestKernelOtherFirewalls(t *testing.T) {
 	for _, name := range []string{"ipset", "iptables"} {
